@@ -8,8 +8,23 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-_TOOLS = ("git", "ssh", "sshd", "tmux", "debootstrap", "unshare", "ip", "iptables", "docker",
-          "restic", "borg", "terraform", "packer", "prometheus", "systemd-run")
+_TOOLS = (
+    "git",
+    "ssh",
+    "sshd",
+    "tmux",
+    "debootstrap",
+    "unshare",
+    "ip",
+    "iptables",
+    "docker",
+    "restic",
+    "borg",
+    "terraform",
+    "packer",
+    "prometheus",
+    "systemd-run",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,38 @@
+# The only set-up a new user needs: Python 3.11+, git and make.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint bench screenshots lab clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "ondeck needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+demo: $(STAMP)            ## the app on sample-inventory with the embedded lab
+	$(VENV)/bin/ondeck demo
+
+test: $(STAMP)            ## every test; those that cannot run are counted with their reason
+	$(PY) -m pytest
+
+lint: $(STAMP)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(STAMP)           ## every figure of benchmarks/targets.toml, printed as ratios
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev,bench]'
+	$(PY) -m benchmarks
+
+screenshots: $(STAMP)     ## every pane at 80x24 and 160x48 into build/screenshots
+	$(PY) -m tests.screenshots
+
+lab: $(STAMP)             ## what this machine can do, and the real hosts that the tests use
+	$(PY) -m lab
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,1 @@
+"""What exists: hosts, clusters, accounts, services, stacks and backups, from versioned files."""

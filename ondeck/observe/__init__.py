@@ -1,0 +1,1 @@
+"""Reading: async streams of typed records. Nothing here ever changes anything."""

@@ -1,0 +1,186 @@
+"""What is observed: frozen records. Times are nanoseconds since 1970, UTC; texts are already safe."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+
+class Level(IntEnum):
+    """Severity of a log line; NONE where the line says none."""
+
+    NONE = 0
+    DEBUG = 1
+    INFO = 2
+    WARN = 3
+    ERROR = 4
+    FATAL = 5
+
+
+class LogLine(msgspec.Struct, frozen=True, gc=False):
+    """One line of one source.
+
+    Attributes:
+        time: When it says it happened; arrival time when it says nothing.
+        source: `host/name`, e.g. `web-17/app`.
+        message: Safe text without the time and level that were parsed out.
+        late: Nanoseconds between its time and its arrival, when that is more than two seconds.
+        run: SGR styles as (start, end, code) over the message; empty for most lines.
+    """
+
+    time: int
+    source: str
+    level: Level
+    message: str
+    late: int = 0
+    run: tuple[tuple[int, int, str], ...] = ()
+
+
+class Health(StrEnum):
+    """How a source is."""
+
+    OK = "ok"
+    SLOW = "slow"
+    LOST = "lost"
+    CONNECTING = "connecting"
+    ENDED = "ended"
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """How one source is and since when.
+
+    Attributes:
+        since: When it came into this state.
+        seen: When its last record arrived; 0 when none did.
+        dropped: Records that were thrown away because nobody kept up.
+        error: One line; empty when ok.
+    """
+
+    source: str
+    health: Health
+    since: int
+    seen: int = 0
+    dropped: int = 0
+    error: str = ""
+
+
+class LogBatch(msgspec.Struct, frozen=True):
+    """Some lines in the order they came from one source, or a change of its state, or both."""
+
+    lines: tuple[LogLine, ...] = ()
+    state: SourceState | None = None
+
+
+class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of one host at one moment. None means not known, never zero.
+
+    Attributes:
+        cpu: Busy share of all cores since the sample before, 0 to 1.
+        memory: Used share, 0 to 1 (1 - available/total).
+        disks: Mount point -> (used share of space, used share of inodes, bytes free).
+        load1: Load average over one minute.
+        network: Bytes per second (received, sent) over all interfaces but lo.
+        boot_id: The kernel's boot id; a new one means a reboot.
+        uptime: Seconds since boot.
+        clock_offset: Host clock minus ours, seconds.
+    """
+
+    host: str
+    time: int
+    cpu: float | None = None
+    cores: int | None = None
+    memory: float | None = None
+    memory_total: int | None = None
+    swap: float | None = None
+    disks: dict[str, tuple[float, float, int]] = {}
+    load1: float | None = None
+    network: tuple[float, float] | None = None
+    boot_id: str = ""
+    uptime: float | None = None
+    clock_offset: float | None = None
+    kernel: str = ""
+    os: str = ""
+
+
+class FactsBatch(msgspec.Struct, frozen=True):
+    """New facts of a host, or a change of its state, or both."""
+
+    facts: HostFacts | None = None
+    state: SourceState | None = None
+
+
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
+    """A systemd unit on a host.
+
+    Attributes:
+        active: `active`, `failed`, `inactive`, ...
+        since: When it came into this state; 0 when not known.
+        memory: Bytes; None when not accounted.
+    """
+
+    host: str
+    name: str
+    active: str
+    sub: str
+    description: str = ""
+    since: int = 0
+    restarts: int = 0
+    memory: int | None = None
+    pid: int = 0
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that changed: the first question at 3 a.m.
+
+    Attributes:
+        kind: `deploy`, `restart`, `package`, `reboot`, `job`, `mark`, `key`, `commit`, ...
+        subject: What it happened to: `checkout@prod`, `nginx`, `web-31`.
+        who: Person, CI run or program; empty when not known.
+    """
+
+    time: int
+    env: str
+    kind: str
+    subject: str
+    text: str
+    host: str = ""
+    who: str = ""
+    job: str = ""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source answered to a question; `error` set means it could not be asked.
+
+    An empty list of changes without error means that nothing changed. With error it means nothing.
+    """
+
+    source: str
+    error: str = ""
+    changes: tuple[Change, ...] = ()
+    units: tuple[Unit, ...] = ()
+
+
+class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one host runs of a service, as read from the host just now.
+
+    Attributes:
+        version: Release that the service's link or label names; empty when none.
+        digest: sha256 of the release's archive, as recorded when it was unpacked.
+        since: When it was switched on; 0 when not known.
+        healthy: Health check now; None when it could not be asked.
+        kept: Versions that are still on the host, newest first.
+        drained: Taken out by a drain; None when not known.
+        error: Why it could not be read; then every other field is unknown.
+    """
+
+    host: str
+    service: str
+    version: str = ""
+    digest: str = ""
+    since: int = 0
+    healthy: bool | None = None
+    health_text: str = ""
+    kept: tuple[str, ...] = ()
+    drained: bool | None = None
+    error: str = ""

@@ -1,0 +1,1 @@
+"""The one road of every change: request, plan, guard, confirm, job, events, outcome, record."""

@@ -1,0 +1,179 @@
+"""Requests and plans: data about a change before anything changed."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from ondeck.operate.spec import Risk
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants: an operation, a subject and its parameters.
+
+    Attributes:
+        operation: Name of the spec.
+        subject: What was named: `checkout@prod`, a selector text, a stack's name.
+        targets: Exact target names (hosts), resolved by the face from the subject; never empty.
+        env: The one environment of all targets.
+        params: Parameters as plain data, checked against the spec's struct.
+        reason: Why, in the words of who asks.
+        actor: Who asks.
+    """
+
+    operation: str
+    subject: str
+    targets: tuple[str, ...]
+    env: str
+    params: dict[str, Any] = {}
+    reason: str = ""
+    actor: str = ""
+
+
+class Action(StrEnum):
+    """What happens to one address."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    RUN = "run"
+    NO_OP = "no-op"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that will change; before and after are short texts, diff is a unified diff or empty."""
+
+    action: Action
+    target: str
+    address: str
+    before: str = ""
+    after: str = ""
+    diff: str = ""
+
+
+class Precondition(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that must still hold when the change starts on its target.
+
+    Attributes:
+        fact: What is read, in the provider's words, e.g. `release running` or `sha256 /etc/motd`.
+        expected: Its value at plan time.
+    """
+
+    target: str
+    fact: str
+    expected: str
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One command or API call, exactly as it will be sent, for one target."""
+
+    target: str
+    argv: tuple[str, ...]
+    become: str = ""
+    note: str = ""
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Targets that are worked on together; the next batch starts when the gate passed."""
+
+    targets: tuple[str, ...]
+    why: str = ""
+
+
+class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """In which order and how carefully.
+
+    Attributes:
+        parallel: Targets of a batch at once; 0 means the whole batch.
+        max_failures: It stops when more than this many targets failed, were lost or unknown.
+        gate: Words that say what is looked at after each batch; empty when there is no gate.
+    """
+
+    batches: tuple[Batch, ...]
+    parallel: int = 0
+    max_failures: int = 0
+    gate: str = ""
+
+
+class Preflight(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the checklist made while planning: `image present: 39 ok, 0 bad, 1 unknown`."""
+
+    name: str
+    ok: int = 0
+    bad: int = 0
+    unknown: int = 0
+    note: str = ""
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider answers to a request. The road adds who, when, rules and the digest.
+
+    Attributes:
+        summary: One line: `2.15.0 (9m) -> 2.14.0 (last good)`.
+        risk: May be lower than the spec's (an exec of a read command), never higher.
+        undo: How to take it back, or `irreversible`.
+        data: What apply needs beyond the commands; plain data, no secrets, belongs to the provider.
+        secrets: References that the worker resolves before the first change.
+        left_out: Target -> why it is not part of it.
+    """
+
+    summary: str
+    risk: Risk
+    changes: tuple[Change, ...] = ()
+    commands: tuple[Command, ...] = ()
+    preconditions: tuple[Precondition, ...] = ()
+    preflight: tuple[Preflight, ...] = ()
+    rollout: RolloutPlan
+    lock_key: str
+    undo: str = ""
+    warnings: tuple[str, ...] = ()
+    data: dict[str, Any] = {}
+    secrets: tuple[str, ...] = ()
+    left_out: dict[str, str] = {}
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, its draft, and under which rules it was made.
+
+    Attributes:
+        made: Nanoseconds since 1970, UTC.
+        provider: Name of the provider that drafted and will apply it.
+        policy: sha256 of the rules that applied (inventory and floor).
+    """
+
+    id: str
+    request: Request
+    title: str
+    provider: str
+    draft: Draft
+    inventory: str
+    policy: str
+    made: int
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every target that will be touched, in rollout order."""
+        return tuple(t for batch in self.draft.rollout.batches for t in batch.targets)
+
+
+def encode(plan: Plan) -> bytes:
+    """The bytes that are stored and hashed."""
+    return msgspec.json.encode(plan)
+
+
+def decode(data: bytes) -> Plan:
+    """Read stored bytes back.
+
+    Raises:
+        msgspec.DecodeError: These bytes are not a plan.
+    """
+    return msgspec.json.decode(data, type=Plan)
+
+
+def digest(stored: bytes) -> str:
+    """sha256 over the stored bytes, hexadecimal."""
+    return hashlib.sha256(stored).hexdigest()

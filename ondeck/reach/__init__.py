@@ -1,0 +1,1 @@
+"""How a host is reached: the port that carries every command and file, whatever the transport."""

@@ -1,0 +1,141 @@
+"""Finds providers by name through the entry-point group `ondeck.providers`.
+
+Three grains, each importing only what it must: `names` reads package metadata, `manifest` imports a
+light module of the provider, `load` imports the one module that carries the asked capability.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import msgspec
+
+from ondeck.errors import Missing
+from ondeck.operate.spec import OperationSpec
+
+GROUP = "ondeck.providers"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider says of itself without importing its library.
+
+    Attributes:
+        kinds: What it serves, by field of the inventory: `{"host.transport": ("ssh",),
+            "deploy.kind": ("release-dir", "command")}`.
+        capabilities: Capability name -> `package.module:Class`, a class without arguments.
+        operations: Specs of the operations that its `operator` serves.
+        needs: Programs or libraries that have to be there, for `ondeck doctor`.
+    """
+
+    name: str
+    title: str
+    kinds: dict[str, tuple[str, ...]] = {}
+    capabilities: dict[str, str] = {}
+    operations: tuple[OperationSpec, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@cache
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+class Registry:
+    """Providers by name, kind and capability. Loaded objects are made once and kept."""
+
+    def __init__(self, manifests: Iterable[Manifest] | None = None) -> None:
+        """Use installed providers, or exactly the given manifests (tests, `ondeck.testing`)."""
+        self._given = None if manifests is None else {m.name: m for m in manifests}
+        self._loaded: dict[tuple[str, str], Any] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """Every provider's name, sorted; imports nothing."""
+        return tuple(sorted(_entries() if self._given is None else self._given))
+
+    def manifest(self, name: str) -> Manifest:
+        """A provider's manifest.
+
+        Raises:
+            Missing: No such provider is installed, or its manifest cannot be imported.
+        """
+        if self._given is not None:
+            if name in self._given:
+                return self._given[name]
+            raise Missing(f"no provider named {name!r}", hint=self._known())
+        entry = _entries().get(name)
+        if entry is None:
+            raise Missing(f"no provider named {name!r} is installed", hint=self._known())
+        try:
+            manifest = entry.load()
+        except ImportError as error:
+            raise Missing(
+                f"provider {name!r} cannot be imported: {error}", hint="see `ondeck doctor`"
+            ) from error
+        assert isinstance(manifest, Manifest)
+        return manifest
+
+    def _known(self) -> str:
+        return f"there are: {', '.join(self.names()) or 'none'}"
+
+    def manifests(self) -> list[Manifest]:
+        """All manifests; one that cannot be imported is left out here and named by `ondeck doctor`."""
+        found = []
+        for name in self.names():
+            try:
+                found.append(self.manifest(name))
+            except Missing:
+                continue
+        return found
+
+    def serving(self, field: str, kind: str) -> Manifest:
+        """The provider that serves a kind, e.g. `("deploy.kind", "release-dir")`.
+
+        Raises:
+            Missing: None does; the hint lists the kinds that are served.
+        """
+        known: list[str] = []
+        for manifest in self.manifests():
+            kinds = manifest.kinds.get(field, ())
+            if kind in kinds:
+                return manifest
+            known.extend(kinds)
+        raise Missing(
+            f"no provider serves {field} {kind!r}", hint=f"served are: {', '.join(sorted(known)) or 'none'}"
+        )
+
+    def load(self, name: str, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
+        """The provider's object for a capability; its module is imported now, once.
+
+        Raises:
+            Missing: The provider does not have it, or its library is not installed.
+        """
+        key = (name, capability)
+        if key not in self._loaded:
+            path = self.manifest(name).capabilities.get(capability)
+            if path is None:
+                raise Missing(f"provider {name!r} cannot do {capability!r}")
+            module, _, attribute = path.partition(":")
+            try:
+                self._loaded[key] = getattr(importlib.import_module(module), attribute)()
+            except ImportError as error:
+                raise Missing(
+                    f"provider {name!r} needs a library that is not installed: {error.name or error}",
+                    hint=f"install it with: pip install {error.name or ''}".rstrip(),
+                ) from error
+        return self._loaded[key]
+
+    def operations(self) -> dict[str, tuple[OperationSpec, Manifest]]:
+        """Every operation by name with the provider that serves it.
+
+        Operations of services (`service.deploy`) stand in several manifests; the one that serves the
+        service's `deploy.kind` is chosen when a plan is made, so here the first one gives the spec.
+        """
+        found: dict[str, tuple[OperationSpec, Manifest]] = {}
+        for manifest in self.manifests():
+            for spec in manifest.operations:
+                found.setdefault(spec.name, (spec, manifest))
+        return found

@@ -1,0 +1,82 @@
+"""Where ondeck keeps its own things, and the few numbers a user or a test may turn."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one process.
+
+    Attributes:
+        state: Folder of jobs, audit, plans, locks and facts; 0700, or shared and set up by one command.
+        cache: Folder of what can be made again (parsed inventories).
+        config: Folder of the user's own settings: keys, themes.
+        inventory: The inventory's folder; empty when none was named or found.
+        policy_floor: Root-owned file that can only tighten the inventory's rules.
+        timescale: Every timeout and waiting time is multiplied by it; tests use 0.02 to 0.1.
+        actor: Who acts: login name, from the system.
+        read_only: Refuse every change.
+    """
+
+    state: Path
+    cache: Path
+    config: Path
+    inventory: Path | None = None
+    policy_floor: Path = Path("/etc/ondeck/policy.yml")
+    timescale: float = 1.0
+    actor: str = "?"
+    read_only: bool = False
+
+    def seconds(self, value: float) -> float:
+        """A waiting time in seconds as it counts in this process."""
+        return value * self.timescale
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "ondeck"
+
+
+def _login() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def load(*, inventory: Path | None = None, read_only: bool = False) -> Settings:
+    """Settings from the environment: XDG folders, ONDECK_STATE, ONDECK_INVENTORY, ONDECK_TIMESCALE.
+
+    Args:
+        inventory: Folder named on the command line; wins over ONDECK_INVENTORY.
+        read_only: From the command line; ONDECK_READ_ONLY=1 means the same.
+
+    Raises:
+        BadInput: ONDECK_TIMESCALE is not a positive number.
+    """
+    from ondeck.errors import BadInput
+
+    raw = os.environ.get("ONDECK_TIMESCALE", "1")
+    try:
+        timescale = float(raw)
+    except ValueError:
+        timescale = 0.0
+    if not 0 < timescale <= 100:
+        raise BadInput(f"ONDECK_TIMESCALE is {raw!r}, expected a number above 0 and up to 100")
+    named = os.environ.get("ONDECK_INVENTORY")
+    state = os.environ.get("ONDECK_STATE")
+    return Settings(
+        state=Path(state) if state else _xdg("XDG_STATE_HOME", ".local/state"),
+        cache=_xdg("XDG_CACHE_HOME", ".cache"),
+        config=_xdg("XDG_CONFIG_HOME", ".config"),
+        inventory=inventory or (Path(named) if named else None),
+        policy_floor=Path(os.environ.get("ONDECK_POLICY", "/etc/ondeck/policy.yml")),
+        timescale=timescale,
+        actor=_login(),
+        read_only=read_only or os.environ.get("ONDECK_READ_ONLY", "") not in ("", "0"),
+    )

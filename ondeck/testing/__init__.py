@@ -1,0 +1,1 @@
+"""What authors of providers need to prove that theirs keeps the promises: one suite per port."""

@@ -1,0 +1,1 @@
+"""Operations on any host that can be reached: run a command, put a file, open a shell."""

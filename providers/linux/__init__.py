@@ -1,0 +1,1 @@
+"""Reading Linux hosts over any link: logs, journal, figures, units, changes."""

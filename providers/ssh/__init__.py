@@ -1,0 +1,1 @@
+"""Hosts over SSH: connections, host keys, ssh_config, jump hosts."""
