@@ -33,7 +33,12 @@ from ondeck.inventory.model import (
 )
 from ondeck.inventory.problems import Bad
 
-VERBS = ["deploy", "rollback", "restart", "drain", "undrain", "scale", "exec", "put", "shell", "destroy", "apply", "run", "restore", "verify", "forget", "hold", "stop", "start", "reboot", "replace", "unlock", "mark", "trust"]
+VERBS = frozenset(
+    (
+        "deploy rollback restart drain undrain scale exec put shell destroy apply run restore verify forget "
+        "hold stop start reboot replace unlock mark trust"
+    ).split()
+)
 """Operations that protection rules and `except` lists usually name."""
 
 
