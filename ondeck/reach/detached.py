@@ -55,7 +55,8 @@ lost() { if same; then echo gone; else echo rebooted; fi; }
 """
 
 # The runner: its own session, so that neither hang-up nor the end of the launch reaches it. The command
-# has a session again, so that a stop ends the command and leaves who writes its status.
+# has a session again, so that a stop ends the command and leaves who writes its status. Subshells, not
+# braces: dash keeps copies of what braces redirect, and a copy would hold the pipe open.
 _RUNNER = """d=$1 k=$2; shift 2
 since() { x=$(cat /proc/$1/stat); set -- ${x##*) }; shift 19; echo $1; }
 keep() { head -c $k >"$d/$1"; tail -c $((k/4)) >"$d/$1.tail"; : >"$d/done.$1"; }
@@ -74,11 +75,11 @@ echo $r >"$d/rc.tmp"
 sync "$d/rc.tmp" "$d/out" "$d/err" || sync
 mv "$d/rc.tmp" "$d/rc"
 }
-{
-{ body "$@" 3>&-; } 2>&1 >&3 3>&- | keep err >/dev/null 3>&- &
+(
+( body "$@" ) 2>&1 >&3 3>&- | ( keep err ) >/dev/null 3>&- &
 exec >/dev/null 3>&-
 wait
-} 3>&1 | keep out
+) 3>&1 | keep out
 """
 
 _LAUNCH = (
