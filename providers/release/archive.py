@@ -112,10 +112,11 @@ def _recorded(path: Path) -> str:
 
 def _look_through(path: Path) -> tuple[int, int]:
     size = count = 0
+    links: set[PurePosixPath] = set()
     try:
         with tarfile.open(path) as tar:
             for member in tar:
-                refused = _refused(member)
+                refused = _refused(member, links)
                 if refused:
                     raise BadInput(f"{safe_line(member.name)[:200]} {refused}: refused", where=str(path))
                 size += member.size
@@ -129,8 +130,8 @@ def _look_through(path: Path) -> tuple[int, int]:
     return size, count
 
 
-def _refused(member: tarfile.TarInfo) -> str:
-    """Why an entry must not be unpacked; empty when it may."""
+def _refused(member: tarfile.TarInfo, links: set[PurePosixPath]) -> str:
+    """Why an entry must not be unpacked; empty when it may. Remembers the links that it saw."""
     name = PurePosixPath(member.name)
     if name.is_absolute():
         return "is an absolute path"
@@ -138,7 +139,10 @@ def _refused(member: tarfile.TarInfo) -> str:
         return "leaves its folder"
     if name.parts[:1] == (".ondeck",):
         return "is ondeck's own name"
+    if not links.isdisjoint(name.parents):
+        return "would be unpacked through a link"
     if member.issym() or member.islnk():
+        links.add(name)
         return _link_refused(member, name)
     if not (member.isfile() or member.isdir()):
         return "is not a file, folder or link"
@@ -151,9 +155,11 @@ def _link_refused(member: tarfile.TarInfo, name: PurePosixPath) -> str:
     target = PurePosixPath(member.linkname)
     if target.is_absolute():
         return f"links to the absolute path {safe_line(member.linkname)[:100]}"
+    up = 0
+    while up < len(target.parts) and target.parts[up] == "..":
+        up += 1
     depth = len(name.parts) - 1 if member.issym() else 0
-    for part in target.parts:
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            return f"links out of its folder to {safe_line(member.linkname)[:100]}"
+    # A `..` behind a name is refused too: that name may be a link itself.
+    if up > depth or ".." in target.parts[up:]:
+        return f"links out of its folder to {safe_line(member.linkname)[:100]}"
     return ""
