@@ -71,6 +71,8 @@ class Handle:
             task.cancel()
 
     def _finish(self, state: StreamState, error: str = "") -> None:
+        if self._done.done():
+            return
         self.error = error
         self.state = state
         self._done.set_result(None)
@@ -168,6 +170,7 @@ class Engine:
         def begin() -> None:
             self._handles.add(handle)
             task = loop.create_task(self._pump(make_iterator, bench, mailbox, handle), name=name)
+            task.add_done_callback(lambda _: self._ended(handle, mailbox))
             handle._begin(task)
 
         loop.call_soon_threadsafe(begin)
@@ -199,9 +202,13 @@ class Engine:
         except Exception as caught:  # noqa: BLE001 - recorded in the handle, shown by the face
             state, error = StreamState.FAILED, _words(caught)
         finally:
-            self._handles.discard(handle)
             handle._finish(state, error)
-            mailbox.poke()
+
+    def _ended(self, handle: Handle, mailbox: Mailbox[T]) -> None:
+        """Also for a stream that was closed before its first step, which never came into its pump."""
+        self._handles.discard(handle)
+        handle._finish(StreamState.CLOSED)
+        mailbox.poke()
 
     def _run(self) -> None:
         try:
