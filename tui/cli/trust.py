@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -16,11 +16,14 @@ from ondeck.reach.ports import Scanned, Trust
 from tui.cli.face import Face, form_option, pass_face, selector_option
 from tui.cli.out import Rows
 
+if TYPE_CHECKING:
+    from ondeck.deck import Deck
 
-async def _scan(trust: Trust, hosts: tuple[Host, ...]) -> dict[str, Scanned | OndeckError]:
+
+async def _scan(deck: Deck, trust: Trust, hosts: tuple[Host, ...]) -> dict[str, Scanned | OndeckError]:
     async def one(host: Host) -> Scanned | OndeckError:
         try:
-            return await trust.scan(host)
+            return await trust.scan(deck.inventory, deck.settings, host)
         except OndeckError as error:
             return error
 
@@ -68,7 +71,7 @@ def trust(face: Face, selectors: tuple[str, ...], yes: bool, form: str) -> int:
         )
     hosts = tuple(h for h in selector.parse(selectors).select(inventory) if h.transport == "ssh")
     capability = cast(Trust, face.deck.registry.load("ssh", "trust"))
-    found = asyncio.run(_scan(capability, hosts))
+    found = asyncio.run(_scan(face.deck, capability, hosts))
     face.rows(_rows(found), form)
     unknown = {n: a for n, a in found.items() if isinstance(a, Scanned) and a.recorded == "unknown"}
     changed = [n for n, a in found.items() if isinstance(a, Scanned) and a.recorded == "changed"]
@@ -77,7 +80,7 @@ def trust(face: Face, selectors: tuple[str, ...], yes: bool, form: str) -> int:
     if unknown:
         _confirm(face, len(unknown), yes)
         by_name = {host.name: host for host in hosts}
-        lines = [capability.known_hosts_line(by_name[name], answer) for name, answer in unknown.items()]
+        lines = [capability.known_hosts_line(inventory, by_name[name], answer) for name, answer in unknown.items()]
         _append(Path(inventory.ssh.known_hosts), lines)
         face.say(f"wrote {len(lines)} keys to {inventory.ssh.known_hosts}; commit that file")
     lost = any(isinstance(a, OndeckError) for a in found.values())
