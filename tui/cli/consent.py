@@ -32,7 +32,9 @@ def obtain(face: Face, plan: Plan, ruling: Ruling, asked: Asked) -> Consent | No
         raise Refused(ruling.refused, hint="\n".join(ruling.why))
     for line in ruling.why:
         face.say(f"  rule: {line}")
-    given = Consent(confirmed=asked.yes, typed=asked.confirm, reason=asked.reason, break_glass=asked.break_glass)
+    given = Consent(
+        confirmed=asked.yes, typed=asked.confirm, reason=asked.reason, break_glass=asked.break_glass
+    )
     match ruling.level:
         case Protection.NONE:
             return given
@@ -48,7 +50,9 @@ def _two_persons(face: Face, ruling: Ruling, asked: Asked, given: Consent) -> Co
     if not ruling.break_glass:
         raise NeedsPerson("a second person has to approve this, and nobody here may break the glass")
     if not asked.break_glass:
-        raise NeedsPerson("a second person has to approve this", hint="alone at night: --break-glass --reason WHY")
+        raise NeedsPerson(
+            "a second person has to approve this", hint="alone at night: --break-glass --reason WHY"
+        )
     if not asked.reason:
         raise NeedsPerson("breaking the glass needs a reason", hint="--reason WHY")
     return _typed(face, ruling, asked, given)
@@ -67,7 +71,9 @@ def _typed(face: Face, ruling: Ruling, asked: Asked, given: Consent) -> Consent 
 
 def _confirm(face: Face, plan: Plan, asked: Asked) -> Consent | None:
     count = len(plan.targets)
-    answer = _ask(face, asked, f"start on {count} target{'s' * (count != 1)} in {plan.request.env}? [y/N] ", "--yes")
+    answer = _ask(
+        face, asked, f"start on {count} target{'s' * (count != 1)} in {plan.request.env}? [y/N] ", "--yes"
+    )
     if answer.lower() not in ("y", "yes"):
         return None
     return Consent(confirmed=True, typed="", reason=asked.reason, break_glass=False)
@@ -75,7 +81,9 @@ def _confirm(face: Face, plan: Plan, asked: Asked) -> Consent | None:
 
 def _ask(face: Face, asked: Asked, question: str, flag: str) -> str:
     if asked.no_input or not face.may_ask:
-        raise NeedsPerson("the rules want a person's word before this starts", hint=f"look at the plan, then: {flag}")
+        raise NeedsPerson(
+            "the rules want a person's word before this starts", hint=f"look at the plan, then: {flag}"
+        )
     _forget_typed_ahead()
     sys.stderr.write(question)
     sys.stderr.flush()

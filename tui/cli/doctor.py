@@ -36,7 +36,9 @@ def _python(face: Face) -> Iterator[Finding]:
 def _terminal(face: Face) -> Iterator[Finding]:
     term = os.environ.get("TERM", "")
     if term in ("", "dumb"):
-        yield Finding("terminal", "warn", f"TERM={term or 'unset'}", "the verbs work; the full screen needs a terminal")
+        yield Finding(
+            "terminal", "warn", f"TERM={term or 'unset'}", "the verbs work; the full screen needs a terminal"
+        )
     else:
         size = shutil.get_terminal_size()
         yield Finding("terminal", "ok", f"TERM={term}, {size.columns}x{size.lines}")
@@ -54,7 +56,9 @@ def _state(face: Face) -> Iterator[Finding]:
         return
     mode = folder.stat().st_mode & 0o777
     if not os.access(folder, os.W_OK):
-        yield Finding("state folder", "bad", f"{folder} cannot be written", "changes are refused until it can be")
+        yield Finding(
+            "state folder", "bad", f"{folder} cannot be written", "changes are refused until it can be"
+        )
     elif mode & 0o077 and not folder.stat().st_mode & 0o2000:
         yield Finding("state folder", "bad", f"{folder} is open to others ({mode:o})", f"chmod 700 {folder}")
     else:
@@ -73,13 +77,20 @@ def _inventory(face: Face) -> Iterator[Finding]:
 def _agent(face: Face) -> Iterator[Finding]:
     socket = os.environ.get("SSH_AUTH_SOCK", "")
     if not socket:
-        yield Finding("ssh agent", "warn", "SSH_AUTH_SOCK is not set", "log in with ssh -A, or name IdentityFile in ssh_config")
+        yield Finding(
+            "ssh agent",
+            "warn",
+            "SSH_AUTH_SOCK is not set",
+            "log in with ssh -A, or name IdentityFile in ssh_config",
+        )
         return
     if not Path(socket).exists():
         yield Finding("ssh agent", "bad", f"{socket} is gone", "in tmux: export the socket of the new login")
         return
     try:
-        done = subprocess.run(["ssh-add", "-l"], capture_output=True, timeout=5, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            ["ssh-add", "-l"], capture_output=True, timeout=5, check=False, stdin=subprocess.DEVNULL
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         yield Finding("ssh agent", "warn", f"ssh-add: {error}")
         return
@@ -102,7 +113,12 @@ def _providers(face: Face) -> Iterator[Finding]:
 def _needs(manifest: Manifest) -> Finding:
     absent = [need for need in manifest.needs if not _present(need)]
     if absent:
-        return Finding(f"provider {manifest.name}", "warn", f"not found: {', '.join(absent)}", "it works without where it can")
+        return Finding(
+            f"provider {manifest.name}",
+            "warn",
+            f"not found: {', '.join(absent)}",
+            "it works without where it can",
+        )
     return Finding(f"provider {manifest.name}", "ok", manifest.title)
 
 
@@ -113,7 +129,14 @@ def _present(need: str) -> bool:
     return shutil.which(need) is not None
 
 
-_LOOKS: tuple[Callable[[Face], Iterator[Finding]], ...] = (_python, _terminal, _state, _inventory, _agent, _providers)
+_LOOKS: tuple[Callable[[Face], Iterator[Finding]], ...] = (
+    _python,
+    _terminal,
+    _state,
+    _inventory,
+    _agent,
+    _providers,
+)
 
 
 @click.command()
@@ -123,6 +146,9 @@ def doctor(face: Face, form: str) -> int:
     """Look at this machine and say what works, what does not, and what to do."""
     findings = [finding for look in _LOOKS for finding in look(face)]
     face.rows(
-        Rows(("state", "what", "detail", "hint"), tuple((f.state, f.what, f.detail, f.hint) for f in findings)), form
+        Rows(
+            ("state", "what", "detail", "hint"), tuple((f.state, f.what, f.detail, f.hint) for f in findings)
+        ),
+        form,
     )
     return int(ExitCode.FAILED if any(f.state == "bad" for f in findings) else ExitCode.OK)

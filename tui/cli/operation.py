@@ -79,7 +79,12 @@ def _path_params(source: str, target: str) -> dict[str, str]:
 
 
 def perform(
-    face: Face, spec: OperationSpec, subject: str, selectors: tuple[str, ...], params: dict[str, Any], asked: Asked
+    face: Face,
+    spec: OperationSpec,
+    subject: str,
+    selectors: tuple[str, ...],
+    params: dict[str, Any],
+    asked: Asked,
 ) -> int:
     """The whole road for one operation; returns the exit code."""
     checked = flags.check(spec, params)
@@ -93,7 +98,12 @@ def perform(
 
 
 def request_of(
-    face: Face, spec: OperationSpec, subject: str, selectors: tuple[str, ...], params: dict[str, Any], reason: str
+    face: Face,
+    spec: OperationSpec,
+    subject: str,
+    selectors: tuple[str, ...],
+    params: dict[str, Any],
+    reason: str,
 ) -> Request:
     """A request with its exact targets.
 

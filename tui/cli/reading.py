@@ -88,7 +88,9 @@ def _percent(share: float | None) -> float | None:
 def _row(host: Host, found: HostFacts | SourceState) -> tuple[object, ...]:
     if isinstance(found, SourceState):
         return (host.name, host.env, found.health.value, None, None, None, "", None, None, found.error)
-    mount, worst = max(((m, used) for m, (used, _, _) in found.disks.items()), key=lambda e: e[1], default=("", None))
+    mount, worst = max(
+        ((m, used) for m, (used, _, _) in found.disks.items()), key=lambda e: e[1], default=("", None)
+    )
     uptime = times.length(found.uptime) if found.uptime is not None else None
     cpu, memory = _percent(found.cpu), _percent(found.memory)
     return (host.name, host.env, "ok", cpu, memory, _percent(worst), mount, found.load1, uptime, "")
@@ -138,7 +140,9 @@ async def _changes(face: Face, hosts: Sequence[Host], since: int) -> list[Asked]
 
 @click.command()
 @selector_option
-@click.option("--since", default="1h", show_default=True, metavar="TIME", help="10m (ago), 03:00 (UTC) or a date.")
+@click.option(
+    "--since", default="1h", show_default=True, metavar="TIME", help="10m (ago), 03:00 (UTC) or a date."
+)
 @click.option("--own", is_flag=True, help="Only ondeck's own jobs and marks; asks no host.")
 @form_option
 @pass_face
@@ -154,7 +158,9 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
     recorded = [c for c in face.deck.record.changes(start) if not envs or c.env in envs]
     found = [*recorded, *(change for answer in answers for change in answer.changes)]
     found.sort(key=lambda change: -change.time)
-    face.rows(Rows(("time", "env", "kind", "subject", "text", "host", "who"), tuple(map(_cells, found))), form)
+    face.rows(
+        Rows(("time", "env", "kind", "subject", "text", "host", "who"), tuple(map(_cells, found))), form
+    )
     silent = [f"{answer.source}: {answer.error}" for answer in answers if answer.error]
     for line in silent:
         face.say(f"NOT ASKED  {line}")
@@ -164,4 +170,12 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
 
 
 def _cells(change: Change) -> tuple[object, ...]:
-    return (times.iso(change.time), change.env, change.kind, change.subject, change.text, change.host, change.who)
+    return (
+        times.iso(change.time),
+        change.env,
+        change.kind,
+        change.subject,
+        change.text,
+        change.host,
+        change.who,
+    )

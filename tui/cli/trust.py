@@ -37,7 +37,9 @@ def _rows(found: dict[str, Scanned | OndeckError]) -> Rows:
         if isinstance(answer, OndeckError):
             rows.append((name, "not asked", "", answer.message))
         else:
-            rows.append((name, answer.recorded, answer.fingerprint, f"was {answer.was}" if answer.was else ""))
+            rows.append(
+                (name, answer.recorded, answer.fingerprint, f"was {answer.was}" if answer.was else "")
+            )
     return Rows(("host", "recorded", "fingerprint", "note"), tuple(rows))
 
 
@@ -52,7 +54,9 @@ def _append(path: Path, lines: list[str]) -> None:
 
 @click.command()
 @selector_option
-@click.option("-y", "--yes", is_flag=True, help="Write without asking; compare the fingerprints elsewhere first.")
+@click.option(
+    "-y", "--yes", is_flag=True, help="Write without asking; compare the fingerprints elsewhere first."
+)
 @form_option
 @pass_face
 def trust(face: Face, selectors: tuple[str, ...], yes: bool, form: str) -> int:
@@ -67,7 +71,8 @@ def trust(face: Face, selectors: tuple[str, ...], yes: bool, form: str) -> int:
     inventory = face.deck.inventory
     if not inventory.ssh.known_hosts:
         raise BadInput(
-            "the inventory names no known_hosts file", hint="write `ssh: {known_hosts: ./known_hosts}` into ondeck.yml"
+            "the inventory names no known_hosts file",
+            hint="write `ssh: {known_hosts: ./known_hosts}` into ondeck.yml",
         )
     hosts = tuple(h for h in selector.parse(selectors).select(inventory) if h.transport == "ssh")
     capability = cast(Trust, face.deck.registry.load("ssh", "trust"))
@@ -80,7 +85,9 @@ def trust(face: Face, selectors: tuple[str, ...], yes: bool, form: str) -> int:
     if unknown:
         _confirm(face, len(unknown), yes)
         by_name = {host.name: host for host in hosts}
-        lines = [capability.known_hosts_line(inventory, by_name[name], answer) for name, answer in unknown.items()]
+        lines = [
+            capability.known_hosts_line(inventory, by_name[name], answer) for name, answer in unknown.items()
+        ]
         _append(Path(inventory.ssh.known_hosts), lines)
         face.say(f"wrote {len(lines)} keys to {inventory.ssh.known_hosts}; commit that file")
     lost = any(isinstance(a, OndeckError) for a in found.values())
@@ -92,7 +99,9 @@ def _confirm(face: Face, count: int, yes: bool) -> None:
         return
     if not face.may_ask:
         raise NeedsPerson(f"{count} unknown keys", hint="compare the fingerprints elsewhere, then add --yes")
-    sys.stderr.write(f"compare these fingerprints with what the hosts' consoles say; write {count} keys? [y/N] ")
+    sys.stderr.write(
+        f"compare these fingerprints with what the hosts' consoles say; write {count} keys? [y/N] "
+    )
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise NeedsPerson("nothing was written")
