@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -49,7 +48,7 @@ def _append(path: Path, lines: list[str]) -> None:
     joined = old + ("\n" if old and not old.endswith("\n") else "") + "\n".join(lines) + "\n"
     beside = path.with_name(path.name + ".ondeck-new")
     beside.write_text(joined)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 @click.command()
