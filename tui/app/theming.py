@@ -100,6 +100,8 @@ def _textual_names(theme: ThemeFile) -> dict[str, str]:
     panel, border = theme.role("panel").colour, theme.role("border").colour
     selection = theme.role("selection")
     return {
+        "ansi-background": theme.role("background").colour or "ansi_black",
+        "ansi-foreground": text or "ansi_white",
         "block-cursor-foreground": cursor.colour,
         "block-cursor-background": cursor.background,
         "block-cursor-text-style": cursor.attributes or "none",
