@@ -31,7 +31,7 @@ _EXITS = {
 }
 
 
-def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0911 - one arm for each kind of event
+def line_of(event: ev.Event) -> str:  # noqa: C901 - one arm for each kind of event
     """One line of narration for an event; empty for what a person need not read."""
     match event:
         case ev.Waiting():
@@ -177,7 +177,9 @@ def conclude(face: Face, view: JobView, form: str) -> int:
         for target in view.targets.values():
             word = target.outcome.value if target.outcome else "not_started"
             counts[word] = counts.get(word, 0) + 1
-        face.say(f"job {view.id}: {_word(view)}  ({', '.join(f'{n} {w}' for w, n in sorted(counts.items()))})")
+        face.say(
+            f"job {view.id}: {_word(view)}  ({', '.join(f'{n} {w}' for w, n in sorted(counts.items()))})"
+        )
         if view.outcome is Outcome.UNKNOWN:
             face.say(f"  find out with: ondeck reconcile {view.id}")
     return int(_EXITS.get(view.outcome, ExitCode.UNKNOWN) if view.outcome else ExitCode.UNKNOWN)

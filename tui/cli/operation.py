@@ -91,6 +91,8 @@ def perform(
     request = request_of(face, spec, subject, selectors, checked, asked.reason)
     drafted = asyncio.run(_draft(face, request))
     show(face, drafted, asked.form)
+    if announce:
+        face.data(f"{drafted.plan.id}\n")
     if asked.plan:
         pending = any(change.action is not Action.NO_OP for change in drafted.plan.draft.changes)
         return int(ExitCode.CHANGES_PENDING if asked.exit_code and pending else ExitCode.OK)
