@@ -34,7 +34,10 @@ from ondeck.inventory.model import (
 from ondeck.inventory.problems import Bad
 
 VERBS = frozenset(
-    ["deploy", "rollback", "restart", "drain", "undrain", "scale", "exec", "put", "shell", "destroy", "apply", "run", "restore", "verify", "forget", "hold", "stop", "start", "reboot", "replace", "unlock", "mark", "trust"]
+    (
+        "deploy rollback restart drain undrain scale exec put shell destroy apply run restore verify forget "
+        "hold stop start reboot replace unlock mark trust"
+    ).split()
 )
 """Operations that protection rules and `except` lists usually name."""
 

@@ -142,7 +142,7 @@ def _junit(cases: Sequence[tuple[str, str]]) -> str:
     "sources",
     multiple=True,
     metavar="SOURCE",
-    help="ansible:FILE, ssh_config or ssh_config:FILE; repeatable.",
+    help="ansible:FILE or ssh_config[:FILE]; repeatable.",
 )
 @pass_face
 def init(face: Face, folder: Path, sources: tuple[str, ...]) -> int:
