@@ -85,8 +85,10 @@ def perform(
     selectors: tuple[str, ...],
     params: dict[str, Any],
     asked: Asked,
+    *,
+    announce: bool = False,
 ) -> int:
-    """The whole road for one operation; returns the exit code."""
+    """The whole road for one operation; returns the exit code. With `announce` the plan's id is data."""
     checked = flags.check(spec, params)
     request = request_of(face, spec, subject, selectors, checked, asked.reason)
     drafted = asyncio.run(_draft(face, request))
