@@ -184,7 +184,7 @@ def left(face: Face, job: str, form: str) -> int:
     """Targets that a job did not bring to its end: left out, lost, unknown, not started."""
     view = face.deck.record.job(job)
     out_of_plan = view.plan.draft.left_out
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name in view.left:
         target = view.targets.get(name)
         if target is None:
