@@ -147,7 +147,7 @@ def _deploy(inventory: Inventory, where: str, service: Service) -> Iterator[Find
     if deploy is None:
         return
     for key in deploy.options:
-        if hint := nearest(key, [known for known in DEPLOY.by_key if known != key]):
+        if hint := nearest(key, DEPLOY.by_key, cutoff=0.8):
             yield _warning(f"{where}.deploy.{key}", "close to a field of deploy, taken as an option of its kind", hint)
     if bool(deploy.drain) is not bool(deploy.undrain):
         yield _warning(f"{where}.deploy", "drain and undrain belong together, one of them is missing")

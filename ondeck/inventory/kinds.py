@@ -50,7 +50,7 @@ class _Kind(msgspec.Struct, frozen=True):
 def _host(_: Inventory, host: Host) -> tuple[str, ...]:
     labels = ",".join(f"{key}={text}" for key, text in sorted(host.labels.items()))
     port = f":{host.port}" if host.port else ""
-    return (host.name, host.env, ",".join(host.groups), host.address + port, host.nature, host.via, labels)
+    return (host.name, host.env, ",".join(host.groups), host.address + port, str(host.nature), host.via, labels)
 
 
 def _service(inventory: Inventory, service: Service) -> tuple[str, ...]:

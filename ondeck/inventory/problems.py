@@ -95,7 +95,9 @@ def shown(value: object) -> str:
             return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def nearest(word: str, known: Iterable[str], *, say: str = "did you mean {}?") -> str:
+def nearest(
+    word: str, known: Iterable[str], *, say: str = "did you mean {}?", cutoff: float = 0.6
+) -> str:
     """A suggestion for a word that is not known; empty when nothing is near.
 
     Only the first 20,000 known words are looked at, so that a typo in a large inventory stays quick.
@@ -104,7 +106,7 @@ def nearest(word: str, known: Iterable[str], *, say: str = "did you mean {}?") -
     folded = {name.lower(): name for name in pool}
     if word.lower() in folded:
         return say.format(folded[word.lower()])
-    near = difflib.get_close_matches(word, pool, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(word, pool, n=3, cutoff=cutoff)
     return say.format(" or ".join(near)) if near else ""
 
 
