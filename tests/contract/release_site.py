@@ -5,22 +5,36 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ondeck.inventory.model import Deploy, Environment, HealthCheck, Host, Inventory, Migration, Revision, Service
+from ondeck.errors import LinkLost, Unreachable
+from ondeck.inventory.model import (
+    Deploy,
+    Environment,
+    HealthCheck,
+    Host,
+    Inventory,
+    Migration,
+    Revision,
+    Service,
+)
 from ondeck.operate.plan import Draft, Plan, Request
 from ondeck.operate.ports import Attempt
-from ondeck.reach.ports import Reach
+from ondeck.reach.ports import Link, Reach
 from ondeck.secret import Secret
 from ondeck.settings import Settings
+from ondeck.testing.operator_suite import CutReach, Cuts
 from providers.local.reach import LocalReach
 from providers.release.operator import ReleaseOperator
+from providers.release.reader import ReleaseReader
 
 _APP = """
 import http.server, os, sys
@@ -55,6 +69,8 @@ restart)
   setsid python3 -S "$2/app/current/app.py" "$3" </dev/null >/dev/null 2>&1 &
   echo $! > "$2/pid" ;;
 drain|undrain) echo "$1 $2" >> "$2/../log"; [ ! -f "$2/no-$1" ] ;;
+version) cat "$2/version" 2>/dev/null || echo none ;;
+deploy) echo "$3" > "$2/version"; exec "$0" restart "$2" "$4" ;;
 migrate) echo "migrate $2 $3" >> "$2/../log" ;;
 esac
 """
@@ -74,6 +90,19 @@ class Log:
         self.steps.append(text)
 
 
+class FaultyLink:
+    """A link that is lost while its host is in `unreachable`."""
+
+    def __init__(self, link: Link, unreachable: set[str]) -> None:
+        self._link = link
+        self._unreachable = unreachable
+
+    def __getattr__(self, name: str) -> Any:
+        if self._link.host in self._unreachable and name in ("run", "stream"):
+            raise LinkLost("the connection ended", where=self._link.host)
+        return getattr(self._link, name)
+
+
 class SiteBench:
     """A bench over the site."""
 
@@ -81,10 +110,19 @@ class SiteBench:
         self.inventory = inventory
         self.settings = settings
         self.facts: dict[str, str] = {}
+        self.unreachable: set[str] = set()
         self.local: Reach = LocalReach(settings)
 
     def reach(self, transport: str) -> Reach:
-        return self.local
+        return self
+
+    async def connect(self, host: Host) -> Link:
+        if host.name in self.unreachable:
+            raise Unreachable("connection refused", where=host.name)
+        return FaultyLink(await self.local.connect(host), self.unreachable)
+
+    async def aclose(self) -> None:
+        await self.local.aclose()
 
     def secret(self, reference: str) -> Secret:
         raise AssertionError(reference)
@@ -113,6 +151,44 @@ class Site:
         self.bench = SiteBench(self._inventory(**deploy), self.settings)
         self.operator = ReleaseOperator()
         self._jobs = 0
+        self._mounts: list[Path] = []
+
+    @property
+    def unreachable(self) -> set[str]:
+        return self.bench.unreachable
+
+    @property
+    def service(self) -> Service:
+        return self.bench.inventory.services["shop"]
+
+    @property
+    def hosts(self) -> list[Host]:
+        return list(self.bench.inventory.hosts.values())
+
+    def reader(self) -> ReleaseReader:
+        return ReleaseReader()
+
+    def leftovers(self, host: str = "web-1") -> list[str]:
+        """What an upload or unpacking left behind."""
+        return [e.name for e in (self.root / host / "app" / ".ondeck").glob("incoming-*")]
+
+    def small_disk(self, host: str, size: str) -> bool:
+        """Put the host's app folder on a small file system; False when that is not allowed."""
+        folder = self.root / host / "app"
+        shutil.rmtree(folder)
+        folder.mkdir()
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "ondeck-test", str(folder)],
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            self._mounts.append(folder)
+        return done.returncode == 0
+
+    def stop(self, host: str) -> None:
+        """End the service of a host."""
+        os.kill(int((self.root / host / "pid").read_text()), signal.SIGKILL)
 
     def _inventory(self, **more: Any) -> Inventory:
         folder = f"{self.root}/${{host}}"
@@ -121,7 +197,15 @@ class Site:
             "archives": "archives/shop-${version}.tar.gz",
             "restart": [self.svc, "restart", folder, "${address}"],
             "alive": [self.svc, "alive", folder],
-        } | more.pop("options", {})
+        } | (more.pop("options", {}) or {})
+        if more.get("kind") == "command":
+            options = {
+                "version": [self.svc, "version", folder],
+                "deploy": [self.svc, "deploy", folder, "${version}", "${address}"],
+                "restart": [self.svc, "restart", folder, "${address}"],
+            }
+            for name in self.names:
+                self._unpack_by_hand(name)
         drains: dict[str, Any] = {}
         if more.pop("drains", False):
             drains = {"drain": (self.svc, "drain", folder), "undrain": (self.svc, "undrain", folder)}
@@ -134,7 +218,9 @@ class Site:
                 http="http://127.0.0.1:${address}/healthz", times=2, every=1, timeout=40, within=100, settle=1
             ),
         )
-        deploy = Deploy(**({"kind": "release-dir", "options": options, "batches": ("1", "100%")} | drains | more))
+        deploy = Deploy(
+            **({"kind": "release-dir", "options": options, "batches": ("1", "100%")} | drains | more)
+        )
         return Inventory(
             revision=Revision(root=str(self.root)),
             environments={"prod": Environment(name="prod")},
@@ -144,6 +230,12 @@ class Site:
             },
             services={"shop": Service(name="shop", on={"prod": "group=web"}, deploy=deploy, health=health)},
         )
+
+    def _unpack_by_hand(self, name: str) -> None:
+        folder = self.root / name / "app" / "current"
+        folder.mkdir(parents=True)
+        (folder / "app.py").write_text(_APP)
+        (folder / "mode").write_text("good")
 
     def build(self, version: str, mode: str = "good", **extra: bytes) -> Path:
         """Write an archive with its checksum beside it."""
@@ -178,7 +270,14 @@ class Site:
         request = self.request(operation, targets, **params)
         draft = await self.operator.plan(request, self.bench)
         plan = Plan(
-            id="p", request=request, title="t", provider="release", draft=draft, inventory="", policy="", made=1
+            id="p",
+            request=request,
+            title="t",
+            provider="release",
+            draft=draft,
+            inventory="",
+            policy="",
+            made=1,
         )
         return msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
 
@@ -207,7 +306,7 @@ class Site:
 
     def current(self, host: str = "web-1") -> str:
         link = self.root / host / "app" / "current"
-        return os.readlink(link).removeprefix("releases/") if link.is_symlink() else ""
+        return str(link.readlink()).removeprefix("releases/") if link.is_symlink() else ""
 
     def kept(self, host: str = "web-1") -> set[str]:
         return {entry.name for entry in (self.root / host / "app" / "releases").iterdir()}
@@ -219,9 +318,55 @@ class Site:
                 os.kill(int((self.root / name / "pid").read_text()), signal.SIGKILL)
             except (OSError, ValueError):
                 continue
+        for folder in self._mounts:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def _free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+class ContractSite:
+    """The site as `ondeck.testing.operator_suite` asks for it: a deploy of 1.1 over 1.0."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.cuts = Cuts()
+        site.bench.local = CutReach(site.bench.local, self.cuts)
+        self.bench = site.bench
+        self.operator = site.operator
+        self.request = site.request("deploy", version="1.1")
+        self._before = len(site.log())
+
+    def world(self) -> str:
+        app = self._site.root / "web-1" / "app"
+        files = sorted(f"{p.relative_to(app)} {p.lstat().st_mtime_ns}" for p in app.rglob("*"))
+        return "\n".join([*files, *self._site.log()])
+
+    def disturb(self, target: str) -> None:
+        app = self._site.root / target / "app"
+        (app / "current").unlink()
+        (app / "current").symlink_to("releases/other")
+
+    def slow(self, target: str) -> None:
+        (self._site.root / target / "slow").touch()
+
+    def effects(self, target: str) -> int:
+        wanted = f"restart {target} releases/1.1"
+        return self._site.log()[self._before :].count(wanted)
+
+    def in_place(self, target: str) -> bool:
+        return self._site.current(target) == "1.1" and self._site.log()[-1] == f"undrain {target}"
+
+    def busy(self, target: str) -> bool:
+        wanted = str(self._site.root / target).encode()
+        for entry in Path("/proc").iterdir():
+            try:
+                line = (entry / "cmdline").read_bytes() if entry.name.isdecimal() else b""
+            except OSError:
+                continue
+            if b"\0restart\0" + wanted in line:
+                return True
+        return False
