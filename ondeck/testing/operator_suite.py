@@ -361,12 +361,14 @@ async def _again(applying: Applying, attempt: Attempt) -> None:
 async def _settled(applying: Applying, attempt: Attempt) -> Finding:
     """Reconcile until it is not running any more."""
     async with asyncio.timeout(_PATIENCE):
-        while (found := await applying.reconcile(attempt)).still_running:
+        found = await applying.reconcile(attempt)
+        while found.still_running:
             await asyncio.sleep(0.05)
+            found = await applying.reconcile(attempt)
     return found
 
 
 async def _until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(_PATIENCE):
-        while not true():
+        while not true():  # noqa: ASYNC110 - it is the world outside that changes, not a task of ours
             await asyncio.sleep(0.02)

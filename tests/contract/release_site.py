@@ -283,7 +283,7 @@ class Site:
 
     def attempt(self, target: str) -> Attempt:
         self._jobs += 1
-        return Attempt(id=f"job{self._jobs}-{target}-1", target=target)
+        return Attempt(id=f"{self.root.name}-{self._jobs}-{target}-1", target=target)
 
     async def do(self, operation: str, **params: Any) -> tuple[dict[str, Any], Log]:
         """Plan, apply every target in order until one does not succeed, finish and remember."""
