@@ -82,10 +82,10 @@ def measure() -> list[tuple[str, float, str]]:
         small_peer = _seconds(PEER, str(small))
         select = _seconds(SELECT, str(small))
     return [
-        ("inventory 100k first load", first / peer, f"{first:.2f} s, yaml.CSafeLoader {peer:.2f} s"),
-        ("inventory 100k from cache", cached / peer, f"{cached:.3f} s, yaml.CSafeLoader {peer:.2f} s"),
+        ("inventory.first_load_100k", first / peer, f"{first:.2f} s, yaml.CSafeLoader {peer:.2f} s"),
+        ("inventory.cached_load_100k", cached / peer, f"{cached:.3f} s, yaml.CSafeLoader {peer:.2f} s"),
         (
-            "inventory 10k one selector",
+            "inventory.selector_10k",
             select / small_peer,
             f"{select * 1000:.1f} ms, yaml.CSafeLoader reads it in {small_peer:.2f} s",
         ),
