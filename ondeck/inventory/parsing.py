@@ -8,7 +8,8 @@ from typing import Any
 from ondeck.inventory import events, positions, references
 from ondeck.inventory.assembly import Assembly
 from ondeck.inventory.model import Inventory, Revision
-from ondeck.inventory.problems import InventoryProblems, Problem, dotted
+from ondeck.inventory.problems import Complaint, InventoryProblems, Problem, dotted
+from ondeck.inventory.problems import Path as ProblemPath
 
 
 def parse(files: list[tuple[str, bytes]], digest: str, root: Path) -> Inventory:
@@ -33,7 +34,7 @@ def parse(files: list[tuple[str, bytes]], digest: str, root: Path) -> Inventory:
         raise _everything_wrong(files, root) from None
     references.check(assembly)
     if assembly.out.found:
-        raise _everything_wrong(files, root)
+        raise _complained(files, root, assembly.out.found)
     single: dict[str, Any] = {key: value for key, value in assembly.single.items() if key != "ondeck"}
     named: dict[str, Any] = assembly.named
     return Inventory(revision=Revision(root="", digest=digest), hosts=assembly.hosts, **named, **single)
@@ -54,10 +55,26 @@ def _everything_wrong(files: list[tuple[str, bytes]], root: Path) -> InventoryPr
         problems += reads[name].problems
     if not any(read.broken for read in reads.values()):
         references.check(assembly)
-    structural = {(problem.file, problem.key) for problem in problems}
-    for complaint in assembly.out.found:
+    problems += _with_places(assembly.out.found, reads, {(one.file, one.key) for one in problems if one.key})
+    return _told(problems, root)
+
+
+def _complained(files: list[tuple[str, bytes]], root: Path, found: list[Complaint]) -> InventoryProblems:
+    """The YAML is plain and every complaint is known: only their places are missing."""
+    entries: dict[str, set[ProblemPath]] = {}
+    for complaint in found:
+        entries.setdefault(complaint.file, set()).add(complaint.path[:2])
+    reads = {name: positions.read(name, data, entries[name]) for name, data in files if name in entries}
+    return _told(_with_places(found, reads, set()), root)
+
+
+def _with_places(
+    found: list[Complaint], reads: dict[str, positions.Read], structural: set[tuple[str, str]]
+) -> list[Problem]:
+    problems = []
+    for complaint in found:
         key = dotted(complaint.path)
-        if any(file == complaint.file and wrong.startswith(key) for file, wrong in structural if wrong):
+        if any(file == complaint.file and wrong.startswith(key) for file, wrong in structural):
             continue  # only the consequence of what is already told
         line, column = reads[complaint.file].place(complaint.path, at_key=complaint.at_key)
         problems.append(
@@ -70,12 +87,12 @@ def _everything_wrong(files: list[tuple[str, bytes]], root: Path) -> InventoryPr
                 hint=complaint.hint,
             )
         )
+    return problems
+
+
+def _told(problems: list[Problem], root: Path) -> InventoryProblems:
     problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
-    return InventoryProblems(_once(problems), root=str(root))
-
-
-def _once(problems: list[Problem]) -> list[Problem]:
-    return list(dict.fromkeys(problems))
+    return InventoryProblems(dict.fromkeys(problems), root=str(root))
 
 
 def _feed(assembly: Assembly, read: positions.Read) -> None:
