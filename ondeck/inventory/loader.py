@@ -91,13 +91,16 @@ def _is_ours(name: str) -> bool:
 def _content(path: Path) -> bytes:
     # Not blocking: a pipe with the name of a file must not hold the start.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise OSError("not a regular file")
         if facts.st_size > LARGEST:
             raise OSError(f"larger than {LARGEST >> 20} MiB")
-        return file.read()
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def _parse(files: list[tuple[str, bytes]], digest: str, root: Path) -> Inventory:
@@ -113,10 +116,9 @@ def _parse(files: list[tuple[str, bytes]], digest: str, root: Path) -> Inventory
     references.check(assembly)
     if assembly.out.found:
         raise _everything_wrong(files, root)
-    single = {key: value for key, value in assembly.single.items() if key != "ondeck"}
-    return Inventory(
-        revision=Revision(root="", digest=digest), hosts=assembly.hosts, **assembly.named, **single
-    )
+    single: dict[str, Any] = {key: value for key, value in assembly.single.items() if key != "ondeck"}
+    named: dict[str, Any] = assembly.named
+    return Inventory(revision=Revision(root="", digest=digest), hosts=assembly.hosts, **named, **single)
 
 
 def _everything_wrong(files: list[tuple[str, bytes]], root: Path) -> InventoryProblems:
@@ -134,15 +136,18 @@ def _everything_wrong(files: list[tuple[str, bytes]], root: Path) -> InventoryPr
         problems += reads[name].problems
     if not any(read.broken for read in reads.values()):
         references.check(assembly)
+    structural = {(problem.file, problem.key) for problem in problems}
     for complaint in assembly.out.found:
-        read = reads[complaint.file]
-        line, column = read.place(complaint.path, at_key=complaint.at_key)
+        key = dotted(complaint.path)
+        if any(file == complaint.file and wrong.startswith(key) for file, wrong in structural if wrong):
+            continue  # only the consequence of what is already told
+        line, column = reads[complaint.file].place(complaint.path, at_key=complaint.at_key)
         problems.append(
             Problem(
                 file=complaint.file,
                 line=line,
                 column=column,
-                key=dotted(complaint.path),
+                key=key,
                 message=complaint.message,
                 hint=complaint.hint,
             )

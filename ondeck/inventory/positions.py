@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import yaml
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -114,7 +114,7 @@ class _Reader:
     def _value(self, event: Any, path: Path, depth: int) -> Plain:  # noqa: ANN401
         if isinstance(event, AliasEvent):
             self.complain(
-                event, path, f"aliases are not taken: *{safe_line(event.anchor)}", "write the value out"
+                event, path, f"aliases are not taken: *{safe_line(str(event.anchor))}", "write the value out"
             )
             return None
         if event.anchor is not None:
@@ -144,7 +144,7 @@ class _Reader:
             key = self._key(event, path, found)
             value = self.parser.get_event()
             if key is None:
-                self._value(value, (*path, "?"), depth + 1)
+                self._passed(value, path, depth)
                 continue
             inner = (*path, key)
             self.result.keys[inner] = _place(event)
@@ -152,11 +152,17 @@ class _Reader:
             found[key] = self._value(value, inner, depth + 1)
         return found
 
+    def _passed(self, event: Any, path: Path, depth: int) -> None:  # noqa: ANN401
+        """Read over a value whose key was already complained of."""
+        known = len(self.result.problems)
+        self._value(event, (*path, "?"), depth + 1)
+        del self.result.problems[known:]
+
     def _key(self, event: Any, path: Path, known: dict[str, Plain]) -> str | None:  # noqa: ANN401
         if not isinstance(event, ScalarEvent):
             self.complain(event, path, "expected a key that is text")
             if not isinstance(event, AliasEvent):
-                self._value(event, (*path, "?"), 1)
+                self._passed(event, path, 1)
             return None
         key = str(event.value)
         inner = (*path, key)

@@ -193,7 +193,8 @@ def _selector(
         selector.compiled(tree) if "service" not in asked else None
     except BadInput as error:
         hint = error.hint.partition("\n")[0]
-        _complain(assembly, "services", service, inner, f"expected a selector: {error.message}", hint)
+        said = error.message.removeprefix("selector").lstrip(",: ")
+        _complain(assembly, "services", service, inner, f"expected a selector: {said}", hint)
 
 
 def _circles(arrows: Mapping[str, Iterable[str]]) -> list[str]:
