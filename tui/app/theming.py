@@ -1,0 +1,236 @@
+"""Themes: one YAML file each, turned into a Textual theme and the styles that our widgets draw with.
+
+A theme names **roles** (`ok`, `bad`, `env-prod`, ...), never widgets. Widgets that draw their own lines ask
+`palette(widget.app)`; style sheets use the same names as variables: `$ok`, `$env-prod`, `$env-prod-text`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from rich.style import Style
+from textual.app import App
+from textual.color import Color
+from textual.theme import Theme
+
+from ondeck import resources
+from ondeck.errors import OndeckError
+from tui.app.theming_file import BANDS, FOREGROUNDS, PLANES, Role, RoleSpec, ThemeFile, read
+
+DEFAULT = "dark"
+SIXTEEN = "ansi16"
+_BUILT_IN = ("dark", "light", "ansi16")
+
+
+class Themes(msgspec.Struct, frozen=True):
+    """What could be loaded, and one line for each thing that could not.
+
+    Attributes:
+        problems: `file:line: key: what is wrong`; show them, the app runs without what they name.
+    """
+
+    files: Mapping[str, ThemeFile]
+    problems: tuple[str, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """Names to choose from, built-in ones first."""
+        return tuple(self.files)
+
+    def chosen(self, wanted: str, *, sixteen: bool) -> str:
+        """The name to start with: what was asked for if it is there, else the one for this terminal."""
+        if wanted in self.files:
+            return wanted
+        return SIXTEEN if sixteen else DEFAULT
+
+
+def load(config: Path | None = None, *, shipped: Path | None = None) -> Themes:
+    """Built-in themes and those in `config/themes/*.yaml`; never raises, says what it left out.
+
+    Args:
+        config: The user's configuration folder (`settings.config`); a file there wins over a built-in name.
+        shipped: Folder of the built-in themes; found when None.
+    """
+    files: dict[str, ThemeFile] = {}
+    problems: list[str] = []
+    try:
+        home = shipped or resources.themes()
+        paths = [home / f"{name}.yaml" for name in _BUILT_IN]
+    except OndeckError as error:
+        problems.append(error.message)
+        paths = []
+    if config is not None and (config / "themes").is_dir():
+        paths += sorted((config / "themes").glob("*.y*ml"))
+    for path in paths:
+        found, wrong = read(path, files)
+        problems += wrong
+        if found is not None:
+            files[found.name] = found
+    files.setdefault(DEFAULT, ThemeFile(name=DEFAULT, dark=True, ansi=True))
+    files.setdefault(SIXTEEN, ThemeFile(name=SIXTEEN, dark=True, ansi=True))
+    return Themes(files=files, problems=tuple(problems))
+
+
+def variables(theme: ThemeFile) -> dict[str, str]:
+    """Names for style sheets: a plane or foreground role as its colour, a band as `NAME`, `NAME-text`, `NAME-style`.
+
+    A band needs all three (`background: $cursor; color: $cursor-text; text-style: $cursor-style`): without
+    colours its `reverse` or `bold` is what is left of it.
+    """
+    found: dict[str, str] = {}
+    for name in PLANES:
+        found[name] = theme.role(name).colour
+    for name in FOREGROUNDS:
+        found[name] = theme.role(name).colour
+    for name in BANDS:
+        spec = theme.role(name)
+        found[name] = spec.background
+        found[f"{name}-text"] = spec.colour
+        found[f"{name}-style"] = spec.attributes or "none"
+    found.update(_textual_names(theme))
+    return {name: value or "ansi_default" for name, value in found.items()}
+
+
+def _textual_names(theme: ThemeFile) -> dict[str, str]:
+    """Variables that Textual's own widgets read, from our roles, so that both look alike."""
+    cursor, text = theme.role("cursor"), theme.role("text").colour
+    accent, muted = theme.role("accent").colour, theme.role("muted").colour
+    panel, border = theme.role("panel").colour, theme.role("border").colour
+    selection = theme.role("selection")
+    return {
+        "ansi-background": theme.role("background").colour or "ansi_black",
+        "ansi-foreground": text or "ansi_white",
+        "block-cursor-foreground": cursor.colour,
+        "block-cursor-background": cursor.background,
+        "block-cursor-text-style": cursor.attributes or "none",
+        "block-cursor-blurred-foreground": text,
+        "block-cursor-blurred-background": panel,
+        "block-cursor-blurred-text-style": "none",
+        "border": accent,
+        "border-blurred": border,
+        "footer-background": panel,
+        "footer-foreground": text,
+        "footer-description-foreground": text,
+        "footer-description-background": panel,
+        "footer-item-background": panel,
+        "footer-key-foreground": accent,
+        "footer-key-background": panel,
+        "text": text,
+        "text-muted": muted,
+        "text-disabled": muted,
+        "input-cursor-background": text,
+        "input-cursor-foreground": theme.role("background").colour,
+        "input-cursor-text-style": "reverse" if theme.ansi else "none",
+        "input-selection-background": selection.background,
+        "input-selection-foreground": selection.colour,
+        "screen-selection-background": selection.background,
+        "screen-selection-foreground": selection.colour,
+        "scrollbar": border,
+        "scrollbar-hover": accent,
+        "scrollbar-active": accent,
+        "scrollbar-background": panel,
+        "scrollbar-background-hover": panel,
+        "scrollbar-background-active": panel,
+        "scrollbar-corner-color": panel,
+    }
+
+
+def textual_theme(theme: ThemeFile) -> Theme:
+    """The Textual theme of a file."""
+
+    def colour(name: Role) -> str:
+        return theme.role(name).colour or "ansi_default"
+
+    return Theme(
+        name=theme.name,
+        primary=colour("accent"),
+        secondary=colour("accent"),
+        accent=colour("accent"),
+        warning=colour("warn"),
+        error=colour("bad"),
+        success=colour("ok"),
+        foreground=colour("text"),
+        background=colour("background"),
+        surface=colour("surface"),
+        panel=colour("panel"),
+        boost=colour("panel"),
+        dark=theme.dark,
+        ansi=theme.ansi,
+        text_alpha=1.0,
+        variables=variables(theme),
+    )
+
+
+class Palette:
+    """Rich styles of a theme's roles, for widgets that draw their own lines."""
+
+    def __init__(self, theme: ThemeFile) -> None:
+        self.theme = theme
+        self._styles: dict[str, Style] = {"": Style.null()}
+
+    def style(self, role: str) -> Style:
+        """The style of a role; an unknown or empty role is plain text and never an error."""
+        found = self._styles.get(role)
+        if found is None:
+            found = self._styles[role] = rich_style(self.theme.role(role)) if role else Style.null()
+        return found
+
+    def source(self, name: str) -> Style:
+        """A colour for a name, the same in every session, never one that means a state."""
+        number = sum(byte * (index % 7 + 1) for index, byte in enumerate(name.encode("utf-8", "replace")))
+        return self.style(f"source-{number % 6 + 1}")
+
+
+def rich_style(spec: RoleSpec) -> Style:
+    """The Rich style of a role."""
+    flags = dict.fromkeys(spec.attributes.split(), True)
+    return Style(
+        color=Color.parse(spec.colour).rich_color if spec.colour else None,
+        bgcolor=Color.parse(spec.background).rich_color if spec.background else None,
+        **flags,  # type: ignore[arg-type]
+    )
+
+
+class ThemedApp(App[int]):
+    """An app that draws with our themes; its subclasses call `use_themes` before they mount anything."""
+
+    themes: Themes = Themes(files={DEFAULT: ThemeFile(name=DEFAULT, dark=True, ansi=True)})
+
+    def use_themes(self, themes: Themes, name: str) -> None:
+        """Register every theme and switch to one."""
+        self.themes = themes
+        for theme in themes.files.values():
+            self.register_theme(textual_theme(theme))
+        self.theme = name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables exist in every theme, also in Textual's own."""
+        themes = self.themes.files
+        return variables(themes.get(DEFAULT) or next(iter(themes.values())))
+
+
+def palette(app: App[object]) -> Palette:
+    """The palette of the theme that the app shows now; of the shipped dark one in an app without ours."""
+    themes: Themes | None = getattr(app, "themes", None)
+    theme = themes.files.get(app.theme) if themes is not None else None
+    if theme is None:
+        return _fallback(themes, dark=app.current_theme.dark)
+    found = getattr(app, "_ondeck_palette", None)
+    if not isinstance(found, Palette) or found.theme is not theme:
+        found = Palette(theme)
+        with contextlib.suppress(AttributeError):
+            app._ondeck_palette = found  # type: ignore[attr-defined]
+    return found
+
+
+def _fallback(themes: Themes | None, *, dark: bool) -> Palette:
+    files = (themes or load()).files
+    name = "dark" if dark else "light"
+    return Palette(files.get(name) or next(iter(files.values())))
+
+
+def role_names() -> Sequence[str]:
+    """Every role a theme may set, for documentation and for the hint of an error."""
+    return (*PLANES, *FOREGROUNDS, *BANDS)
