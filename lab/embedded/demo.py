@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,7 +182,7 @@ def run(*, command: Sequence[str] = (), shell: bool = False) -> int:
         argv = [os.environ.get("SHELL") or "/bin/sh"]
     with start_demo() as demo:
         if not argv:
-            argv = [sys.executable, "-m", "tui.main"]
+            argv = ["ondeck"]
         else:
             _welcome(demo)
         environment = {**os.environ, **demo.environment, "PATH": _path()}
