@@ -235,10 +235,13 @@ class Fields:
                 out.add((*path, key), bad.message, bad.hint)
         if rest:
             self._keep(rest, attributes, path, out)
+        self._require(value, path, out)
+        return self._whole(attributes) if len(out.found) == before else None
+
+    def _require(self, value: dict[str, Any], path: Path, out: Complaints) -> None:
         for field in self.required:
             if field.key not in value:
                 out.add(path, f"expected {field.key}: {field.about}", at_key=True)
-        return self._whole(attributes) if len(out.found) == before else None
 
     def _whole(self, attributes: dict[str, Any]) -> dict[str, Any]:
         if self.check is not None:

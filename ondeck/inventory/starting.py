@@ -24,16 +24,24 @@ class Report(msgspec.Struct, frozen=True):
     """What was written.
 
     Attributes:
-        written: Files, in the order of writing.
+        files: What was written, in the order of writing.
         hosts: How many hosts are in them.
         joined: Names that turned out to be one host, as sentences.
         notes: What was left out or guessed, as sentences.
     """
 
-    written: tuple[Path, ...]
+    files: tuple[Path, ...]
     hosts: int
     joined: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The report for a person, line by line."""
+        joined = [f"joined: {text}" for text in self.joined]
+        notes = [f"note: {text}" for text in self.notes]
+        last = "look the environments over, then: ondeck check, ondeck trust, git commit"
+        return (*joined, *notes, f"{self.hosts} hosts in {len(self.files)} files; {last}")
 
 
 def write(target: Path, sources: Sequence[str]) -> Report:

@@ -50,7 +50,11 @@ def test_the_sample_loads_and_its_hosts_are_the_demo_ones() -> None:
         "stg-1": ("127.77.0.41", 2222, "ops"),
     }
     checkout = inventory.services["checkout"]
-    assert [host.name for host in members.hosts_of(inventory, checkout, "prod")] == ["web-1", "web-2", "web-3"]
+    assert [host.name for host in members.hosts_of(inventory, checkout, "prod")] == [
+        "web-1",
+        "web-2",
+        "web-3",
+    ]
     assert [host.name for host in members.hosts_of(inventory, checkout, "staging")] == ["stg-1"]
     assert inventory.environments["prod"].protection["rollback"] is Protection.TYPE_NAME
     assert inventory.environments["prod"].protection["exec"] is Protection.CONFIRM
@@ -88,7 +92,13 @@ def test_scalars_stay_text_until_their_field_says_what_they_are(tmp_path: Path) 
         "  web-1: {env: prod, nature: pet, never_together: yes, thresholds: {disk: 70/85}, "
         "labels: {version: 1.10, country: no, when: 2026-01-01, octal: 010, empty: ''}}\n",
     ).hosts["web-1"]
-    assert found.labels == {"version": "1.10", "country": "no", "when": "2026-01-01", "octal": "010", "empty": ""}
+    assert found.labels == {
+        "version": "1.10",
+        "country": "no",
+        "when": "2026-01-01",
+        "octal": "010",
+        "empty": "",
+    }
     assert found.nature is Nature.PET
     assert found.never_together is True
     assert (found.thresholds["disk"].warn, found.thresholds["disk"].bad) == (70, 85)
@@ -195,7 +205,9 @@ def test_fast_and_slow_reading_see_the_same(tmp_path: Path) -> None:
         data = file.read_bytes()
         fast: dict[str, object] = {}
 
-        def take(section: str, name: str | None, value: object, line: int, into: dict[str, object] = fast) -> None:
+        def take(
+            section: str, name: str | None, value: object, line: int, into: dict[str, object] = fast
+        ) -> None:
             if name is None:
                 into[section] = value
             else:

@@ -47,6 +47,7 @@ class _WithCommon(click.Command):
 @pass_face
 def plan(
     face: Face,
+    /,
     name: str,
     target: str,
     selectors: tuple[str, ...],
@@ -62,7 +63,7 @@ def plan(
 @click.command(cls=_WithCommon)
 @click.argument("plan_id", metavar="PLAN")
 @pass_face
-def apply(face: Face, plan_id: str, **common: Any) -> int:  # noqa: ANN401
+def apply(face: Face, /, plan_id: str, **common: Any) -> int:  # noqa: ANN401
     """Start exactly a plan that was made before; refused when the world or the rules have changed since."""
     from ondeck.operate import road
 
