@@ -126,10 +126,11 @@ def _open_matters(face: Face) -> list[str]:
             lines.append(
                 f"- {view.state.value.upper()}: {name}: {safe_line(view.pause or view.detail) or 'goes on'}"
             )
-    lines += [
-        f"- LOCK {v.key}: {'held' if v.held else 'kept, in doubt'} by {v.actor}, {times.ago(v.since)}: {safe_line(v.reason)}"
-        for v in record.locks()
-    ]
+    for lock in record.locks():
+        state = "held" if lock.held else "kept, in doubt"
+        lines.append(
+            f"- LOCK {lock.key}: {state} by {lock.actor}, {times.ago(lock.since)}: {safe_line(lock.reason)}"
+        )
     return lines
 
 
