@@ -122,7 +122,8 @@ def _store(deck: Deck, plan: Plan) -> Drafted:
     stored = plans.encode(plan)
     path = root / f"{plan.id}.json"
     folder.write_new(path, stored, durable=False)
-    return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
+    # What is shown is what was stored: lists and tuples in free data differ until they were read back.
+    return Drafted(plan=plans.decode(stored), stored=stored, digest=plans.digest(stored), path=path)
 
 
 def _sweep(root: Path) -> None:
