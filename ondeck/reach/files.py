@@ -15,11 +15,23 @@ from ondeck.reach.ports import Become, Completed, FileFacts
 _NOT_THERE = 44
 _TOO_LARGE = 45
 
-_READ = """[ -e "$1" ] || [ -L "$1" ] || exit 44
+# Not there is said only of a place that we may look into.
+_THERE = """if [ ! -e "$1" ] && [ ! -L "$1" ]; then
+d=${1%/*}
+while [ ! -e "${d:-/}" ]; do d=${d%/*}; done
+[ -x "${d:-/}" ] && exit 44
+echo "no right to look into $d" >&2; exit 1
+fi
+"""
+
+_READ = (
+    _THERE
+    + """
 s=$(stat -L -c %s -- "$1") || exit 1
 [ "$s" -le "$2" ] || exit 45
 exec cat -- "$1"
 """
+)
 
 # Beside, synced, renamed over. Mode, owner and a security label that is there are kept or set before
 # the rename, so that nobody sees the file open to more than it should be.
@@ -45,10 +57,13 @@ trap - EXIT
 sync -- "${p%/*}/" 2>/dev/null || :
 """
 
-_STAT = """[ -e "$1" ] || [ -L "$1" ] || exit 44
+_STAT = (
+    _THERE
+    + """
 stat -L -c '%s %a %U %G %Y' -- "$1" || exit 1
 if [ "$2" = 1 ]; then exec sha256sum -- "$1"; fi
 """
+)
 
 
 class Run(Protocol):

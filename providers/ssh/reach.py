@@ -80,6 +80,15 @@ class SshReach:
         await line.open()
         return line
 
+    async def tunnel(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection:
+        """The open connection to an endpoint's jump host, which it must have.
+
+        Raises:
+            Unreachable: The jump host is not reached.
+        """
+        assert endpoint.jump is not None
+        return (await self._line(endpoint.jump)).connection
+
     async def _connection(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection:
         if endpoint.jump is None:
             return await self._connector.open(endpoint)

@@ -35,15 +35,13 @@ def obtain(face: Face, plan: Plan, ruling: Ruling, asked: Asked) -> Consent | No
     given = Consent(
         confirmed=asked.yes, typed=asked.confirm, reason=asked.reason, break_glass=asked.break_glass
     )
-    match ruling.level:
-        case Protection.NONE:
-            return given
-        case Protection.CONFIRM:
-            return given if asked.yes or asked.confirm else _confirm(face, plan, asked)
-        case Protection.TYPE_NAME:
-            return _typed(face, ruling, asked, given)
-        case Protection.TWO_PERSON:
-            return _two_persons(face, ruling, asked, given)
+    if ruling.level is Protection.NONE:
+        return given
+    if ruling.level is Protection.CONFIRM:
+        return given if asked.yes or asked.confirm else _confirm(face, plan, asked)
+    if ruling.level is Protection.TYPE_NAME:
+        return _typed(face, ruling, asked, given)
+    return _two_persons(face, ruling, asked, given)
 
 
 def _two_persons(face: Face, ruling: Ruling, asked: Asked, given: Consent) -> Consent | None:

@@ -15,4 +15,4 @@ def demo(shell: bool, command: tuple[str, ...]) -> int:
     """
     from lab.embedded import demo as lab_demo
 
-    return lab_demo.run(command=command, shell=shell)
+    return int(lab_demo.run(command=command, shell=shell))

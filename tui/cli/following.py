@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ondeck import text
 from ondeck.errors import ExitCode
 from ondeck.operate import events as ev
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.operate.outcome import Outcome
 from tui.cli import out
 from tui.narration import line_of
 
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from ondeck.record.store import Record
     from ondeck.record.view import JobView
     from tui.cli.face import Face
-
-_EXITS = {
-    Outcome.SUCCEEDED: ExitCode.OK,
-    Outcome.SKIPPED: ExitCode.OK,
-    Outcome.FAILED: ExitCode.FAILED,
-    Outcome.TIMED_OUT: ExitCode.FAILED,
-    Outcome.MIXED: ExitCode.SOME_FAILED,
-    Outcome.UNREACHABLE: ExitCode.UNREACHABLE,
-    Outcome.UNKNOWN: ExitCode.UNKNOWN,
-    Outcome.CANCELLED: ExitCode.CANCELLED,
-    Outcome.NOT_STARTED: ExitCode.REFUSED,
-}
 
 
 class _Outputs:
@@ -126,7 +114,7 @@ def follow(face: Face, job: str, *, form: str = "text", timeout: float = 0.0) ->
     """
     ended = asyncio.run(_Follower(face, job, form).run(face.settings.seconds(timeout)))
     view = face.deck.record.job(job)
-    if not ended and view.state is not JobState.ENDED:
+    if not ended and not view.over:
         face.say(f"left; the job goes on. Follow it again with: ondeck attach {job}")
         return int(ExitCode.DETACHED)
     return conclude(face, view, form)
@@ -146,7 +134,9 @@ def conclude(face: Face, view: JobView, form: str) -> int:
         )
         if view.outcome is Outcome.UNKNOWN:
             face.say(f"  find out with: ondeck reconcile {view.id}")
-    return int(_EXITS.get(view.outcome, ExitCode.UNKNOWN) if view.outcome else ExitCode.UNKNOWN)
+        if view.detail:
+            face.say(f"  {view.detail}")
+    return int(view.exit_code)
 
 
 def _word(view: JobView) -> str:
@@ -166,7 +156,7 @@ def summary(view: JobView) -> dict[str, object]:
         "targets": {
             name: {
                 "outcome": target.outcome.value if target.outcome else None,
-                "evidence": target.evidence,
+                "evidence": target.text,
                 "status": target.status,
             }
             for name, target in view.targets.items()

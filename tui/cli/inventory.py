@@ -150,9 +150,10 @@ def init(face: Face, folder: Path, sources: tuple[str, ...]) -> int:
     from ondeck.inventory import starting
 
     written = starting.write(folder, sources)
-    for line in written.lines:
-        face.say(line)
-    face.data("".join(f"{path}\n" for path in written.files))
+    face.say(f"{written.hosts} hosts; look the files over, run `ondeck check -i {folder}`, commit them")
+    for line in (*written.joined, *written.notes):
+        face.say(f"  {line}")
+    face.data("".join(f"{path}\n" for path in written.written))
     return int(ExitCode.OK)
 
 

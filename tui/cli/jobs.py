@@ -9,13 +9,13 @@ import click
 from ondeck import times
 from ondeck.errors import BadInput, ExitCode
 from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.operate.outcome import Outcome
 from tui.cli import following, out
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.out import Rows
 
 if TYPE_CHECKING:
-    from ondeck.record.view import JobView
+    from ondeck.record.view import JobView, TargetView
 
 _BY_HAND = click.Choice([o.value for o in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_STARTED)])
 
@@ -37,7 +37,7 @@ def _row(view: JobView) -> tuple[object, ...]:
         request.subject,
         request.env,
         request.actor,
-        times.iso(view.began),
+        times.iso(view.made),
         f"{done} of {len(view.targets)}",
     )
 
@@ -62,18 +62,20 @@ def jobs(face: Face, job: str | None, limit: int, form: str) -> int:
 
 def targets_of(view: JobView) -> Rows:
     """The targets of a job as a table."""
-    return Rows(
-        ("target", "outcome", "status", "evidence"),
-        tuple(
-            (
-                name,
-                t.outcome.value if t.outcome else t.doing or "waiting",
-                t.status if t.status is not None else "",
-                t.evidence,
-            )
-            for name, t in view.targets.items()
-        ),
+    return Rows(("target", "outcome", "status", "evidence"), tuple(map(_target, view.targets.values())))
+
+
+def _target(row: TargetView) -> tuple[object, ...]:
+    word = (
+        row.outcome.value
+        if row.outcome
+        else "in doubt"
+        if row.in_doubt
+        else "running"
+        if row.running
+        else "waiting"
     )
+    return (row.target, word, "" if row.status is None else row.status, row.text)
 
 
 @click.command()
@@ -107,7 +109,7 @@ def _lend(face: Face, job: str) -> None:
 
 def _ask(face: Face, job: str, ask: Ask, said: str) -> int:
     view = face.deck.record.job(job)
-    if view.state is JobState.ENDED and ask.what not in (What.SETTLE, What.RECONCILE):
+    if view.over and ask.what not in (What.SETTLE, What.RECONCILE):
         word = view.outcome.value if view.outcome else "?"
         raise BadInput(f"job {job} has ended: {word}", hint="a new operation takes it back; see: ondeck jobs")
     face.deck.record.ask(job, ask)
@@ -181,11 +183,13 @@ def settle(face: Face, job: str, target: str, outcome: str, reason: str) -> int:
 def left(face: Face, job: str, form: str) -> int:
     """Targets that a job did not bring to its end: left out, lost, unknown, not started."""
     view = face.deck.record.job(job)
-    rows = [(name, why, "left out") for name, why in view.plan.draft.left_out.items()]
-    rows += [
-        (name, target.evidence, target.outcome.value if target.outcome else "waiting")
-        for name, target in view.targets.items()
-        if target.outcome not in (Outcome.SUCCEEDED, Outcome.SKIPPED)
-    ]
+    out_of_plan = view.plan.draft.left_out
+    rows: list[tuple[object, ...]] = []
+    for name in view.left:
+        target = view.targets.get(name)
+        if target is None:
+            rows.append((name, out_of_plan.get(name, ""), "left out"))
+        else:
+            rows.append((name, target.text, _target(target)[1]))
     face.rows(Rows(("target", "why", "outcome"), tuple(rows)), form)
     return int(ExitCode.SOME_FAILED if rows else ExitCode.OK)

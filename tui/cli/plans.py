@@ -47,6 +47,7 @@ class _WithCommon(click.Command):
 @pass_face
 def plan(
     face: Face,
+    /,
     name: str,
     target: str,
     selectors: tuple[str, ...],
@@ -62,11 +63,11 @@ def plan(
 @click.command(cls=_WithCommon)
 @click.argument("plan_id", metavar="PLAN")
 @pass_face
-def apply(face: Face, plan_id: str, **common: Any) -> int:  # noqa: ANN401
+def apply(face: Face, /, plan_id: str, **common: Any) -> int:  # noqa: ANN401
     """Start exactly a plan that was made before; refused when the world or the rules have changed since."""
     from ondeck.operate import road
 
     asked = operation.asked_of(common)
-    drafted = road.drafted(face.deck, plan_id)
+    drafted = road.stored_plan(face.deck, plan_id)
     operation.show(face, drafted, asked.form)
     return operation.start(face, drafted, asked)
