@@ -44,7 +44,7 @@ class InventoryProblems(BadInput):
         self.problems = tuple(problems)
         count = len(self.problems)
         head = f"{count} problem{'' if count == 1 else 's'} in the inventory"
-        super().__init__(head, where=root, hint="\n  ".join(str(problem) for problem in self.problems))
+        super().__init__(head, where=root, hint="\n".join(str(problem) for problem in self.problems))
 
 
 class Bad(Exception):

@@ -19,7 +19,7 @@ ODD = [
     "  ? x", "  '': y", "ondeck: 1",
     "ondeck: {a: b}", "zone: [UTC]", "ssh: text", "metrics: 1", "discover: {a: b}",
     "  web-[1:3]: {env: prod}", "  web-[3:1]: x", "{", "]", "'", '"\\x1b"', '  "\\0": {}', "  ~: ~", "  null:", "#",
-    "hosts: {a: {env: prod, via: a}}", 
+    "hosts: {a: {env: prod, via: a}}",
     "services: {x: {on: {prod: 'service=x'}}}", "notify: {a: }", "people: {a: {login: }}",
 ]  # fmt: skip
 

@@ -150,7 +150,7 @@ def test_an_error_points_at_its_place(text: str, column: int, expected: str) -> 
         parse([text])
     assert f"column {column}:" in caught.value.message
     assert expected in caught.value.message
-    assert caught.value.hint.splitlines()[-1] == "  " + " " * (column - 1) + "^"
+    assert caught.value.hint.splitlines()[-1] == " " * (column - 1) + "^"
 
 
 @pytest.mark.parametrize("text", ["rol!=web", "rack>3", "disk>many", "disk in (1,2)", "name=web-[3:1]"])
