@@ -26,6 +26,12 @@ def check(assembly: Assembly) -> None:
     for name, backup in assembly.named["backups"].items():
         if backup.host:
             _known(assembly, "backups", name, ("host",), "host", backup.host, assembly.hosts)
+    for name, person in assembly.named["people"].items():
+        for index, may in enumerate(person.may):
+            _, at, env = may.partition("@")
+            if at:
+                environments = assembly.named["environments"]
+                _known(assembly, "people", name, ("may", index), "environment", env, environments)
     _services(assembly)
 
 
