@@ -29,7 +29,9 @@ class _Bench:
 class _Live:
     """A source that writes RATE lines a second in chunks of 50 ms."""
 
-    async def follow(self, host: Host, source: LogSource, *_: object, **__: object) -> AsyncIterator[LogBatch]:
+    async def follow(
+        self, host: Host, source: LogSource, *_: object, **__: object
+    ) -> AsyncIterator[LogBatch]:
         reader, parser = Lines(), Parser(f"{host.name}/{source.name}")
         yield LogBatch(caught_up=True)
         for tick in range(SECONDS * 20):

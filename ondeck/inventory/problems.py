@@ -95,9 +95,7 @@ def shown(value: object) -> str:
             return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def nearest(
-    word: str, known: Iterable[str], *, say: str = "did you mean {}?", cutoff: float = 0.6
-) -> str:
+def nearest(word: str, known: Iterable[str], *, say: str = "did you mean {}?", cutoff: float = 0.6) -> str:
     """A suggestion for a word that is not known; empty when nothing is near.
 
     Only the first 20,000 known words are looked at, so that a typo in a large inventory stays quick.
