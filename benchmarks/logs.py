@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.logs import Tail, merged
