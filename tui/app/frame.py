@@ -219,7 +219,9 @@ class OndeckApp(App[None]):
     TITLE = "ondeck"
     CSS = "Screen { background: $background; color: $foreground; layers: base; }"
 
-    def __init__(self, session: Session, *, keymap: Mapping[str, str] | None = None, hertz: float = 10.0) -> None:
+    def __init__(
+        self, session: Session, *, keymap: Mapping[str, str] | None = None, hertz: float = 10.0
+    ) -> None:
         super().__init__()
         self.desk = Desk(session=session, keymap=dict(keymap or {}))
         self.hertz = hertz
