@@ -1,0 +1,242 @@
+"""The `:` line: what was typed, as something to do; and something to do, as what a shell would run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ondeck.operate.spec import OperationSpec, TargetKind
+from tui.app.session import Session, Wish
+
+PLACES: dict[str, str] = {
+    "now": "now", "fleet": "fleet", "hosts": "fleet", "deploy": "deploy", "services": "deploy", "svc": "deploy",
+    "logs": "logs", "metrics": "metrics", "top": "metrics", "jobs": "jobs", "units": "units",
+    "changes": "changes", "locks": "locks", "record": "record",
+}  # fmt: skip
+"""Words of the `:` line that name a view, and its address."""
+
+
+class Go(msgspec.Struct, frozen=True):
+    """Open a view."""
+
+    address: str
+
+
+class Do(msgspec.Struct, frozen=True):
+    """Plan an operation; `lacking` names required parameters that were not given."""
+
+    spec: OperationSpec
+    wish: Wish
+    lacking: tuple[str, ...] = ()
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """Change how it is shown: `tz`, `theme`, `at`."""
+
+    name: str
+    value: str
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """Quit the app; jobs go on."""
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """It means nothing; one line says why."""
+
+    message: str
+
+
+Typed = Go | Do | Turn | Leave | Trouble
+
+
+def parse(text: str, session: Session) -> Typed:
+    """What a line means."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return Trouble("a quote is open")
+    if not words:
+        return Trouble("nothing typed")
+    first, rest = words[0], words[1:]
+    if first in ("q", "quit", "exit"):
+        return Leave()
+    if first in ("tz", "theme", "at"):
+        return Turn(first, " ".join(rest))
+    spec = _spec_of(words, session.specs())
+    if spec is not None and spec.shortcut is not None:
+        return _operation(spec, words[len(spec.shortcut.verb) :])
+    return _place(first, rest, session)
+
+
+def _place(first: str, rest: Sequence[str], session: Session) -> Typed:
+    if first in PLACES:
+        address = PLACES[first]
+        return Go(f"{address} {rest[0]}" if rest else address)
+    if first in session.subjects() or first in session.inventory.hosts or session.job(first):
+        return Go(first)
+    if first in session.inventory.services:
+        subjects = [s for s in session.subjects() if s.partition("@")[0] == first]
+        if len(subjects) == 1:
+            return Go(subjects[0])
+        return Trouble(f"{first} stands in several environments: {' '.join(subjects)}")
+    if first == "job" and rest:
+        return Go(rest[0])
+    return Trouble(f"no view, thing or verb named {first!r}")
+
+
+def _spec_of(words: Sequence[str], specs: Iterable[OperationSpec]) -> OperationSpec | None:
+    best: OperationSpec | None = None
+    for spec in specs:
+        verb = spec.shortcut.verb if spec.shortcut else ()
+        longer = best is None or best.shortcut is None or len(verb) > len(best.shortcut.verb)
+        if verb and tuple(words[: len(verb)]) == verb and longer:
+            best = spec
+    return best
+
+
+def field_names(spec: OperationSpec) -> dict[str, msgspec.structs.FieldInfo]:
+    """Parameters of an operation by name."""
+    return {f.name: f for f in msgspec.structs.fields(spec.params)}
+
+
+def _operation(spec: OperationSpec, words: Sequence[str]) -> Typed:
+    assert spec.shortcut is not None
+    shortcut, fields = spec.shortcut, field_names(spec)
+    params: dict[str, Any] = {}
+    plain: list[str] = []
+    selectors: list[str] = []
+    reason = ""
+    todo = list(words)
+    while todo:
+        word = todo.pop(0)
+        if word == "--":
+            if not shortcut.rest:
+                return Trouble(f"{' '.join(shortcut.verb)} takes no command after --")
+            params[shortcut.rest] = tuple(todo)
+            break
+        if not word.startswith("-") or word == "-":
+            plain.append(word)
+            continue
+        name, _, value = word.partition("=")
+        field = fields.get(name.lstrip("-").replace("-", "_"))
+        if field is not None and field.type is bool:
+            params[field.name] = True
+            continue
+        if not value and not todo:
+            return Trouble(f"{name} needs a value")
+        value = value or todo.pop(0)
+        if name in ("-l", "--selector"):
+            selectors.append(value)
+        elif name == "--reason":
+            reason = value
+        elif field is not None:
+            params[field.name] = value
+        else:
+            return Trouble(f"{' '.join(shortcut.verb)} knows no {name}")
+    return _wish(spec, plain, selectors, params, reason)
+
+
+def _wish(
+    spec: OperationSpec, plain: list[str], selectors: list[str], params: dict[str, Any], reason: str
+) -> Typed:
+    assert spec.shortcut is not None
+    names = list(spec.shortcut.positional)
+    if spec.shortcut.target == "selector":
+        subject = ",".join(selectors)
+    elif spec.shortcut.target == "path":
+        names, subject = names or [], plain.pop() if plain else ""
+        subject, _, path = subject.partition(":")
+        if path and "path" in field_names(spec):
+            params["path"] = path
+    else:
+        subject = plain.pop(0) if plain else ""
+    for name in names:
+        if plain:
+            params[name] = plain.pop(0)
+    if plain and spec.shortcut.rest and spec.shortcut.rest not in params:
+        params[spec.shortcut.rest] = tuple(plain)
+        plain = []
+    if plain:
+        return Trouble(f"too many words: {' '.join(plain)}")
+    if not subject:
+        what = "-l SELECTOR" if spec.shortcut.target == "selector" else "a target"
+        return Trouble(f"{' '.join(spec.shortcut.verb)} needs {what}")
+    return Do(spec, Wish(operation=spec.name, subject=subject, params=params, reason=reason), lacking(spec, params))
+
+
+def lacking(spec: OperationSpec, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Required parameters that are not there."""
+    return tuple(name for name, field in field_names(spec).items() if field.required and name not in params)
+
+
+def selector_of(hosts: Sequence[str]) -> str:
+    """A selector that names exactly these hosts."""
+    return f"name={hosts[0]}" if len(hosts) == 1 else f"name in ({','.join(hosts)})"
+
+
+def shell_line(spec: OperationSpec, wish: Wish) -> str:
+    """The command a person would type for the same."""
+    shortcut = spec.shortcut
+    if shortcut is None:
+        words = ["ondeck", "plan", spec.name, wish.subject]
+        for name, value in wish.params.items():
+            words += ["--set", f"{name}={value}"]
+        return shlex.join(words)
+    given = dict(wish.params)
+    words = ["ondeck", *shortcut.verb]
+    rest = given.pop(shortcut.rest, ()) if shortcut.rest else ()
+    positional = [str(given.pop(name)) for name in shortcut.positional if name in given]
+    if shortcut.target == "selector":
+        words += ["-l", selector_of(wish.hosts) if wish.hosts else wish.subject]
+    elif shortcut.target == "path":
+        path = given.pop("path", "")
+        positional.append(f"{wish.subject}:{path}" if path else wish.subject)
+    else:
+        words.append(wish.subject)
+    words += positional
+    words += _flags(given)
+    if wish.reason:
+        words += ["--reason", wish.reason]
+    if rest:
+        words += ["--", *map(str, rest)]
+    return shlex.join(words)
+
+
+def _flags(given: Mapping[str, Any]) -> list[str]:
+    words: list[str] = []
+    for name, value in given.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, tuple | list):
+            for item in value:
+                words += [flag, str(item)]
+        elif value is not False and value is not None:
+            words += [flag, str(value)]
+    return words
+
+
+def candidates(text: str, session: Session, limit: int = 12) -> list[str]:
+    """Words that may come next, best first."""
+    before, _, last = text.rpartition(" ")
+    if before:
+        names: Iterable[str] = [*session.subjects(), *session.inventory.hosts]
+    else:
+        verbs = (" ".join(s.shortcut.verb) for s in session.specs() if s.shortcut)
+        names = [*PLACES, *verbs, "tz", "theme", "at", "q", *session.subjects(), *session.inventory.hosts]
+    found: list[str] = []
+    for name in names:
+        if name.startswith(last) and name not in found:
+            found.append(name)
+            if len(found) == limit:
+                break
+    return found
+
+
+def fits(spec: OperationSpec, kind: str) -> bool:
+    """True when an operation acts on this kind of thing."""
+    return (spec.target, kind) in ((TargetKind.HOSTS, "host"), (TargetKind.SERVICE, "service"))

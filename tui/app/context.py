@@ -1,0 +1,56 @@
+"""What all panes share: the session, styles, keys, the zone shown, the time cursor, and a voice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+
+from tui.app import phrases
+from tui.app.roles import Roles
+from tui.app.session import Session
+
+
+def _silent(text: str, role: str) -> None:
+    del text, role
+
+
+def _nowhere(address: str) -> None:
+    del address
+
+
+@dataclass
+class Desk:
+    """Shared by the frame with every pane and dialog; panes read it, the frame writes it.
+
+    Attributes:
+        at: The time cursor, ns; 0 means now.
+        say: Put a line at the bottom of the screen.
+        open: Go to an address.
+    """
+
+    session: Session
+    roles: Roles = field(default_factory=Roles)
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    zone: tzinfo = UTC
+    at: int = 0
+    say: Callable[[str, str], None] = _silent
+    open: Callable[[str], None] = _nowhere
+
+    def clock(self, time: int) -> str:
+        """`03:13:05` in the zone shown."""
+        return phrases.clock(time, self.zone)
+
+    def minute(self, time: int) -> str:
+        """`03:13`, or with the day when it is not today."""
+        return phrases.minute(time, self.session.now(), self.zone)
+
+    def age(self, time: int) -> str:
+        """How long ago."""
+        return phrases.age(time, self.session.now())
+
+    def env_role(self, env: str) -> str:
+        """The role of an environment's name, from the colour in the inventory."""
+        found = self.session.inventory.environments.get(env)
+        colour = found.colour if found else ""
+        return {"red": "prod", "yellow": "stage"}.get(colour, "env")

@@ -1,0 +1,274 @@
+"""What keys do when the view has no meaning of its own for them: going, looking, copying, leaving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ondeck.errors import OndeckError
+from ondeck.operate.spec import OperationSpec, TargetKind
+from tui.app import commands, phrases
+from tui.app.operating import Operating
+from tui.app.views import Kind, Selected
+
+if TYPE_CHECKING:
+    from tui.app.frame import DeckScreen
+
+
+class Deeds:
+    """Actions of the frame by id."""
+
+    def __init__(self, screen: DeckScreen) -> None:
+        self.screen = screen
+        self.desk = screen.desk
+        self.session = screen.desk.session
+        self.operating = Operating(screen)
+        self._deeds: dict[str, Callable[[], None]] = {
+            "go.open": self.open_selected,
+            "go.back": self.back,
+            "go.last": lambda: self._return(self.screen.trail.last()),
+            "go.older": lambda: self._return(self.screen.trail.step(-1)),
+            "go.newer": lambda: self._return(self.screen.trail.step(1)),
+            "go.command": lambda: screen.spawn(self.type_command()),
+            "go.palette": lambda: screen.spawn(self.palette()),
+            "go.help": lambda: screen.spawn(self.help()),
+            "go.record": lambda: screen.open("record"),
+            "list.filter": lambda: screen.spawn(self.filter()),
+            "do.deploy": lambda: self._verb("deploy"),
+            "do.rollback": lambda: self._verb("rollback"),
+            "do.actions": lambda: screen.spawn(self.actions()),
+            "do.run": lambda: screen.spawn(self.run_command()),
+            "do.shell": self.shell,
+            "see.describe": lambda: self._look("describe"),
+            "see.logs": lambda: self._look("logs"),
+            "see.metrics": lambda: self._look("metrics"),
+            "see.time": lambda: screen.spawn(self.time_cursor()),
+            "copy.name": self.copy_name,
+            "copy.command": self.copy_command,
+        }
+
+    def do(self, name: str) -> None:
+        """Do it, or say why nothing happens."""
+        from tui.app.bindings import BY_ID
+
+        group, _, what = name.partition(".")
+        deed = self._deeds.get(name)
+        if deed is not None:
+            deed()
+        elif group == "pane" and what in commands.PLACES:
+            self.screen.open(what)
+        elif group == "pane":
+            self.desk.say(BY_ID[name].help, "warn")
+        else:
+            self.desk.say(f"{BY_ID[name].shown}: nothing to do here", "dim")
+
+    # -- going --------------------------------------------------------------------------------------
+
+    def _return(self, address: str) -> None:
+        if not address:
+            self.desk.say("no further view", "dim")
+            return
+        from tui.app import atlas
+
+        trail = self.screen.trail
+        if atlas.is_root(address):
+            trail.stack = [address]
+        elif address in trail.stack:
+            del trail.stack[trail.stack.index(address) + 1 :]
+        else:
+            trail.stack.append(address)
+        self.screen.reveal()
+
+    def open_selected(self) -> None:
+        """Enter on a row."""
+        chosen = self.screen.view.selected()
+        if chosen.kind in (Kind.HOST, Kind.SERVICE, Kind.JOB) and chosen.name:
+            self.screen.open(chosen.name)
+        else:
+            self.desk.say("nothing to open here", "dim")
+
+    def back(self) -> None:
+        """Clears a filter, then goes down the stack, then leaves."""
+        if self.screen.trail.back():
+            self.screen.reveal()
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """End the app; jobs go on."""
+        from tui.app.frame import OndeckApp
+
+        app = self.screen.app
+        if isinstance(app, OndeckApp):
+            app.leave()
+
+    async def type_command(self) -> None:
+        """The `:` line."""
+        self.screen.prompt.completions = lambda text: commands.candidates(text, self.session)
+        text = await self.screen.ask(":")
+        if text is not None and text.strip():
+            await self.perform(commands.parse(text, self.session))
+
+    async def perform(self, typed: commands.Typed) -> None:
+        """What a `:` line or a palette entry means."""
+        match typed:
+            case commands.Go(address):
+                self.screen.open(address)
+            case commands.Do(spec, wish, lacking):
+                await self.operating.wish(spec, wish, lacking)
+            case commands.Turn("tz", value):
+                self.desk.zone = phrases.zone(value or "UTC")
+                self.screen.refresh_all()
+            case commands.Turn("theme", value):
+                self._theme(value)
+            case commands.Turn(_, value):
+                self._set_time(value)
+            case commands.Leave():
+                self.leave()
+            case commands.Trouble(message):
+                self.desk.say(message, "warn")
+
+    def _theme(self, value: str) -> None:
+        names = sorted(self.screen.app.available_themes)
+        if value in names:
+            self.screen.app.theme = value
+        else:
+            self.desk.say(f"themes: {', '.join(names)}", "warn")
+
+    async def palette(self) -> None:
+        """Find anything by a few letters."""
+        from tui.app.palette import Palette
+
+        chosen = await self.screen.app.push_screen_wait(Palette(self.desk))
+        if chosen is None:
+            return
+        if chosen.startswith("act "):
+            self.screen.action_act(chosen.removeprefix("act "))
+        elif chosen.startswith("operation "):
+            await self._operation(chosen.removeprefix("operation "))
+        else:
+            await self.perform(commands.parse(chosen, self.session))
+
+    async def _operation(self, name: str) -> None:
+        spec = next((s for s in self.session.specs() if s.name == name), None)
+        if spec is not None:
+            await self.operating.on_selected(spec, self.chosen())
+
+    async def help(self) -> None:
+        """Keys as they are now."""
+        from tui.app.dialogs.help import Help
+
+        await self.screen.app.push_screen_wait(Help(self.desk, self.screen.view))
+
+    async def filter(self) -> None:
+        """`/`: rows that contain a text; enter keeps the filter, esc takes it away."""
+        view = self.screen.view
+        text = await self.screen.ask("/", words="type to filter   enter keeps it   esc takes it away")
+        view.find(text or "")
+        self.screen.refresh_all()
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def chosen(self) -> tuple[Selected, ...]:
+        """Marked rows, else the one under the cursor."""
+        view = self.screen.view
+        return view.marked() or (view.selected(),)
+
+    def _look(self, place: str) -> None:
+        chosen = self.screen.view.selected()
+        if chosen.kind in (Kind.HOST, Kind.SERVICE):
+            self.screen.open(f"{place} {chosen.name}")
+        elif chosen.kind is Kind.JOB and place == "logs":
+            job = self.session.job(chosen.name)
+            self.screen.open(f"logs {job.subject}" if job else "logs")
+        else:
+            self.desk.say(f"select a host or a service for {place}", "warn")
+
+    async def time_cursor(self) -> None:
+        """`t`: the moment that logs, metrics and changes show."""
+        text = await self.screen.ask("time cursor: ", words="03:04, 10m (ago), or empty for now   esc leaves")
+        if text is not None:
+            self._set_time(text)
+
+    def _set_time(self, text: str) -> None:
+        self.desk.at = phrases.moment(text, self.session.now(), self.desk.zone) if text.strip() else 0
+        self.desk.say(f"time cursor at {self.desk.clock(self.desk.at)}" if self.desk.at else "time cursor: now", "")
+        self.screen.refresh_all()
+
+    # -- copying --------------------------------------------------------------------------------------
+
+    def copy_name(self) -> None:
+        """`y`: names of what is marked or under the cursor."""
+        self._copy(" ".join(c.name for c in self.chosen() if c.name))
+
+    def copy_command(self) -> None:
+        """`Y`: the command line that shows the same."""
+        self._copy(self.screen.view.command())
+
+    def _copy(self, text: str) -> None:
+        if text:
+            self.screen.app.copy_to_clipboard(text)
+            self.desk.say(f"copied  {text}", "")
+        else:
+            self.desk.say("nothing to copy here", "dim")
+
+    # -- operating --------------------------------------------------------------------------------------
+
+    def _verb(self, verb: str) -> None:
+        spec = next((s for s in self.session.specs() if s.verb == verb and s.target is TargetKind.SERVICE), None)
+        if spec is None:
+            self.desk.say(f"no provider here can {verb}", "warn")
+        else:
+            self.screen.spawn(self.operating.on_selected(spec, self.chosen()))
+
+    async def actions(self) -> None:
+        """`a`: every operation for what is selected."""
+        from tui.app.dialogs.menu import Choice, Menu
+
+        chosen = self.chosen()
+        kind = str(chosen[0].kind)
+        specs: list[OperationSpec] = [s for s in self.session.specs() if commands.fits(s, kind)]
+        if not specs:
+            self.desk.say("select a host or a service first", "warn")
+            return
+        title = chosen[0].name if len(chosen) == 1 else phrases.count_of(len(chosen), kind)
+        choices = [Choice(s.name, s.title, s.key or "", str(s.risk)) for s in specs]
+        name = await self.screen.app.push_screen_wait(Menu(self.desk, f"actions for {title}", choices))
+        if name:
+            await self._operation(name)
+
+    async def run_command(self) -> None:
+        """`x`: a command on the marked hosts; the road decides whether it is a read."""
+        hosts = self.hosts()
+        if not hosts:
+            self.desk.say("mark hosts first, or stand on one", "warn")
+            return
+        where = hosts[0] if len(hosts) == 1 else phrases.count_of(len(hosts), "host")
+        text = await self.screen.ask(f"run on {where}: ", words=f"{' '.join(hosts)[:70]}   esc leaves")
+        if text and text.strip():
+            await self.operating.run(text, hosts)
+
+    def hosts(self) -> tuple[str, ...]:
+        """Hosts of what is chosen, each once, in order."""
+        found: dict[str, None] = {}
+        for chosen in self.chosen():
+            for name in chosen.hosts or ((chosen.name,) if chosen.kind is Kind.HOST else ()):
+                found[name] = None
+        return tuple(found)
+
+    def shell(self) -> None:
+        """`s`: a shell on the selected host, on this terminal or in a new tmux window."""
+        from tui.app import shelling
+
+        hosts = self.hosts()
+        if len(hosts) != 1:
+            self.desk.say("a shell needs one host under the cursor", "warn")
+            return
+        try:
+            argv = self.session.shell(hosts[0])
+        except OndeckError as error:
+            self.desk.say(error.message, "bad")
+            return
+        said = shelling.open_shell(self.screen.app, hosts[0], argv)
+        self.desk.say(said, "")
+

@@ -1,0 +1,1 @@
+"""What covers the panes for a moment: plan and confirm, forms, prompts, menus, help, palette."""

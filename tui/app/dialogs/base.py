@@ -1,0 +1,39 @@
+"""What every dialog is: a screen above the panes that esc leaves, with nothing done."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from tui.app.context import Desk
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer | None], Generic[Answer]):
+    """Leaves with None on esc and ctrl-c; `Y` copies the command that does the same."""
+
+    DEFAULT_CSS = """
+    Dialog { background: $background; color: $foreground; }
+    Dialog.-box { background: transparent; align: center middle; }
+    Dialog.-box > .box { width: auto; min-width: 40; max-width: 90%; height: auto; max-height: 80%;
+        border: solid $accent; background: $surface; padding: 0 1; border-title-color: $accent; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+c", "leave", "leave", show=False, priority=True),
+    ]
+
+    def __init__(self, desk: Desk, *, box: bool = False) -> None:
+        super().__init__(classes="-box" if box else "")
+        self.desk = desk
+
+    def action_leave(self) -> None:
+        """Nothing done."""
+        self.dismiss(None)
+
+    def copy(self, text: str) -> None:
+        """To the clipboard of the terminal that the person sits at."""
+        self.app.copy_to_clipboard(text)
+        self.desk.say(f"copied  {text}", "")

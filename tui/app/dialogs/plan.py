@@ -1,0 +1,229 @@
+"""The confirm: shows the whole plan, takes no key by accident, and starts nothing that is not wanted."""
+
+from __future__ import annotations
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from tui.app.board import Board
+from tui.app.chrome import ContextLine
+from tui.app.context import Desk
+from tui.app.dialogs.base import Dialog
+from tui.app.dialogs.plan_rows import plan_rows
+from tui.app.rows import Row, row, rule
+from tui.app.session import Assent, Card
+
+QUIET = 0.5
+"""Seconds after the dialog is drawn in which keys count for nothing."""
+LEAST_HEIGHT = 14
+_SCROLL = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "ctrl+d": 10, "ctrl+u": -10}
+
+
+class PlanDialog(Dialog[Assent]):
+    """Answers with what the person did, or None when they left."""
+
+    DEFAULT_CSS = """
+    PlanDialog #ask { height: 5; }
+    PlanDialog Input, PlanDialog Input:focus { border: none; height: 1; padding: 0 1; background: $surface; }
+    PlanDialog Input.-hidden { display: none; }
+    """
+
+    def __init__(self, desk: Desk, card: Card, reason: str = "") -> None:
+        super().__init__(desk)
+        self.card = card
+        self.reason = reason
+        self.typed = ""
+        self.trouble = ""
+        self.everything = False
+        self.broken = False
+        self.ready = False
+        self.plan_board = Board(desk.roles)
+        self.ask_board = Board(desk.roles, id="ask")
+        self.input = Input(placeholder="why", compact=True, classes="-hidden")
+
+    def compose(self) -> ComposeResult:
+        """Context, plan, the question."""
+        yield ContextLine(self.desk, id="context")
+        yield self.plan_board
+        yield self.ask_board
+        yield self.input
+
+    def on_mount(self) -> None:
+        """Draw all of it, then wait before any key counts."""
+        self.plan_board.can_focus = self.ask_board.can_focus = False
+        self.set_focus(None)
+        self.call_after_refresh(self._drawn)
+        self.set_interval(1.0, self._clock)
+
+    def _clock(self) -> None:
+        self.query_one(ContextLine).show(self.card.plan.request.env)
+
+    def _drawn(self) -> None:
+        self._draw()
+        self.call_after_refresh(self.set_timer, self.desk.session.settings.seconds(QUIET), self._count_keys)
+
+    def _count_keys(self) -> None:
+        self.ready = True
+        self._draw()
+
+    def on_resize(self) -> None:
+        """A new size may be too small."""
+        self.call_after_refresh(self._draw)
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        self._clock()
+        width = self.plan_board.size.width - 2
+        if width > 10:
+            self.plan_board.show(plan_rows(self.card, self.reason, width, everything=self.everything))
+            self.ask_board.show(self.question(width))
+
+    @property
+    def name_to_type(self) -> str:
+        """What has to be typed; empty when one key is enough."""
+        rules = self.card.rules
+        if self.broken:
+            return rules.type_this or self.card.plan.request.env
+        return rules.type_this
+
+    @property
+    def closed(self) -> bool:
+        """A rule says no, and nobody broke the glass."""
+        return bool(self.card.rules.refused) and not self.broken
+
+    def question(self, width: int) -> list[Row]:
+        """The lines at the bottom: rules, and what to do to start."""
+        rules = self.card.rules
+        words = rules.refused if self.closed else "; ".join(rules.why) or f"protection here: {rules.level}"
+        keys = self._keys(width)
+        lines = [rule("rules", width), row((words[:width], "bad" if self.closed else "")), row((keys, "dim"))]
+        lines.append(row((self.trouble[:width], "warn")))
+        ask = self._ask_row()
+        if not self._fits(ask, width):
+            ask = row(("too small to confirm: make the terminal larger. esc leaves, nothing ran", "bad"))
+        return [*lines, ask]
+
+    def _keys(self, width: int) -> str:
+        free = "" if self._takes("e") else "e"
+        words = [f"{free or 'tab'} reason", f"{'f2' if self._takes('v') else 'v'} exact commands"]
+        words.append(f"{'f3' if self._takes('Y') else 'Y'} copies the command")
+        more = self.plan_board.virtual_size.height > self.plan_board.size.height
+        if more:
+            words.append("up down scroll")
+        text = "   ".join(words)
+        return text if len(text) <= width else "   ".join(words[:2])
+
+    def _ask_row(self) -> Row:
+        leave = [("esc leaves, nothing ran", "dim")]
+        if self.closed:
+            glass = [("b", "key"), " breaks the glass, with a reason   "] if self.card.rules.break_glass else []
+            return row(("REFUSED  ", "bad"), *glass, right=leave)
+        if not self.ready:
+            return row(("look at it first: keys count in a moment", "dim"), right=leave)
+        if self.name_to_type:
+            lead = "alone, loudly: type  " if self.broken else "type  "
+            return row(
+                lead, (self.name_to_type, "prod" if self._is_red() else "bold"), "  to start:  ",
+                (f"{self.typed}_", "key"), right=leave,
+            )  # fmt: skip
+        return row(("y", "key"), " starts it", right=leave)
+
+    def _is_red(self) -> bool:
+        return self.desk.env_role(self.card.plan.request.env) == "prod"
+
+    def _fits(self, ask: Row, width: int) -> bool:
+        return len(ask.text) + 3 <= width and self.size.height >= LEAST_HEIGHT
+
+    @property
+    def too_small(self) -> bool:
+        """Part of the question would be cut off."""
+        return not self._fits(self._ask_row(), self.plan_board.size.width - 2)
+
+    # -- keys -----------------------------------------------------------------------------------
+
+    def _takes(self, letter: str) -> bool:
+        """A letter belongs to the name that is being typed, not to a key of the dialog."""
+        name = "" if self.closed else self.name_to_type
+        return bool(self.typed) or name.startswith(letter)
+
+    def on_key(self, event: events.Key) -> None:
+        """Every key of the dialog but esc."""
+        if self.input.has_focus:
+            return
+        event.stop()
+        event.prevent_default()
+        if event.key in _SCROLL:
+            self.plan_board.scroll_relative(y=_SCROLL[event.key], animate=False)
+        elif self.ready and not self.too_small:
+            self._act(event)
+            self._draw()
+
+    def _act(self, event: events.Key) -> None:
+        key, letter = event.key, event.character or ""
+        self.trouble = ""
+        if key == "tab" or (letter == "e" and not self._takes("e")):
+            self._edit_reason()
+        elif key == "f2" or (letter == "v" and not self._takes("v")):
+            self.everything = not self.everything
+        elif key == "f3" or (letter == "Y" and not self._takes("Y")):
+            self.copy(self.card.command)
+            self.trouble = "copied"
+        elif self.closed:
+            if letter == "b" and self.card.rules.break_glass:
+                self.broken = True
+                self.trouble = "breaking the glass: it is recorded, told, and listed in the hand-over"
+        elif self.name_to_type:
+            self._type(key, letter)
+        elif letter == "y":
+            self._start()
+
+    def _type(self, key: str, letter: str) -> None:
+        if key == "backspace":
+            self.typed = self.typed[:-1]
+        elif key == "enter":
+            if self.typed == self.name_to_type:
+                self._start()
+            elif self.typed:
+                self.trouble = f"that is not {self.name_to_type}; nothing started"
+                self.typed = ""
+        elif letter.isprintable() and letter and len(self.typed) < 64:
+            self.typed += letter
+
+    def _start(self) -> None:
+        if self.broken and not self.reason.strip():
+            self.trouble = "breaking the glass needs a reason: tab"
+            return
+        self.dismiss(Assent(typed=self.typed, reason=self.reason.strip(), break_glass=self.broken))
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A name is typed, never pasted."""
+        if not self.input.has_focus:
+            event.stop()
+            self.trouble = "pasted text is not taken here: type the name"
+            self._draw()
+
+    # -- reason ---------------------------------------------------------------------------------
+
+    def _edit_reason(self) -> None:
+        self.input.value = self.reason
+        self.input.remove_class("-hidden")
+        self.input.focus()
+
+    @on(Input.Submitted)
+    def _reason_given(self) -> None:
+        self.reason = self.input.value
+        self._end_edit()
+
+    def action_leave(self) -> None:
+        """Esc leaves the reason first, then the dialog."""
+        if self.input.has_focus:
+            self._end_edit()
+        else:
+            self.dismiss(None)
+
+    def _end_edit(self) -> None:
+        self.input.add_class("-hidden")
+        self.set_focus(None)
+        self.call_after_refresh(self._draw)

@@ -1,0 +1,119 @@
+"""A plan as lines: everything that will happen, every target, every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+
+from ondeck.operate.plan import Action, Change, Draft
+from tui.app.rows import Column, Line, Part, Row, grid, row, rule
+from tui.app.session import Card
+
+_ROLES = {Action.CREATE: "add", Action.DELETE: "del", Action.REPLACE: "warn", Action.UPDATE: "", Action.RUN: "bold"}
+
+
+def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[Row]:
+    """The scrolling part of the cockpit."""
+    draft = card.plan.draft
+    looked = f"plan {card.digest[:6]}  reads only so far, {card.seconds:.1f}s"
+    rows = [row((f"{card.plan.title} {card.plan.request.subject}", "heading"), right=[(looked, "dim")])]
+    rows += _wrapped("what", draft.summary, width, "bold")
+    undo = draft.undo or "irreversible"
+    rows += _wrapped("undo", undo, width, "bad" if undo == "irreversible" else "")
+    rows += _wrapped("why", reason or "no reason given", width, "" if reason else "dim")
+    for warning in draft.warnings:
+        rows += _wrapped("WARN", warning, width, "warn")
+    for host, why in draft.left_out.items():
+        rows += _wrapped("LEFT OUT", f"{host}: {why}", width, "warn")
+    rows += _changes(draft.changes, width)
+    rows += _preflight(draft, width)
+    rows += _rollout(draft, width)
+    if everything:
+        rows += _commands(draft, width)
+    rows.append(rule("by hand", width))
+    rows += [row(part) for part in wrap(card.command, width, subsequent_indent="  ", break_on_hyphens=False)]
+    return rows
+
+
+def _wrapped(label: str, text: str, width: int, role: str = "") -> list[Row]:
+    lines = wrap(text, max(20, width - 10)) or [""]
+    rows = [row((label.ljust(9), "dim"), (lines[0], role))]
+    return rows + [row(" " * 9, (line, role)) for line in lines[1:]]
+
+
+def _changes(changes: Sequence[Change], width: int) -> list[Row]:
+    alike: dict[tuple[str, ...], list[Change]] = {}
+    for change in changes:
+        key = (change.action, change.address.replace(change.target, "*"), change.before, change.after, change.diff)
+        alike.setdefault(key, []).append(change)
+    if not alike:
+        return []
+    rows = [rule(f"changes, {len(changes)}", width)]
+    for group in alike.values():
+        first = group[0]
+        where = first.target if len(group) == 1 else f"{len(group)} targets"
+        parts: list[Part] = [(first.action.ljust(8), _ROLES.get(first.action, "dim")), f"{where}  {first.address}"]
+        if first.before or first.after:
+            parts += [("  ", ""), (first.before or "nothing", "dim"), " -> ", (first.after or "nothing", "bold")]
+        rows.append(row(*parts))
+        for line in first.diff.splitlines():
+            role = {"+": "add", "-": "del", "@": "dim"}.get(line[:1], "")
+            rows.append(row("   ", (line, role)))
+    return rows
+
+
+def _preflight(draft: Draft, width: int) -> list[Row]:
+    if not draft.preflight:
+        return []
+    columns = (Column("PRE-FLIGHT", 24), Column("ok", 4, 6, True), Column("bad", 4, 6, True),
+               Column("?", 4, 6, True), Column("", 0, 80))  # fmt: skip
+    lines = [
+        Line((
+            line.name, (str(line.ok), "ok" if line.ok else "dim"), (str(line.bad), "bad" if line.bad else "dim"),
+            (str(line.unknown), "warn" if line.unknown else "dim"), line.note,
+        ))
+        for line in draft.preflight
+    ]  # fmt: skip
+    return [rule("", width), *grid(columns, lines, width)]
+
+
+def _rollout(draft: Draft, width: int) -> list[Row]:
+    rollout = draft.rollout
+    targets = sum(len(batch.targets) for batch in rollout.batches)
+    word = "target" if targets == 1 else "targets"
+    batches = "1 batch" if len(rollout.batches) == 1 else f"{len(rollout.batches)} batches"
+    rows = [rule(f"{targets} {word} in {batches}", width)]
+    for number, batch in enumerate(rollout.batches, 1):
+        head = f"{number:>2}  "
+        note = f"   {batch.why}" if batch.why else ""
+        lines = wrap("  ".join(batch.targets), max(20, width - 6), break_long_words=False, break_on_hyphens=False)
+        for index, line in enumerate(lines or [""]):
+            last = index == len(lines) - 1
+            rows.append(row((head if index == 0 else "    ", "dim"), line, (note if last else "", "dim")))
+    together = f"{rollout.parallel} at once" if rollout.parallel else "a whole batch at once"
+    stops = "stops at the first failure" if not rollout.max_failures else (
+        f"stops when more than {rollout.max_failures} failed, were lost or are unknown"
+    )  # fmt: skip
+    rows += _wrapped("how", f"{together}; {stops}", width)
+    rows += _wrapped("gate", rollout.gate or "none: nothing is looked at between batches", width,
+                     "" if rollout.gate else "dim")  # fmt: skip
+    return rows
+
+
+def _commands(draft: Draft, width: int) -> list[Row]:
+    rows = [rule("exact commands", width)]
+    for command in draft.commands:
+        who = f" as {command.become}" if command.become else ""
+        note = f"  # {command.note}" if command.note else ""
+        text = f"{command.target}{who}: {' '.join(_quoted(command.argv))}{note}"
+        rows += [row(part) for part in wrap(text, width, subsequent_indent="    ", break_on_hyphens=False)]
+    if draft.preconditions:
+        rows.append(rule("must still hold when it starts", width))
+        rows += [row(f"{p.target}: {p.fact} is {p.expected}") for p in draft.preconditions]
+    return rows
+
+
+def _quoted(argv: Sequence[str]) -> list[str]:
+    import shlex
+
+    return [shlex.quote(word) for word in argv]

@@ -1,0 +1,254 @@
+"""The app: two lines of chrome, one view, one typed line, and one timer that feeds what is on screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import events, on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.widgets import Input
+
+from ondeck.errors import OndeckError
+from tui.app import atlas, bindings, phrases
+from tui.app.chrome import ContextLine, HintLine, PaneBar, SaidLine
+from tui.app.context import Desk
+from tui.app.deeds import Deeds
+from tui.app.panes.base import View
+from tui.app.prompt import Prompt
+from tui.app.session import Session
+from tui.app.trail import Trail
+
+KEPT_VIEWS = 10
+
+
+class DeckScreen(Screen[None]):
+    """Everything but dialogs."""
+
+    DEFAULT_CSS = "#body { height: 1fr; } #prompt-row { height: 1; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings.bindings(bindings.ACTS),
+        *bindings.bindings(bindings.LOG_ACTS),
+        *bindings.bindings(bindings.JOB_ACTS),
+        Binding("ctrl+c", "interrupt", "stop", show=False, priority=True),
+    ]
+
+    def __init__(self, desk: Desk, first: str = "now") -> None:
+        super().__init__()
+        self.desk = desk
+        self.trail = Trail(first)
+        self.views: dict[str, View] = {}
+        self.deeds = Deeds(self)
+        self.prompt = Prompt()
+        self._answer: asyncio.Future[str | None] | None = None
+        self._second = 0
+        self._interrupted = 0
+
+    def compose(self) -> ComposeResult:
+        """Chrome, body, typed line."""
+        yield ContextLine(self.desk, id="context")
+        yield PaneBar(self.desk, id="bar")
+        yield Container(id="body")
+        yield HintLine(self.desk, id="hints")
+        yield SaidLine(self.desk)
+        yield self.prompt
+
+    def on_mount(self) -> None:
+        """Draw the first view at once; waiting for things begins after it."""
+        self.prompt.close()
+        self.desk.say, self.desk.open = self.say, self.open
+        self.query_one(SaidLine).clear_words()
+        self.reveal()
+        self.call_after_refresh(self.desk.session.start)
+
+    @property
+    def view(self) -> View:
+        """The view on screen."""
+        return self.views[self.trail.here]
+
+    def say(self, text: str, role: str = "") -> None:
+        """A line at the bottom, for a while."""
+        self.query_one(SaidLine).say(text, role)
+
+    def open(self, address: str) -> None:
+        """Go to an address; says so when there is nothing of that name."""
+        try:
+            if address not in self.views:
+                self.views[address] = atlas.make(self.desk, address)
+        except OndeckError as error:
+            self.say(error.message, "warn")
+            return
+        self.trail.go(address, root=atlas.is_root(address))
+        self.reveal()
+
+    def reveal(self) -> None:
+        """Show the view on top of the stack, hide the others, ask for what it looks at."""
+        here = self.trail.here
+        if here not in self.views:
+            self.views[here] = atlas.make(self.desk, here)
+        view = self.views[here]
+        for address, other in list(self.views.items()):
+            if other is not view and not other.has_class("-hidden") and other.is_attached:
+                other.add_class("-hidden")
+                other.left()
+            if other is not view and len(self.views) > KEPT_VIEWS and address not in self.trail.stack:
+                del self.views[address]
+                other.remove()
+        if view.is_attached:
+            view.remove_class("-hidden")
+        else:
+            self.query_one("#body").mount(view)
+        self.call_after_refresh(self._shown)
+
+    def _shown(self) -> None:
+        if self.is_current and not self.prompt.has_focus:
+            self.view.take_focus()
+        self.refresh_all()
+
+    def refresh_all(self) -> None:
+        """Draw the view and the chrome from what is known now."""
+        view, session = self.view, self.desk.session
+        if not view.is_attached:
+            return
+        session.look_at(*view.looking_at())
+        view.show()
+        self.query_one("#context", ContextLine).show(view.env)
+        jobs = sum(1 for job in session.jobs() if job.running)
+        self.query_one("#bar", PaneBar).show(self.pane_name, {"jobs": str(jobs)} if jobs else {})
+        if self.prompt.has_class("-hidden"):
+            self.query_one("#hints", HintLine).show(view.hints, view.extra)
+
+    @property
+    def pane_name(self) -> str:
+        """Which pane of the bar is on: the one at the bottom of the stack."""
+        return self.view.pane or self.trail.stack[0].partition(" ")[0]
+
+    def tick(self) -> None:
+        """Take in what came; draw when something may differ or a second passed."""
+        session = self.desk.session
+        changed = session.drain()
+        second = session.now() // phrases.SECOND
+        if self.is_current and (changed or second != self._second):
+            self._second = second
+            self.query_one(SaidLine).settle()
+            self.refresh_all()
+
+    # -- typed line ---------------------------------------------------------------------------
+
+    async def ask(self, kind: str, value: str = "", words: str = "") -> str | None:
+        """Let the person type one line; None when they left it."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(None)
+        answer = self._answer = asyncio.get_running_loop().create_future()
+        self.query_one(SaidLine).display = False
+        self.prompt.ask(kind, value)
+        self.query_one("#hints", HintLine).say(words or "enter does it   esc leaves")
+        try:
+            return await answer
+        finally:
+            if self._answer is answer:
+                self.prompt.close()
+                self.query_one(SaidLine).display = True
+                self.view.take_focus()
+                self.refresh_all()
+
+    @on(Input.Submitted, "#prompt")
+    def _typed(self) -> None:
+        self.prompt.remember()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(self.prompt.value)
+
+    @on(Prompt.Left)
+    def _left(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(None)
+
+    @on(Input.Changed, "#prompt")
+    def _typing(self, event: Input.Changed) -> None:
+        if self.prompt.kind == ":":
+            found = self.prompt.completions(event.value)
+            self.query_one("#hints", HintLine).say("  ".join(found) or "enter does it   esc leaves")
+        elif self.prompt.kind == "/" and not self.prompt.has_class("-hidden"):
+            self.view.find(event.value)
+
+    # -- keys -----------------------------------------------------------------------------------
+
+    def action_act(self, name: str) -> None:
+        """Every key of the table: first the view's own meaning, then the frame's."""
+        if not self.view.act(name):
+            self.deeds.do(name)
+
+    def action_interrupt(self) -> None:
+        """ctrl-c: leaves the typed line; twice leaves the app; never touches a job."""
+        now = self.desk.session.now()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(None)
+        elif now - self._interrupted < 2 * phrases.SECOND:
+            self.deeds.leave()
+        else:
+            self._interrupted = now
+            self.say("ctrl-c again leaves; jobs go on", "warn")
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a flow that waits; what goes wrong in it is said, never fatal."""
+        self.run_worker(self._guarded(work), exit_on_error=False)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except OndeckError as error:
+            self.say("  ".join(filter(None, (error.where, error.message, error.hint))), "bad")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Chrome depends on the width."""
+        del event
+        if self.trail.here in self.views:
+            self.call_after_refresh(self.refresh_all)
+
+
+class OndeckApp(App[None]):
+    """The full-screen face."""
+
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "ondeck"
+    CSS = "Screen { background: $background; color: $foreground; layers: base; }"
+
+    def __init__(self, session: Session, *, keymap: Mapping[str, str] | None = None, hertz: float = 10.0) -> None:
+        super().__init__()
+        self.desk = Desk(session=session, keymap=dict(keymap or {}))
+        self.hertz = hertz
+        self.deck_screen = DeckScreen(self.desk)
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The one screen under all dialogs."""
+        self._use_theme()
+        return self.deck_screen
+
+    def on_mount(self) -> None:
+        """Keys of the user, and the one timer."""
+        self.set_keymap(dict(self.desk.keymap))
+        self.theme_changed_signal.subscribe(self, lambda _theme: self._use_theme())
+        self.set_interval(1 / self.hertz, self.deck_screen.tick)
+
+    def _use_theme(self) -> None:
+        self.desk.roles.use(self.theme_variables)
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Textual's own filters; the last one makes whatever slipped through harmless."""
+        return [*super().get_line_filters()]
+
+    async def action_quit(self) -> None:
+        """ctrl-q, like q on the last screen."""
+        self.deck_screen.deeds.leave()
+
+    def leave(self) -> None:
+        """End the app; running jobs are named on the terminal."""
+        going = [job for job in self.desk.session.jobs() if job.running]
+        words = f"{phrases.count_of(len(going), 'job')} go{'es' if len(going) == 1 else ''} on: ondeck jobs"
+        self.exit(message=Text(words) if going else None)

@@ -1,0 +1,135 @@
+"""From a wish to a job: fill in what lacks, plan, show, confirm, start, follow."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from ondeck.operate.spec import OperationSpec, Risk, TargetKind
+from tui.app import commands
+from tui.app.session import Assent, Card, Wish
+from tui.app.views import Kind, Selected
+
+if TYPE_CHECKING:
+    from tui.app.frame import DeckScreen
+
+
+class Operating:
+    """Flows of operations; each runs as a worker of the screen and may be left at every step."""
+
+    def __init__(self, screen: DeckScreen) -> None:
+        self.screen = screen
+        self.desk = screen.desk
+        self.session = screen.desk.session
+
+    async def on_selected(self, spec: OperationSpec, chosen: tuple[Selected, ...]) -> None:
+        """An operation on what is selected."""
+        if spec.target is TargetKind.SERVICE:
+            subject = await self._service(spec, chosen[0])
+            if subject:
+                await self.wish(spec, Wish(operation=spec.name, subject=subject))
+            return
+        hosts = self.screen.deeds.hosts()
+        if spec.target is not TargetKind.HOSTS or not hosts:
+            self.desk.say(f"select a {spec.target} first", "warn")
+            return
+        await self.wish(
+            spec, Wish(operation=spec.name, subject=commands.selector_of(hosts), hosts=hosts)
+        )
+
+    async def _service(self, spec: OperationSpec, chosen: Selected) -> str:
+        if chosen.kind is Kind.SERVICE:
+            return chosen.name
+        if chosen.kind is Kind.JOB:
+            job = self.session.job(chosen.name)
+            subjects: tuple[str, ...] = (job.subject,) if job and "@" in job.subject else ()
+        else:
+            subjects = self.session.services_on(chosen.name) if chosen.kind is Kind.HOST else ()
+        if len(subjects) == 1:
+            return subjects[0]
+        if not subjects:
+            self.desk.say(f"select a service for {spec.verb}", "warn")
+            return ""
+        from tui.app.dialogs.menu import Choice, Menu
+
+        choices = [Choice(name, name) for name in subjects]
+        return await self.screen.app.push_screen_wait(Menu(self.desk, f"{spec.title}: which service", choices)) or ""
+
+    async def wish(self, spec: OperationSpec, wish: Wish, lacking: tuple[str, ...] = ()) -> None:
+        """Ask for what lacks, then plan."""
+        lacking = lacking or commands.lacking(spec, wish.params)
+        if "version" in lacking and spec.target is TargetKind.SERVICE:
+            version = await self._version(spec, wish.subject)
+            if not version:
+                return
+            wish = _with(wish, "version", version)
+            lacking = tuple(name for name in lacking if name != "version")
+        if lacking:
+            from tui.app.dialogs.form import Form
+
+            params = await self.screen.app.push_screen_wait(Form(self.desk, spec, wish))
+            if params is None:
+                return
+            wish = Wish(
+                operation=wish.operation, subject=wish.subject, hosts=wish.hosts, params=params, reason=wish.reason
+            )
+        await self.plan(spec, wish)
+
+    async def _version(self, spec: OperationSpec, subject: str) -> str:
+        from tui.app.dialogs.menu import Choice, Menu
+
+        self.desk.say(f"asking what {subject} can run", "dim")
+        versions = await self.session.available(subject)
+        look = self.session.service(subject)
+        running = look.versions
+        choices = []
+        for version in versions:
+            on = running.get(version, 0)
+            note = f"on {on} of {len(look.hosts)}" if on else ""
+            note = "  ".join(filter(None, (note, "last good" if version == look.last_good else "")))
+            choices.append(Choice(version, version, "", note))
+        if not choices:
+            self.desk.say(f"no release of {subject} was found to deploy", "warn")
+            return ""
+        title = f"{spec.title}: {subject}"
+        return await self.screen.app.push_screen_wait(Menu(self.desk, title, choices)) or ""
+
+    async def run(self, text: str, hosts: tuple[str, ...]) -> None:
+        """A command on hosts: a read runs at once, anything else shows its plan."""
+        spec = next((s for s in self.session.specs() if s.name == "host.exec"), None)
+        if spec is None or spec.shortcut is None:
+            self.desk.say("no provider here can run commands on hosts", "warn")
+            return
+        try:
+            argv = tuple(shlex.split(text))
+        except ValueError:
+            self.desk.say("a quote is open", "warn")
+            return
+        params = {spec.shortcut.rest or "argv": argv}
+        subject = commands.selector_of(hosts)
+        await self.plan(spec, Wish(operation=spec.name, subject=subject, hosts=hosts, params=params))
+
+    async def plan(self, spec: OperationSpec, wish: Wish) -> None:
+        """Read, show, and start what was confirmed."""
+        self.desk.say(f"looking before: {spec.title} {wish.subject}", "dim")
+        card = await self.session.plan(wish)
+        assent = await self._assent(card, wish)
+        if assent is None:
+            self.desk.say("left, nothing ran", "")
+            return
+        job = await self.session.begin(card, assent)
+        self.desk.say(f"job {job} started; esc leaves it running", "")
+        self.screen.open(job)
+
+    async def _assent(self, card: Card, wish: Wish) -> Assent | None:
+        unasked = card.rules.level == "none" and not card.rules.refused
+        if unasked and card.plan.draft.risk is Risk.READ:
+            return Assent(reason=wish.reason)
+        from tui.app.dialogs.plan import PlanDialog
+
+        return await self.screen.app.push_screen_wait(PlanDialog(self.desk, card, wish.reason))
+
+
+def _with(wish: Wish, name: str, value: str) -> Wish:
+    params = {**wish.params, name: value}
+    return Wish(operation=wish.operation, subject=wish.subject, hosts=wish.hosts, params=params, reason=wish.reason)

@@ -1,0 +1,233 @@
+"""What the app needs from the domain: one thin door, so that panes can be shown without a fleet.
+
+`tui.app.live.LiveSession` is the real one, over a deck and an engine; tests hand in one of their own.
+Getters answer at once from what is known; `look_at` says what is on screen, and only that is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from ondeck.inventory.model import Inventory
+from ondeck.observe.records import SourceState
+from ondeck.operate.plan import Plan
+from ondeck.operate.spec import OperationSpec
+from ondeck.settings import Settings
+from tui.app.views import Answer, HostLook, JobLook, LockLook, LogEntry, ServiceLook, UnitsLook
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked for, before it is a plan.
+
+    Attributes:
+        subject: `checkout@prod`, or a selector text.
+        hosts: Exact hosts when rows were marked; empty when the subject says it all.
+    """
+
+    operation: str
+    subject: str
+    hosts: tuple[str, ...] = ()
+    params: dict[str, Any] = {}
+    reason: str = ""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the guard says of a plan.
+
+    Attributes:
+        level: Word of `Protection`.
+        refused: Why it may not start at all; empty when it may.
+        type_this: What has to be typed; empty when nothing has.
+        break_glass: It may pass the rule alone, with a reason, loudly.
+    """
+
+    level: str = "confirm"
+    refused: str = ""
+    type_this: str = ""
+    why: tuple[str, ...] = ()
+    break_glass: bool = False
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that can be shown and started.
+
+    Attributes:
+        seconds: How long the reading took.
+        handle: The session's own; handed back to `start`.
+    """
+
+    plan: Plan
+    digest: str
+    rules: Rules
+    command: str
+    seconds: float = 0.0
+    handle: Any = None
+
+
+class Assent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person did at the confirm."""
+
+    typed: str = ""
+    reason: str = ""
+    break_glass: bool = False
+
+
+class LogFeed(Protocol):
+    """Lines that arrive while somebody looks.
+
+    Attributes:
+        store: `ondeck.observe.logstore.LogStore` that grows.
+    """
+
+    store: Any
+
+    def drain(self) -> int:
+        """Move what has arrived into the store; how many lines came."""
+        ...
+
+    def states(self) -> Mapping[str, SourceState]:
+        """How each source is."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Lines nobody could keep."""
+        ...
+
+    def close(self) -> None:
+        """Stop following."""
+        ...
+
+
+class Session(Protocol):
+    """The app's door to inventory, engine, road and record."""
+
+    @property
+    def inventory(self) -> Inventory:
+        """What exists."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of this process."""
+        ...
+
+    @property
+    def machine(self) -> str:
+        """Name of the machine the app runs on."""
+        ...
+
+    def now(self) -> int:
+        """The time, ns."""
+        ...
+
+    def start(self) -> None:
+        """Begin to wait for things; called after the first frame is drawn."""
+        ...
+
+    def close(self) -> None:
+        """Stop reading; jobs go on."""
+        ...
+
+    def drain(self) -> bool:
+        """Take in what arrived for what is on screen; True when something shown may differ."""
+        ...
+
+    def credentials(self) -> str:
+        """A word or two on the keys at hand: `agent 2 keys`, `no agent`."""
+        ...
+
+    def look_at(self, hosts: Sequence[str], services: Sequence[str]) -> None:
+        """Exactly what is on screen now; streams of everything else are closed."""
+        ...
+
+    def subjects(self) -> tuple[str, ...]:
+        """Every `service@env`."""
+        ...
+
+    def hosts_of(self, subject: str) -> tuple[str, ...]:
+        """Hosts of a `service@env`."""
+        ...
+
+    def services_on(self, host: str) -> tuple[str, ...]:
+        """Every `service@env` that stands on a host."""
+        ...
+
+    def host(self, name: str) -> HostLook:
+        """A host as far as it is known."""
+        ...
+
+    def history(self, host: str, figure: str) -> tuple[tuple[int, float], ...]:
+        """(time, value) of `cpu`, `memory`, `load1`, `disk`, `received`, `sent` since it is looked at."""
+        ...
+
+    def service(self, subject: str) -> ServiceLook:
+        """A service as far as it is known."""
+        ...
+
+    def refresh(self, subject: str) -> None:
+        """Ask a service's hosts again now."""
+        ...
+
+    def jobs(self) -> tuple[JobLook, ...]:
+        """Jobs, newest first."""
+        ...
+
+    def job(self, name: str) -> JobLook | None:
+        """One job, None when there is none of that id."""
+        ...
+
+    def output(self, job: str, target: str) -> tuple[str, ...]:
+        """The end of what a target printed, as safe lines."""
+        ...
+
+    def locks(self) -> tuple[LockLook, ...]:
+        """Locks that are held."""
+        ...
+
+    def changes(self, hosts: Sequence[str] = ()) -> tuple[Answer, ...]:
+        """What is known of changes: own record always, hosts once they were asked."""
+        ...
+
+    def ask_changes(self, hosts: Sequence[str]) -> None:
+        """Ask hosts what changed in the last hour."""
+        ...
+
+    def units(self, host: str) -> UnitsLook:
+        """Units of a host; the first call asks."""
+        ...
+
+    def record(self) -> tuple[LogEntry, ...]:
+        """Every command ondeck planned or ran in this session, newest last."""
+        ...
+
+    def specs(self) -> tuple[OperationSpec, ...]:
+        """Every operation."""
+        ...
+
+    async def available(self, subject: str) -> tuple[str, ...]:
+        """Versions that can be deployed, newest first; raises OndeckError."""
+        ...
+
+    async def plan(self, wish: Wish) -> Card:
+        """Look, change nothing, and say what would happen; raises OndeckError."""
+        ...
+
+    async def begin(self, card: Card, assent: Assent) -> str:
+        """Start a worker on the plan; its job's id. Raises OndeckError."""
+        ...
+
+    async def order(self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "") -> None:
+        """`pause continue cancel answer settle reconcile credentials`; raises OndeckError."""
+        ...
+
+    def open_logs(self, subject: str, hosts: Sequence[str]) -> LogFeed:
+        """Follow the logs of a service (or of hosts, when the subject is empty)."""
+        ...
+
+    def shell(self, host: str) -> Sequence[str]:
+        """What to run on the user's terminal for a shell there; raises OndeckError."""
+        ...
