@@ -63,6 +63,8 @@ class DeckScreen(Screen[None]):
         """Draw the first view at once; waiting for things begins after it."""
         self.prompt.close()
         self.desk.say, self.desk.open = self.say, self.open
+        self.desk.spawn, self.desk.ask = self.spawn, self.ask
+        self.desk.operate = lambda verb, chosen: self.deeds.verb(verb, chosen)
         self.query_one(SaidLine).clear_words()
         self.reveal()
         self.call_after_refresh(self.desk.session.start)
