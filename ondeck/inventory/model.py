@@ -28,8 +28,8 @@ class Nature(StrEnum):
     PET = "pet"
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of every record of the inventory."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of every record of the inventory. They hold no cycles, so the garbage collector skips them."""
 
 
 class Freeze(Record, frozen=True, kw_only=True):

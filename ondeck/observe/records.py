@@ -66,10 +66,15 @@ class SourceState(msgspec.Struct, frozen=True):
 
 
 class LogBatch(msgspec.Struct, frozen=True):
-    """Some lines in the order they came from one source, or a change of its state, or both."""
+    """Some lines in the order they came from one source, or a change of its state, or both.
+
+    Attributes:
+        caught_up: What was there when the source was asked has come; from now on lines are live.
+    """
 
     lines: tuple[LogLine, ...] = ()
     state: SourceState | None = None
+    caught_up: bool = False
 
 
 class HostFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ from typing import Protocol
 
 import msgspec
 
-from ondeck.inventory.model import Host
+from ondeck.inventory.model import Host, Inventory
+from ondeck.settings import Settings
 
 
 class Become(msgspec.Struct, frozen=True):
@@ -187,10 +188,20 @@ class Reach(Protocol):
         ...
 
 
+class Transport(Protocol):
+    """Capability `reach`: the class in a manifest, made without arguments, that makes a Reach."""
+
+    def open(self, inventory: Inventory, settings: Settings) -> Reach:
+        """A reach for this inventory; opens no connection and reads no key yet."""
+        ...
+
+
 class Shell(Protocol):
     """Capability `shell`: what to start on the user's own terminal for an interactive session."""
 
-    def shell_argv(self, host: Host, *, become: Become | None = None) -> Sequence[str]:
+    def shell_argv(
+        self, inventory: Inventory, host: Host, *, become: Become | None = None, command: Sequence[str] = ()
+    ) -> Sequence[str]:
         """The local command to run in place of the app (for example the system's ssh)."""
         ...
 
@@ -213,7 +224,7 @@ class Scanned(msgspec.Struct, frozen=True):
 class Trust(Protocol):
     """Capability `trust`: enrol the keys of hosts into the inventory's known_hosts file."""
 
-    async def scan(self, host: Host) -> Scanned:
+    async def scan(self, inventory: Inventory, settings: Settings, host: Host) -> Scanned:
         """Ask the host for its key; logs in nowhere.
 
         Raises:
@@ -221,6 +232,27 @@ class Trust(Protocol):
         """
         ...
 
-    def known_hosts_line(self, host: Host, scanned: Scanned) -> str:
+    def known_hosts_line(self, inventory: Inventory, host: Host, scanned: Scanned) -> str:
         """The line to append to the repository's known_hosts file."""
+        ...
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `check --live`: a question about a host and how it was answered.
+
+    Attributes:
+        ok: None when it could not be asked.
+    """
+
+    host: str
+    what: str
+    ok: bool | None
+    text: str
+
+
+class LiveCheck(Protocol):
+    """Capability `live_check`: is a host as a night needs it? Reads only."""
+
+    async def check(self, host: Host, reach: Reach) -> Sequence[Checked]:
+        """Rows for reachable, sudo, clock and room in the state folder; never raises for a host."""
         ...

@@ -39,7 +39,7 @@ class Board(ScrollView, can_focus=True):
             self.board = board
             self.key = key
 
-    def __init__(self, roles: Roles, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, roles: Roles, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.roles = roles
         self.rows: list[Row] = []

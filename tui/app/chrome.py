@@ -25,7 +25,7 @@ class Line(Widget):
 
     DEFAULT_CSS = "Line { height: 1; width: 1fr; background: $background; color: $foreground; }"
 
-    def __init__(self, desk: Desk, *, id: str) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, desk: Desk, *, id: str) -> None:
         super().__init__(id=id)
         self.desk = desk
         self._shown = Text("")

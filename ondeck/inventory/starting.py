@@ -1,0 +1,293 @@
+"""`ondeck init`: writes a first inventory to commit, from what other tools already know."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ondeck.errors import BadInput
+from ondeck.inventory import ansible, sshconfig, values
+from ondeck.inventory.problems import Bad
+from ondeck.inventory.sources import Found, Source
+
+KINDS = ("ansible", "ssh_config")
+_STAGES = ("production", "prod", "staging", "stage", "testing", "test", "dev", "development", "qa")
+_JUMP = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9_.:-]+")
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was written.
+
+    Attributes:
+        written: Files, in the order of writing.
+        hosts: How many hosts are in them.
+        joined: Names that turned out to be one host, as sentences.
+        notes: What was left out or guessed, as sentences.
+    """
+
+    written: tuple[Path, ...]
+    hosts: int
+    joined: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def write(target: Path, sources: Sequence[str]) -> Report:
+    """Write `ondeck.yml`, `hosts.yml` and `services.yml` into a folder; nothing is overwritten.
+
+    Args:
+        target: The folder; made when it is not there.
+        sources: Such as `ansible:hosts.ini`, `ssh_config` or `ssh_config:FILE`; may be empty.
+
+    Raises:
+        BadInput: A source cannot be read, is of an unknown kind, or a file is already there.
+    """
+    names = ("ondeck.yml", "hosts.yml", "services.yml")
+    for name in names:
+        if os.path.lexists(target / name):
+            raise BadInput(
+                f"{name} is already there, nothing was written", where=str(target), hint="name an empty folder"
+            )
+    read = [_read(source) for source in sources]
+    notes = [f"{source.name}: {note}" for source in read for note in source.notes]
+    for source in read:
+        if not source.hosts:
+            notes.append(f"{source.name}: no hosts in it")
+    hosts, joined = join([host for source in read for host in source.hosts], notes)
+    contents = (_main(hosts), _hosts(hosts), _services(hosts))
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in zip(names, contents, strict=True):
+            # "x": a file that appeared meanwhile is not overwritten either.
+            with (target / name).open("x", encoding="utf-8") as file:
+                file.write(content)
+    except OSError as error:
+        raise BadInput(f"cannot write the inventory: {error.strerror}", where=str(target)) from error
+    return Report(tuple(target / name for name in names), len(hosts), tuple(joined), tuple(notes))
+
+
+def _read(source: str) -> Source:
+    kind, _, rest = source.partition(":")
+    match kind:
+        case "ansible" if rest:
+            return ansible.read(Path(rest).expanduser())
+        case "ansible":
+            raise BadInput("ansible needs a file", hint="--from ansible:hosts.ini")
+        case "ssh_config":
+            return sshconfig.read(Path(rest or "~/.ssh/config").expanduser())
+        case "aws":
+            raise BadInput("reading hosts from AWS is not built yet", hint="take --from ansible:FILE or ssh_config")
+    raise BadInput(f"unknown source {source!r}", hint=f"sources: ansible:FILE, {KINDS[1]}, {KINDS[1]}:FILE")
+
+
+def join(found: Iterable[Found], notes: list[str]) -> tuple[list[Found], list[str]]:
+    """Hosts that are one machine become one: by name, else by address and port. First source wins.
+
+    What one source leaves empty the next one fills; groups add up.
+
+    Args:
+        found: Hosts of all sources, in their order.
+        notes: Told of hosts that cannot be taken.
+    """
+    kept: dict[str, Found] = {}
+    at: dict[tuple[str, str], str] = {}
+    joined = []
+    for host in found:
+        host = _usable(host, notes)
+        if host is None:
+            continue
+        place = ((host.address or host.name).lower(), host.port or "22")
+        same = host.name if host.name in kept else at.get(place)
+        if same is None:
+            kept[host.name] = host
+            at[place] = host.name
+            continue
+        first = kept[same]
+        if first.source != host.source or host.name != same:
+            why = "same name" if host.name == same else f"same address {place[0]}"
+            joined.append(f"{host.name} ({host.source}) is {same} ({first.source}): {why}")
+        _conflict(first, host, notes)
+        kept[same] = _merged(first, host)
+        at.setdefault((kept[same].address.lower() or same.lower(), kept[same].port or "22"), same)
+    _jumps(kept, at, notes)
+    return list(kept.values()), joined
+
+
+def _usable(host: Found, notes: list[str]) -> Found | None:
+    try:
+        values.identifier(host.name)
+    except Bad:
+        if host.address:
+            notes.append(f"{host.name!r} is no name for a host and was left out")
+            return None
+        # An IPv6 address in place of a name still is a host; it only needs a name.
+        with contextlib.suppress(Bad):
+            values.address(host.name)
+            return msgspec.structs.replace(host, name="host-" + host.name.strip(":").replace(":", "-"), address=host.name)
+        notes.append(f"{host.name!r} is no name for a host and was left out")
+        return None
+    for field, check in (("address", values.address), ("user", values.login), ("port", values.whole(1, 65535))):
+        text = getattr(host, field)
+        if text:
+            try:
+                check(text)
+            except Bad:
+                notes.append(f"{host.name}: {field} {text!r} cannot be used and was left out")
+                host = msgspec.structs.replace(host, **{field: ""})
+    return host
+
+
+def _conflict(first: Found, other: Found, notes: list[str]) -> None:
+    for field in ("address", "port", "user"):
+        one, two = getattr(first, field), getattr(other, field)
+        if one and two and one != two:
+            notes.append(
+                f"{first.name}: {field} is {one} in {first.source} and {two} in {other.source}; took the first"
+            )
+
+
+def _merged(first: Found, other: Found) -> Found:
+    return msgspec.structs.replace(
+        first,
+        address=first.address or other.address,
+        port=first.port or other.port,
+        user=first.user or other.user,
+        via=first.via or other.via,
+        groups=tuple(dict.fromkeys((*first.groups, *other.groups))),
+        also=tuple(dict.fromkeys((*first.also, *((other.name,) if other.name != first.name else ())))),
+    )
+
+
+def _jumps(kept: dict[str, Found], at: dict[tuple[str, str], str], notes: list[str]) -> None:
+    """A jump host that is itself a host is named by its name; one that cannot be reached is left out."""
+    also = {name: host.name for host in kept.values() for name in host.also}
+    for name, host in kept.items():
+        if not host.via:
+            continue
+        bare = host.via.rpartition("@")[2]
+        target = also.get(bare, bare) if bare in also or bare in kept else at.get((bare.lower(), "22"), "")
+        if target == name or (not target and not _JUMP.fullmatch(host.via)):
+            notes.append(f"{name}: jump host {host.via!r} cannot be used and was left out")
+            kept[name] = msgspec.structs.replace(host, via="")
+        elif target:
+            kept[name] = msgspec.structs.replace(host, via=target)
+        elif not set(host.via) & set("@.:"):
+            notes.append(f"{name}: jump host {host.via!r} is not among the hosts and was left out")
+            kept[name] = msgspec.structs.replace(host, via="")
+
+
+def environment_of(host: Found) -> str:
+    """The environment that a host's groups or name say; `main` when they say none."""
+    words = [*host.groups, *re.split(r"[-._]", host.name)]
+    for word in words:
+        if word.lower() in _STAGES:
+            return {"production": "prod", "stage": "staging", "development": "dev", "testing": "test"}.get(
+                word.lower(), word.lower()
+            )
+    return "main"
+
+
+def _main(hosts: list[Found]) -> str:
+    lines = [
+        "# The inventory of ondeck. Every *.yml in this folder is read as one; a name given twice is an error.",
+        "# `ondeck check` looks it over, `ondeck schema inventory` prints the schema for editors.",
+        "ondeck: 1",
+        "zone: UTC # of freeze windows",
+        "",
+        "ssh:",
+        "  known_hosts: ./known_hosts # `ondeck trust` writes them; keep them in git",
+        "",
+        "# none < confirm < type-name < two-person, one word or a word by operation:",
+        "#   protection: {deploy: type-name, rollback: confirm, exec: confirm}",
+        "environments:",
+    ]
+    for env in _environments(hosts):
+        rule = "type-name" if env in ("prod", "main") else "confirm"
+        colour = "red" if env in ("prod", "main") else "yellow"
+        lines.append(f"  {_key(env)}: {{colour: {colour}, protection: {rule}}}")
+    lines += [
+        "",
+        "# Who is who where a login is shared, and who may pass a two-person rule alone:",
+        "# people:",
+        "#   anna: {login: anna, teams: [oncall]}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _environments(hosts: list[Found]) -> list[str]:
+    return sorted({environment_of(host) for host in hosts}) or ["staging", "prod"]
+
+
+def _hosts(hosts: list[Found]) -> str:
+    lines = [
+        "# One line for each host; a pattern such as web-[01:40] names several at once.",
+        "# The environment was guessed from groups and names: look it over before the first commit.",
+    ]
+    if not hosts:
+        return "\n".join([*lines, "# hosts:", "#   web-[1:3]: {env: prod, group: [web], address: 10.0.0.[11:13]}"]) + "\n"
+    lines.append("hosts:")
+    for host in hosts:
+        also = f" # also {', '.join(_comment(name) for name in host.also)}" if host.also else ""
+        lines.append(f"  {_key(host.name)}: {{{', '.join(_parts(host))}}}{also}")
+    return "\n".join(lines) + "\n"
+
+
+def _parts(host: Found) -> list[str]:
+    groups = [group for group in host.groups if _is_name(group)]
+    parts = [f"env: {_key(environment_of(host))}"]
+    if groups:
+        parts.append(f"group: [{', '.join(_key(group) for group in groups)}]")
+    if host.address and host.address != host.name:
+        parts.append(f"address: {_key(host.address)}")
+    for key in ("port", "user", "via"):
+        if getattr(host, key):
+            parts.append(f"{key}: {_key(getattr(host, key))}")
+    if host.local:
+        parts.append("transport: local")
+    return parts
+
+
+def _services(hosts: list[Found]) -> str:
+    groups = sorted({group for host in hosts for group in host.groups if _is_name(group)})
+    env = _environments(hosts)[-1]
+    group = groups[0] if groups else "web"
+    lines = [
+        "# A service in one environment is what you act on: checkout@prod. One to begin with:",
+        "# services:",
+        "#   checkout:",
+        f"#     on: {{{env}: group={group}}}",
+        '#     health: {http: "http://${address}:8080/healthz"}',
+        "#     logs:",
+        "#       app: {file: /var/log/checkout/app.log, format: json}",
+        "#     deploy:",
+        "#       kind: command # your own scripts, with lock, batches and health gate around them",
+        "#       version: [/usr/local/bin/checkout, version]",
+        "#       deploy: [/usr/local/bin/checkout, deploy, \"${version}\"]",
+        "#       rollback: [/usr/local/bin/checkout, deploy, \"${version}\"]",
+        "# This folder's file must hold something: no services yet.",
+        "services: {}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _is_name(text: str) -> bool:
+    try:
+        values.identifier(text)
+    except Bad:
+        return False
+    return True
+
+
+def _key(text: str) -> str:
+    """Text as YAML: plain where it can only be read one way, else quoted."""
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._/-]*", text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _comment(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._:-]", "?", text)

@@ -1,0 +1,268 @@
+"""What a job's log holds: one frozen record for everything that happened, in order, written by one worker."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from ondeck.operate.outcome import Outcome, WaitingFor
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
+    """Base of every event.
+
+    Attributes:
+        at: Nanoseconds since 1970, UTC; 0 until the journal stamps it.
+    """
+
+    at: int = 0
+
+
+class Mode(StrEnum):
+    """What a worker was started for."""
+
+    RUN = "run"
+    RESUME = "resume"
+    RECONCILE = "reconcile"
+
+
+class Ended(StrEnum):
+    """Why a job ended, besides its outcome."""
+
+    COMPLETE = "complete"
+    CANCELLED = "cancelled"
+    STALE = "stale"
+    REFUSED = "refused"
+    LOCKED = "locked"
+    STOPPED = "stopped"
+    BROKEN = "broken"
+
+
+class JobStarted(Happened, frozen=True, kw_only=True, tag="job-started"):
+    """A worker became the one writer of this job."""
+
+    mode: Mode
+    pid: int
+    boot: str = ""
+
+
+class Waiting(Happened, frozen=True, kw_only=True, tag="waiting"):
+    """It goes on when something outside happens."""
+
+    on: WaitingFor
+    detail: str
+
+
+class LockTaken(Happened, frozen=True, kw_only=True, tag="lock-taken"):
+    """The lock is ours until the job's outcome is known."""
+
+    key: str
+
+
+class Opened(Happened, frozen=True, kw_only=True, tag="opened"):
+    """Every connection that could be opened is held, every secret is there; nothing has changed yet."""
+
+    ready: int
+    left_out: int = 0
+
+
+class BatchStarted(Happened, frozen=True, kw_only=True, tag="batch-started"):
+    """A batch begins; index counts from 0."""
+
+    index: int
+    targets: tuple[str, ...]
+
+
+class AttemptIntended(Happened, frozen=True, kw_only=True, tag="attempt-intended"):
+    """On disk before anything is sent: from here on only an answer says what happened."""
+
+    attempt: str
+    target: str
+    number: int
+
+
+class AttemptVoid(Happened, frozen=True, kw_only=True, tag="attempt-void"):
+    """An intended attempt that provably did not start; its target is to do again."""
+
+    attempt: str
+    target: str
+    why: str
+
+
+class Step(Happened, frozen=True, kw_only=True, tag="step"):
+    """A line of progress of one target, or of the whole job when target is empty."""
+
+    target: str
+    text: str
+
+
+class TargetEnded(Happened, frozen=True, kw_only=True, tag="target-ended"):
+    """How it ended for a target, with what was seen; attempt is empty when none was made."""
+
+    target: str
+    outcome: Outcome
+    evidence: str
+    attempt: str = ""
+    status: int | None = None
+    seconds: float = 0.0
+
+
+class GateAnswered(Happened, frozen=True, kw_only=True, tag="gate-answered"):
+    """What the gate after a batch said; `passed` None means no data."""
+
+    index: int
+    passed: bool | None
+    evidence: str
+
+
+class Paused(Happened, frozen=True, kw_only=True, tag="paused"):
+    """It stands until somebody says how to go on; `choices` are words of `Ask.what`."""
+
+    why: str
+    choices: tuple[str, ...] = ("continue", "cancel")
+
+
+class Continued(Happened, frozen=True, kw_only=True, tag="continued"):
+    """It goes on after a pause or a wait."""
+
+    why: str
+
+
+class Asked(Happened, frozen=True, kw_only=True, tag="asked"):
+    """A request of a person was taken in; `ask` is the id of the request file."""
+
+    ask: str
+    what: str
+    by: str
+    reason: str = ""
+    target: str = ""
+    refused: str = ""
+
+
+class Reconciled(Happened, frozen=True, kw_only=True, tag="reconciled"):
+    """What was found out about an attempt whose outcome was unknown."""
+
+    attempt: str
+    target: str
+    outcome: Outcome
+    evidence: str
+    status: int | None = None
+    still_running: bool = False
+
+
+class Settled(Happened, frozen=True, kw_only=True, tag="settled"):
+    """A person said how it ended for a target, by hand and with a reason."""
+
+    target: str
+    outcome: Outcome
+    reason: str
+    by: str
+
+
+class Remembered(Happened, frozen=True, kw_only=True, tag="remembered"):
+    """A fact to keep between jobs, e.g. `last-good checkout@prod`."""
+
+    key: str
+    value: str
+
+
+class Note(Happened, frozen=True, kw_only=True, tag="note"):
+    """Something worth telling that changes no state."""
+
+    text: str
+
+
+class JobEnded(Happened, frozen=True, kw_only=True, tag="job-ended"):
+    """The last record of a worker that ended in order."""
+
+    outcome: Outcome
+    why: Ended = Ended.COMPLETE
+    summary: str = ""
+
+
+Event = (
+    JobStarted
+    | Waiting
+    | LockTaken
+    | Opened
+    | BatchStarted
+    | AttemptIntended
+    | AttemptVoid
+    | Step
+    | TargetEnded
+    | GateAnswered
+    | Paused
+    | Continued
+    | Asked
+    | Reconciled
+    | Settled
+    | Remembered
+    | Note
+    | JobEnded
+)
+
+# What must be on disk before the worker goes on: intents, outcomes, the lock, gates, answers and the end.
+DURABLE = (
+    JobStarted,
+    LockTaken,
+    AttemptIntended,
+    AttemptVoid,
+    TargetEnded,
+    GateAnswered,
+    Paused,
+    Asked,
+    Reconciled,
+    Settled,
+    Remembered,
+    JobEnded,
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Event)
+
+
+def encode(event: Event) -> bytes:
+    """One line of JSON without the newline."""
+    return _encoder.encode(event)
+
+
+def decode(data: bytes) -> Event:
+    """Read an event back.
+
+    Raises:
+        msgspec.DecodeError: These bytes are no event that this version knows.
+    """
+    return _decoder.decode(data)
+
+
+class What(StrEnum):
+    """What a person can ask of a job."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    CONTINUE = "continue"
+    ANSWER = "answer"
+    SETTLE = "settle"
+    RECONCILE = "reconcile"
+    CREDENTIALS = "credentials"
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request to a job, left as a file in its folder; the file's owner is who asked.
+
+    Attributes:
+        hard: Of a cancel: stop what is in flight too.
+        outcome: Of a settle: how it ended for the target.
+        text: Of an answer.
+        env: Of credentials: environment that is lent, only `SSH_AUTH_SOCK`.
+    """
+
+    what: What
+    by: str = ""
+    reason: str = ""
+    hard: bool = False
+    target: str = ""
+    outcome: Outcome | None = None
+    text: str = ""
+    env: dict[str, str] = {}

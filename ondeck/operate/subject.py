@@ -1,0 +1,136 @@
+"""From what somebody named to exact targets in one environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ondeck.errors import BadInput, NoMatch
+from ondeck.inventory.model import Host, Inventory
+from ondeck.operate.spec import OperationSpec, TargetKind
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What was named, resolved.
+
+    Attributes:
+        text: How it is named in plans and records: `checkout@prod`, a selector, `web-1`.
+        targets: Exact names, never empty.
+        path: What followed the colon of `HOST:PATH`; empty otherwise.
+    """
+
+    text: str
+    env: str
+    targets: tuple[str, ...]
+    path: str = ""
+
+
+def resolve(inventory: Inventory, spec: OperationSpec, subject: str, selectors: Sequence[str] = ()) -> Subject:
+    """Exact targets of an operation.
+
+    Args:
+        inventory: What exists.
+        spec: Says what kind of thing is acted on.
+        subject: `SERVICE@ENV`, a host, `HOST:PATH`, a selector, or the name of a stack or backup.
+        selectors: `-l` texts; several are and.
+
+    Raises:
+        NoMatch: It names nothing.
+        BadInput: It names things in two environments, or not what the operation acts on.
+    """
+    match spec.target:
+        case TargetKind.SERVICE:
+            return _service(inventory, subject, selectors)
+        case TargetKind.HOSTS:
+            return _hosts(inventory, subject, selectors)
+        case TargetKind.STACK:
+            return _stack(inventory, subject)
+        case TargetKind.BACKUP:
+            return _backup(inventory, subject)
+
+
+def _service(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Subject:
+    from ondeck.inventory.members import hosts_of
+
+    name, _, env = subject.partition("@")
+    service = inventory.services.get(name)
+    if service is None:
+        raise NoMatch(f"no service {name!r}", hint=_near(name, inventory.services))
+    if not env:
+        if len(service.on) != 1:
+            known = ", ".join(f"{name}@{e}" for e in service.on) or "nowhere"
+            raise BadInput(f"{name!r} runs in several environments: say which", hint=known)
+        env = next(iter(service.on))
+    hosts = hosts_of(inventory, service, env)
+    if selectors:
+        wanted = {host.name for host in _selected(inventory, selectors)}
+        hosts = tuple(host for host in hosts if host.name in wanted)
+    if not hosts:
+        raise NoMatch(f"{name}@{env} has no host here", hint=f"ondeck get hosts -l service={name}")
+    return _one_env(f"{name}@{env}", hosts)
+
+
+def _hosts(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Subject:
+    name, colon, path = subject.partition(":")
+    if name in inventory.hosts:
+        hosts: tuple[Host, ...] = (inventory.hosts[name],)
+        if selectors:
+            hosts = tuple(h for h in hosts if h in _selected(inventory, selectors))
+        if not hosts:
+            raise NoMatch(f"{name!r} is not among the selected hosts")
+        found = _one_env(name, hosts)
+        return msgspec.structs.replace(found, path=path) if colon else found
+    texts = [subject, *selectors] if subject and not colon else list(selectors)
+    if colon and "=" not in name:
+        raise NoMatch(f"no host {name!r}", hint=_near(name, inventory.hosts))
+    if not texts:
+        raise BadInput("no target", hint="name a host, or select some: -l env=staging,group=web")
+    if subject and "=" not in subject and not selectors and "@" in subject:
+        return _service(inventory, subject, ())
+    return _one_env(", ".join(texts), _selected(inventory, texts))
+
+
+def _selected(inventory: Inventory, texts: Sequence[str]) -> tuple[Host, ...]:
+    from ondeck.inventory.selector import parse
+
+    return tuple(parse(list(texts)).select(inventory))
+
+
+def _one_env(text: str, hosts: Sequence[Host]) -> Subject:
+    by_env: dict[str, list[str]] = {}
+    for host in hosts:
+        by_env.setdefault(host.env, []).append(host.name)
+    if not by_env:
+        raise NoMatch(f"{text!r} matches no host")
+    if len(by_env) > 1:
+        named = " and ".join(f"{env} ({len(names)}, e.g. {names[0]})" for env, names in sorted(by_env.items()))
+        raise BadInput(
+            f"one operation stays in one environment, {text!r} names {named}",
+            hint="add env=NAME to the selector",
+        )
+    return Subject(text=text, env=hosts[0].env, targets=tuple(host.name for host in hosts))
+
+
+def _stack(inventory: Inventory, subject: str) -> Subject:
+    stack = inventory.stacks.get(subject)
+    if stack is None:
+        raise NoMatch(f"no stack {subject!r}", hint=_near(subject, inventory.stacks))
+    return Subject(text=subject, env=stack.env, targets=(subject,))
+
+
+def _backup(inventory: Inventory, subject: str) -> Subject:
+    backup = inventory.backups.get(subject)
+    if backup is None:
+        raise NoMatch(f"no backup {subject!r}", hint=_near(subject, inventory.backups))
+    host = inventory.hosts.get(backup.host)
+    if host is None:
+        raise BadInput(f"backup {subject!r} names no host of the inventory, so its environment is not known")
+    return Subject(text=subject, env=host.env, targets=(subject,))
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=3)
+    return f"near: {', '.join(near)}" if near else "see: ondeck get"

@@ -1,0 +1,300 @@
+"""A command that outlives its connection: a claimed folder on the host, over any Link.
+
+`~/.local/state/ondeck/jobs/ATTEMPT/` of the user it runs as, 0700. Making the folder is the claim, so
+an id starts at most once. In it: `argv` (words ended by NUL), `boot_id`, `go` (made by who may start
+it), `pid` (leader of its session and the kernel's start time of it), `out` and `err` with the first
+bytes, `out.tail` and `err.tail` with the last ones of what was more, `rc` written beside, synced and
+renamed when it ended. A reboot, a reused pid, a killed runner and a start that never came are told
+apart by evidence; none of them is taken for an end that was seen.
+
+POSIX sh with the coreutils of Debian or busybox, and Linux's /proc.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from ondeck import text
+from ondeck.errors import BadInput, LinkLost, Refused, RemoteFailed
+from ondeck.operate.outcome import Outcome
+from ondeck.operate.ports import Finding
+from ondeck.reach.command import signal_of, with_env
+from ondeck.reach.ports import Become, Completed, Fd, Link
+from ondeck.settings import Settings
+
+KEPT = 1 << 20
+"""Bytes of each stream that are kept from its start; a quarter of it from its end."""
+
+_CLAIMED = 46
+_NO_ROOM = 73
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
+
+_HERE = """umask 077
+b=$HOME/.local/state/ondeck/jobs
+d=$b/$1
+live() {
+x=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+w=$2; x=${x##*) }
+case $x in [ZX]*) return 1;; esac
+set -- $x
+shift 19
+[ "$1" = "$w" ]
+}
+same() {
+read -r w <"$d/boot_id"; read -r n </proc/sys/kernel/random/boot_id
+[ "$w" = "$n" ]
+}
+alive() { [ -e "$d/pid" ] && read -r p s q t <"$d/pid" && same && live $p $s; }
+busy() { alive || { [ -e "$d/pid" ] && same && live $q $t; }; }
+ended() { [ -e "$d/rc" ] && read -r r <"$d/rc" && echo "ended $r"; }
+lost() { if same; then echo gone; else echo rebooted; fi; }
+"""
+
+# The runner: its own session, so that neither hang-up nor the end of the launch reaches it. The command
+# has a session again, so that a stop ends the command and leaves who writes its status. Subshells, not
+# braces: dash keeps copies of what braces redirect, and a copy would hold the pipe open.
+_RUNNER = """d=$1 k=$2; shift 2
+since() { x=$(cat /proc/$1/stat); set -- ${x##*) }; shift 19; echo $1; }
+keep() { head -c $k >"$d/$1"; tail -c $((k/4)) >"$d/$1.tail"; : >"$d/done.$1"; }
+body() {
+mkdir "$d/go" 2>/dev/null || exit 1
+cd "$HOME" || cd /
+setsid "$@" </dev/null & c=$!
+echo "$c $(since $c) $$ $(since $$)" >"$d/pid.tmp"; mv "$d/pid.tmp" "$d/pid"
+wait $c; r=$?
+exec >/dev/null 2>&1
+i=0
+while [ $i -lt 100 ] && ! { [ -e "$d/done.out" ] && [ -e "$d/done.err" ]; }; do
+i=$((i+1)); sleep 0.02 || sleep 1
+done
+echo $r >"$d/rc.tmp"
+sync "$d/rc.tmp" "$d/out" "$d/err" || sync
+mv "$d/rc.tmp" "$d/rc"
+}
+(
+( body "$@" ) 2>&1 >&3 3>&- | ( keep err ) >/dev/null 3>&- &
+exec >/dev/null 3>&-
+wait
+) 3>&1 | keep out
+"""
+
+_LAUNCH = (
+    _HERE
+    + """k=$2 run=$3; shift 3
+mkdir -p "$b" || exit 73
+if ! mkdir "$d" 2>/dev/null; then [ -d "$d" ] && exit 46; mkdir "$d"; exit 73; fi
+cat /proc/sys/kernel/random/boot_id >"$d/boot_id" || exit 73
+printf '%s\\0' "$@" >"$d/argv" || exit 73
+: >"$d/out" || exit 73
+: >"$d/err" || exit 73
+sync "$d/argv" "$d/boot_id" "$d" || sync
+setsid sh -c "$run" sh "$d" "$k" "$@" </dev/null >/dev/null 2>&1 &
+i=0
+while [ $i -lt 250 ] && [ ! -e "$d/pid" ] && [ ! -e "$d/rc" ]; do i=$((i+1)); sleep 0.02 || sleep 1; done
+[ -e "$d/pid" ] || [ -e "$d/rc" ]
+"""
+)
+
+_FOLLOW = (
+    _HERE
+    + """o=$2 e=$3 z=0
+part() {
+n=$(stat -c %s "$d/$1" 2>/dev/null) || n=0
+if [ "$n" -gt "$2" ]; then tail -c +$(($2+1)) "$d/$1" | head -c $((n-$2)); else n=$2; fi
+}
+[ -d "$d" ] || exit 44
+while :; do
+f=; [ -e "$d/rc" ] && f=1
+part out $o; [ $n = $o ] || z=0; o=$n
+part err $e >&2; [ $n = $e ] || z=0; e=$n
+if [ $f ]; then
+if [ -s "$d/out.tail" ]; then printf '\\n[... cut ...]\\n'; cat "$d/out.tail"; fi
+if [ -s "$d/err.tail" ]; then { printf '\\n[... cut ...]\\n'; cat "$d/err.tail"; } >&2; fi
+exit 0
+fi
+busy || [ -e "$d/rc" ] || exit 45
+z=$((z+1))
+if [ $z -lt 20 ]; then sleep 0.05 || sleep 1; elif [ $z -lt 60 ]; then sleep 0.2 || sleep 1; else sleep 1; fi
+done
+"""
+)
+
+_LOOK = (
+    _HERE
+    + """if [ ! -d "$d" ]; then
+[ "$2" = take ] && mkdir -p "$b" && mkdir "$d" 2>/dev/null && mkdir "$d/go" && { echo absent; exit; }
+[ -d "$d" ] || { [ "$2" = take ] && exit 73; echo absent; exit; }
+fi
+ended && exit
+if busy; then echo "running $p"; exit; fi
+ended && exit
+if [ -e "$d/pid" ]; then lost; exit; fi
+if [ "$2" = take ]; then
+if mkdir "$d/go" 2>/dev/null; then echo unstarted; exit; fi
+sleep 0.5 || sleep 1
+busy && { echo "running $p"; exit; }
+ended && exit
+[ -s "$d/argv" ] || { echo unstarted; exit; }
+lost
+exit
+fi
+echo starting
+"""
+)
+
+_STOP = (
+    _HERE
+    + """alive || exit 0
+kill -TERM -$p 2>/dev/null || kill -TERM $p
+i=0
+while [ $i -lt 20 ] && alive; do i=$((i+1)); sleep $2 || sleep 1; done
+kill -KILL -$p 2>/dev/null
+i=0
+while [ $i -lt 50 ] && [ ! -e "$d/rc" ]; do i=$((i+1)); sleep 0.05 || sleep 1; done
+"""
+)
+
+_FORGET = _HERE + """alive && exit 1\nrm -rf -- "$d"\n"""
+
+
+class Stage(StrEnum):
+    """Where a detached command is, as read from its folder."""
+
+    ABSENT = "absent"
+    UNSTARTED = "unstarted"
+    STARTING = "starting"
+    RUNNING = "running"
+    ENDED = "ended"
+    GONE = "gone"
+    REBOOTED = "rebooted"
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What the folder says: the status is set only when it ended and that was written down."""
+
+    stage: Stage
+    status: int | None = None
+    pid: int = 0
+
+    def finding(self) -> Finding:
+        """The outcome that this is evidence for."""
+        match self.stage:
+            case Stage.ENDED if self.status == 0:
+                return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0", status=0)
+            case Stage.ENDED if self.status is not None:
+                name = signal_of(self.status)
+                said = f"exit {self.status}" + (f" (SIG{name})" if name else "")
+                return Finding(outcome=Outcome.FAILED, evidence=said, status=self.status)
+            case Stage.ABSENT:
+                said = "no job folder on the host; the id is taken, so it cannot start late"
+                return Finding(outcome=Outcome.NOT_STARTED, evidence=said)
+            case Stage.UNSTARTED:
+                return Finding(outcome=Outcome.NOT_STARTED, evidence="claimed on the host, never started")
+            case Stage.RUNNING | Stage.STARTING:
+                said = f"still running, pid {self.pid}" if self.pid else "starting"
+                return Finding(outcome=Outcome.UNKNOWN, evidence=said, still_running=True)
+            case Stage.REBOOTED:
+                said = "the host was rebooted while it ran: boot id changed, no exit status"
+                return Finding(outcome=Outcome.UNKNOWN, evidence=said)
+            case _:
+                said = "its process is gone and no exit status was written, boot id same"
+                return Finding(outcome=Outcome.UNKNOWN, evidence=said)
+
+
+class Detached:
+    """One attempt on one host."""
+
+    def __init__(self, link: Link, attempt: str, settings: Settings, become: Become | None = None) -> None:
+        """Name it; nothing is asked yet.
+
+        Args:
+            link: Any open link to the host.
+            attempt: The id that is the claim.
+            settings: For waiting times.
+            become: The user whose folder and process it is; must be the same at every call.
+
+        Raises:
+            BadInput: The id is not a plain file name.
+        """
+        if not _ID.match(attempt):
+            raise BadInput(f"{attempt!r} is not an attempt's id")
+        self._link = link
+        self._id = attempt
+        self._settings = settings
+        self._become = become
+
+    async def launch(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, kept: int = KEPT
+    ) -> None:
+        """Claim the id and start; returns when the command has a process.
+
+        Raises:
+            Refused: The id was claimed before: it is running or has run.
+            RemoteFailed: The folder cannot be made there; nothing was started.
+            LinkLost: Not known whether it started: `look(take=True)` finds out.
+        """
+        done = await self._sh(_LAUNCH, str(kept), _RUNNER, *with_env(argv, env), timeout=60)
+        if done.status == _CLAIMED:
+            raise Refused(f"attempt {self._id} was started before", where=self._link.host)
+        if done.status == _NO_ROOM:
+            said = text.decode(done.stderr).strip().splitlines()
+            raise RemoteFailed(f"cannot make a job folder: {said[-1] if said else 'no reason said'}")
+        if not done.ok:
+            raise LinkLost(f"attempt {self._id} was claimed and did not start in time", where=self._link.host)
+
+    async def follow(self, output: Callable[[bytes, bool], None], *, out: int = 0, err: int = 0) -> None:
+        """Hand on what it writes until it ended.
+
+        Args:
+            output: Called with bytes and whether they are of standard error.
+            out: Bytes of standard output that are known already.
+            err: Bytes of standard error that are known already.
+
+        Raises:
+            LinkLost: The connection ended; the command goes on.
+        """
+        argv = ["sh", "-c", _FOLLOW, "sh", self._id, str(out), str(err)]
+        async with self._link.stream(argv, become=self._become) as stream:
+            async for chunk in stream:
+                output(chunk.data, chunk.fd is Fd.ERR)
+            await stream.wait()
+
+    async def look(self, *, take: bool = False) -> Look:
+        """Read where it is.
+
+        Args:
+            take: Make a start impossible that has not come yet, so that "not started" stays true.
+        """
+        done = await self._sh(_LOOK, "take" if take else "look", timeout=30)
+        words = done.stdout.decode("ascii", "replace").split()
+        if not done.ok or not words or words[0] not in Stage.__members__.values():
+            raise RemoteFailed(
+                f"cannot read job folder: {text.decode(done.stderr).strip() or done.status}",
+                where=self._link.host,
+            )
+        stage = Stage(words[0])
+        number = int(words[1]) if len(words) > 1 and words[1].isdigit() else None
+        if stage is Stage.ENDED:
+            # A status file without a number was torn: nothing was observed.
+            return Look(stage, number) if number is not None else Look(Stage.GONE)
+        return Look(stage, None, number or 0)
+
+    async def stop(self, *, grace: float = 10.0) -> Look:
+        """End its process group: TERM, grace in seconds before timescale, KILL; then look."""
+        step = max(self._settings.seconds(grace) / 20, 0.01)
+        await self._sh(_STOP, f"{step:.3f}", timeout=grace + 60)
+        return await self.look(take=True)
+
+    async def forget(self) -> None:
+        """Remove the folder; call it when the outcome is recorded. A running one is left alone."""
+        await self._sh(_FORGET, timeout=30)
+
+    async def _sh(self, script: str, *args: str, timeout: float) -> Completed:
+        argv = ["sh", "-c", script, "sh", self._id, *args]
+        # These waits are the host's, not ours to shorten: scripts on it sleep in real seconds.
+        scale = max(self._settings.timescale, 1e-6)
+        return await self._link.run(argv, become=self._become, timeout=max(timeout, timeout / scale))

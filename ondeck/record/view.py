@@ -1,0 +1,294 @@
+"""A job as its folder tells it: plan and events folded into the state every face shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ondeck.errors import ExitCode
+from ondeck.operate.events import (
+    Asked,
+    AttemptIntended,
+    AttemptVoid,
+    BatchStarted,
+    Continued,
+    Ended,
+    Event,
+    GateAnswered,
+    JobEnded,
+    JobStarted,
+    LockTaken,
+    Mode,
+    Note,
+    Opened,
+    Paused,
+    Reconciled,
+    Remembered,
+    Settled,
+    Step,
+    TargetEnded,
+    Waiting,
+)
+from ondeck.operate.outcome import JobState, Outcome, WaitingFor, of_job
+from ondeck.operate.plan import Plan
+
+
+class TargetView(msgspec.Struct, kw_only=True):
+    """One row of a job.
+
+    Attributes:
+        outcome: None while nothing final is known.
+        attempt: Id of the latest attempt; empty when none was intended.
+        in_doubt: Something was sent and no answer was seen: only reconcile or settle ends that.
+        text: Latest line of progress, or the evidence once it ended.
+        still_running: Reconcile saw it alive on its host.
+    """
+
+    target: str
+    batch: int
+    outcome: Outcome | None = None
+    attempt: str = ""
+    attempts: int = 0
+    in_doubt: bool = False
+    running: bool = False
+    text: str = ""
+    status: int | None = None
+    started: int = 0
+    ended: int = 0
+    still_running: bool = False
+    settled_by: str = ""
+
+
+class BatchView(msgspec.Struct, kw_only=True):
+    """One batch: `started` ns or 0; `passed` means what the gate said once `gate` is not 0."""
+
+    index: int
+    targets: tuple[str, ...]
+    started: int = 0
+    gate: int = 0
+    passed: bool | None = None
+    evidence: str = ""
+
+
+class JobView(msgspec.Struct, kw_only=True):
+    """A job as everybody may see it.
+
+    Attributes:
+        state: ENDED when the worker is lost: it is never shown as running for ever.
+        lost: The worker died without a last word; `detail` says how to go on.
+        pause: Why it is paused.
+        choices: What may be asked of it now.
+        events: How many records were read.
+        torn: Bytes at the log's end that a crash left half-written.
+        damaged: Number of a damaged record, -1 when there is none.
+        gate_failed: The gate of the last batch did not pass; None when it had no data.
+    """
+
+    id: str
+    plan: Plan
+    digest: str
+    actor: str
+    reason: str
+    made: int
+    state: JobState = JobState.QUEUED
+    waiting_for: WaitingFor | None = None
+    outcome: Outcome | None = None
+    why: Ended | None = None
+    summary: str = ""
+    detail: str = ""
+    pause: str = ""
+    choices: tuple[str, ...] = ()
+    targets: dict[str, TargetView] = {}
+    batches: tuple[BatchView, ...] = ()
+    lock: str = ""
+    lost: bool = False
+    started: int = 0
+    ended: int = 0
+    events: int = 0
+    notes: list[str] = []
+    asked: list[str] = []
+    remembered: dict[str, str] = {}
+    torn: int = 0
+    damaged: int = -1
+    break_glass: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will be written unless somebody reconciles, settles or resumes."""
+        return self.state is JobState.ENDED
+
+    @property
+    def in_doubt(self) -> tuple[str, ...]:
+        """Targets of which only the host knows how it ended."""
+        return tuple(name for name, row in self.targets.items() if row.in_doubt)
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """Targets that did not succeed and were not skipped, with those the plan left out."""
+        fine = (Outcome.SUCCEEDED, Outcome.SKIPPED)
+        rows = tuple(name for name, row in self.targets.items() if row.outcome not in fine)
+        return (*rows, *(t for t in self.plan.draft.left_out if t not in rows))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command line ends with when this job is over."""
+        by_why = {
+            Ended.STALE: ExitCode.STALE,
+            Ended.REFUSED: ExitCode.REFUSED,
+            Ended.LOCKED: ExitCode.REFUSED,
+        }
+        if self.outcome is Outcome.UNKNOWN:
+            return ExitCode.UNKNOWN
+        if self.why in by_why:
+            return by_why[self.why]
+        return _BY_OUTCOME.get(self.outcome or Outcome.UNKNOWN, ExitCode.FAILED)
+
+    def counts(self) -> dict[str, int]:
+        """How many targets stand where: outcome words, `running` and `waiting`."""
+        found: dict[str, int] = {}
+        for row in self.targets.values():
+            word = row.outcome.value if row.outcome else "running" if row.running else "waiting"
+            found[word] = found.get(word, 0) + 1
+        return found
+
+
+_BY_OUTCOME = {
+    Outcome.SUCCEEDED: ExitCode.OK,
+    Outcome.SKIPPED: ExitCode.OK,
+    Outcome.UNREACHABLE: ExitCode.UNREACHABLE,
+    Outcome.UNKNOWN: ExitCode.UNKNOWN,
+    Outcome.CANCELLED: ExitCode.CANCELLED,
+    Outcome.MIXED: ExitCode.SOME_FAILED,
+}
+
+
+def empty(job: str, plan: Plan, digest: str, *, actor: str, reason: str, made: int) -> JobView:
+    """A job of which nothing has been written yet."""
+    batches = plan.draft.rollout.batches
+    return JobView(
+        id=job,
+        plan=plan,
+        digest=digest,
+        actor=actor,
+        reason=reason,
+        made=made,
+        batches=tuple(BatchView(index=i, targets=b.targets) for i, b in enumerate(batches)),
+        targets={t: TargetView(target=t, batch=i) for i, b in enumerate(batches) for t in b.targets},
+        notes=[],
+        asked=[],
+        remembered={},
+    )
+
+
+def fold(view: JobView, events: Iterable[Event]) -> JobView:
+    """Take events into the view, in place; the same events always give the same view."""
+    for event in events:
+        view.events += 1
+        _take(view, event)
+    return view
+
+
+def _take(view: JobView, event: Event) -> None:
+    match event:
+        case AttemptIntended() | AttemptVoid() | Step() | TargetEnded() | Reconciled() | Settled():
+            _target(view, event)
+        case BatchStarted(index=index, at=at):
+            view.batches[index].started = at
+        case GateAnswered(index=index):
+            batch = view.batches[index]
+            batch.gate, batch.passed, batch.evidence = event.at, event.passed, event.evidence
+        case Note(text=text):
+            view.notes.append(text)
+        case Remembered(key=key, value=value):
+            view.remembered[key] = value
+        case Asked():
+            view.asked.append(event.ask)
+            if event.refused:
+                view.notes.append(f"{event.what} asked by {event.by} was refused: {event.refused}")
+        case LockTaken(key=key):
+            view.lock = key
+        case _:
+            _state(view, event)
+
+
+def _state(view: JobView, event: Event) -> None:
+    view.waiting_for = None
+    view.pause = ""
+    view.choices = ("cancel", "pause")
+    match event:
+        case JobStarted(mode=mode, at=at):
+            view.state = JobState.RUNNING
+            view.started = view.started or at
+            view.ended, view.outcome, view.why = 0, None, None
+            view.detail = "reconciling" if mode is Mode.RECONCILE else ""
+        case Waiting(on=on, detail=detail):
+            view.state, view.waiting_for, view.detail = JobState.WAITING, on, detail
+            view.choices = ("credentials", "cancel") if on is WaitingFor.CREDENTIALS else ("cancel",)
+        case Paused(why=why, choices=choices):
+            view.state, view.pause, view.detail, view.choices = JobState.PAUSED, why, why, choices
+        case Continued(why=why):
+            view.state, view.detail = JobState.RUNNING, why
+        case Opened(ready=ready):
+            view.state, view.detail = JobState.RUNNING, f"{ready} targets held open"
+        case JobEnded():
+            view.state, view.outcome, view.why = JobState.ENDED, event.outcome, event.why
+            view.summary, view.detail, view.ended = event.summary, event.summary, event.at
+            view.choices = ("reconcile", "settle") if view.in_doubt else ()
+            for row in view.targets.values():
+                row.running = False
+
+
+def _target(
+    view: JobView, event: AttemptIntended | AttemptVoid | Step | TargetEnded | Reconciled | Settled
+) -> None:
+    row = view.targets.get(event.target)
+    if row is None:
+        if isinstance(event, Step):
+            view.detail = event.text
+        return
+    match event:
+        case AttemptIntended(attempt=attempt, at=at):
+            row.attempt, row.attempts, row.started = attempt, event.number, row.started or at
+            row.running, row.in_doubt, row.outcome, row.text = True, True, None, ""
+        case AttemptVoid(why=why):
+            row.running, row.in_doubt, row.text = False, False, why
+        case Step(text=text):
+            row.text = text
+        case TargetEnded() | Reconciled():
+            row.outcome, row.text, row.status = event.outcome, event.evidence, event.status
+            row.running, row.ended = False, event.at
+            row.in_doubt = event.outcome is Outcome.UNKNOWN and bool(event.attempt)
+            row.still_running = isinstance(event, Reconciled) and event.still_running
+        case Settled():
+            row.outcome, row.settled_by, row.ended = event.outcome, event.by, event.at
+            row.text = f"settled by {event.by}: {event.reason}"
+            row.in_doubt, row.still_running = event.outcome is Outcome.UNKNOWN, False
+
+
+def lose(view: JobView) -> JobView:
+    """The view of a job whose worker died without a last word; in place."""
+    if view.state is JobState.ENDED:
+        return view
+    view.lost, view.state, view.waiting_for, view.pause = True, JobState.ENDED, None, ""
+    for row in view.targets.values():
+        row.running = False
+        if row.in_doubt:
+            row.outcome, row.text = Outcome.UNKNOWN, row.text or "the worker died before an answer was seen"
+        elif row.outcome is None:
+            row.outcome = Outcome.NOT_STARTED
+    view.outcome = of_job(row.outcome for row in view.targets.values() if row.outcome)
+    view.why = Ended.BROKEN
+    if view.events == 0:
+        view.summary = "the worker never started; nothing was done"
+        view.choices = ()
+    else:
+        view.summary = f"the worker was lost; find out what became of it: ondeck reconcile {view.id}"
+        view.choices = ("reconcile", "settle", "continue")
+    view.detail = view.summary
+    return view
+
+
+def is_asked(view: JobView, ask: str) -> bool:
+    """True when a request file was taken in already."""
+    return ask in view.asked

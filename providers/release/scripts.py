@@ -1,0 +1,125 @@
+"""The fixed POSIX scripts that run on a host. Values come as positional arguments or on standard input,
+never as text of the script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# $1 path. Ondeck's own folder, made before the first upload.
+PREPARE = """
+set -eu; umask 022
+mkdir -p -- "$1/releases" "$1/.ondeck"
+"""
+
+# $1 file, $2 bytes that are there already: a piece is never appended twice.
+PIECE = """
+set -eu; umask 077
+if [ "$2" = 0 ]; then cat > "$1"; exit; fi
+there=$(stat -c %s -- "$1")
+[ "$there" = "$2" ] || { echo "$there bytes are there, $2 expected" >&2; exit 65; }
+cat >> "$1"
+"""
+
+# $1 path, $2 version, $3 attempt, $4 sha256, $5 owner or nothing; release.json on standard input.
+# The archive was looked through on the bastion; the sum binds these bytes to what was looked through.
+UNPACK = """
+set -eu; umask 022
+cd -- "$1"
+folder=.ondeck/incoming-$3; archive=$folder.tar
+trap 'rm -rf -- "$folder" "$archive"' EXIT
+trap 'exit 143' TERM HUP INT
+found=$(sha256sum < "$archive"); found=${found%% *}
+[ "$found" = "$4" ] || { echo "checksum on the host is $found, expected $4" >&2; exit 65; }
+rm -rf -- "$folder"; mkdir -- "$folder"
+tar -xf "$archive" -C "$folder" -o
+mkdir -- "$folder/.ondeck"
+cat > "$folder/.ondeck/release.json"
+if [ -n "$5" ]; then chown -R -- "$5" "$folder"; fi
+sync
+[ ! -e "releases/$2" ] || { echo "releases/$2 is there already" >&2; exit 66; }
+mv -T -- "$folder" "releases/$2"
+sync -- releases 2>/dev/null || :
+"""
+
+# $1 path, $2 version, $3 attempt, $4 sha256 of the release, then the argv that restarts.
+SWITCH = """
+set -eu; umask 022
+path=$1 version=$2 attempt=$3 sha=$4; shift 4
+cd -- "$path"
+if ! grep -qF -- "$sha" "releases/$version/.ondeck/release.json"; then
+  echo "releases/$version is not here or is another build" >&2; exit 66
+fi
+old=$(readlink current || :)
+if [ "$old" != "releases/$version" ]; then
+  ln -sfn -- "releases/$version" ".ondeck/current-$attempt"
+  mv -fT -- ".ondeck/current-$attempt" current
+  printf '%s\\n' "${old#releases/}" > .ondeck/previous
+  sync -- . 2>/dev/null || sync
+fi
+echo "current -> releases/$version"
+cd /
+exec "$@"
+"""
+
+# $1 path, $2 on or off, $3 who.
+DRAINED = """
+set -eu; umask 022
+mkdir -p -- "$1/.ondeck"
+if [ "$2" = on ]; then printf '%s\\n' "$3" > "$1/.ondeck/drained"; else rm -f -- "$1/.ondeck/drained"; fi
+"""
+
+# $1 release folder, $2 name of a migration: it ran to its end.
+MIGRATED = """
+set -eu; umask 022
+: > "$1/.ondeck/migrated-$2"
+"""
+
+# $1 path, then the versions to remove. Never what `current` names, whatever was asked.
+PRUNE = """
+set -eu
+cd -- "$1"; shift
+live=$(readlink current || :)
+for version; do
+  if [ "releases/$version" = "$live" ]; then echo "kept $version: it is current" >&2; continue; fi
+  mv -T -- "releases/$version" ".ondeck/removed-$version"
+  rm -rf -- ".ondeck/removed-$version"
+  echo "removed $version"
+done
+find .ondeck -mindepth 1 -maxdepth 1 \\( -name 'incoming-*' -o -name 'removed-*' \\) -mmin +1440 -exec rm -rf -- {} +
+"""
+
+# $1 path, $2 unit or nothing. Lines `key<TAB>value`; reads only.
+LOOK = """
+export LC_ALL=C
+tab=$(printf '\\t')
+say() { printf '%s\\t%s\\n' "$1" "$2"; }
+say now "$(date +%s.%N)"
+there=$1
+while [ ! -d "$there" ]; do there=$(dirname -- "$there"); done
+say free "$(df -Pk -- "$there" | awk 'NR==2 {print $4}')"
+if [ -n "$2" ]; then
+  systemctl show -p ActiveState -p SubState -p NRestarts -p MainPID -- "$2" 2>/dev/null |
+    while IFS= read -r line; do say unit "$line"; done
+fi
+[ -d "$1" ] || exit 0
+cd -- "$1" || exit 1
+if [ -L current ]; then
+  say link "$(readlink current)"
+  say since "$(stat -c %Y current)"
+elif [ -e current ]; then say link "?"
+fi
+if [ -e .ondeck/drained ]; then say drained "$(head -c 200 .ondeck/drained)"; else say drained ""; fi
+if [ -f .ondeck/previous ]; then say previous "$(head -c 200 .ondeck/previous)"; fi
+for folder in releases/*/; do
+  [ -f "$folder/.ondeck/release.json" ] || continue
+  name=${folder#releases/}
+  done=$(cd "$folder/.ondeck" && echo migrated-*)
+  say kept "${name%/}$tab$(head -c 2000 "$folder/.ondeck/release.json" | tr '\\n\\t' '  ')$tab$done"
+done
+"""
+
+
+def argv(script: str, *values: str, then: Sequence[str] = ()) -> list[str]:
+    """The argv that runs a script with positional values."""
+    return ["sh", "-c", script, "sh", *values, *then]

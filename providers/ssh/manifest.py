@@ -1,0 +1,15 @@
+"""What the SSH transport says of itself; imports no SSH library."""
+
+from __future__ import annotations
+
+from ondeck.registry import Manifest
+
+MANIFEST = Manifest(
+    name="ssh",
+    title="Hosts over SSH",
+    kinds={"host.transport": ("ssh",)},
+    capabilities={
+        "reach": "providers.ssh.reach:SshTransport",
+    },
+    needs=("python:asyncssh", "ssh"),
+)

@@ -1,0 +1,130 @@
+"""What every verb of the command line works with: settings, deck, the two output streams, exits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
+
+import click
+import msgspec
+
+from ondeck import settings as settings_module
+from ondeck import text
+from ondeck.errors import ExitCode, OndeckError
+from ondeck.registry import Registry
+from ondeck.settings import Settings
+from tui.cli.out import Format, Rows, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ondeck.deck import Deck
+
+
+class Globals(msgspec.Struct, frozen=True):
+    """Flags that stand before the verb."""
+
+    inventory: Path | None = None
+    read_only: bool = False
+
+
+class Face:
+    """The command line as a face: data to standard output, narration to standard error."""
+
+    def __init__(self, flags: Globals) -> None:
+        self.flags = flags
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Settings of this process."""
+        return settings_module.load(inventory=self.flags.inventory, read_only=self.flags.read_only)
+
+    @cached_property
+    def deck(self) -> Deck:
+        """Inventory, registry and record; opened when a verb first needs them.
+
+        Raises:
+            OndeckError: The inventory or our own state cannot be read.
+        """
+        from ondeck.deck import open_deck
+
+        return open_deck(self.settings)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Installed providers; needs no inventory."""
+        return Registry()
+
+    def data(self, value: str) -> None:
+        """Write to standard output; a closed pipe ends quietly."""
+        _write(sys.stdout, value)
+
+    def say(self, line: str) -> None:
+        """One line of narration on standard error."""
+        _write(sys.stderr, f"{text.safe(line)}\n")
+
+    def rows(self, rows: Rows, form: str) -> None:
+        """A table in the asked form; an empty one says so on standard error."""
+        if not rows.rows and form == Format.TABLE:
+            self.say("nothing to show")
+        self.data(render(rows, Format(form)))
+
+    @property
+    def may_ask(self) -> bool:
+        """True when a person sits at both ends."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _write(stream: TextIO, value: str) -> None:
+    try:
+        stream.write(value)
+        stream.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing is left to tell, and Python must not try again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise SystemExit(ExitCode.OK) from None
+
+
+def report(error: OndeckError) -> int:
+    """Say an error the one way: what, where, what to do; and its exit code."""
+    head = f"{error.where}: {error.message}" if error.where else error.message
+    lines = [f"ondeck: {text.safe(head)}"]
+    if error.hint:
+        lines.extend(f"  {line}" for line in text.safe(error.hint).splitlines())
+    _write(sys.stderr, "\n".join(lines) + "\n")
+    return int(error.exit_code)
+
+
+pass_face = click.make_pass_decorator(Face)
+
+
+def output_option(default: str = "table") -> click.Option:
+    """The `-o` of verbs that show rows."""
+    return click.Option(
+        ["-o", "--output", "form"],
+        type=click.Choice([str(f.value) for f in Format]),
+        default=default,
+        show_default=True,
+        help="How to print.",
+    )
+
+
+selector_option = click.option(
+    "-l",
+    "--selector",
+    "selectors",
+    multiple=True,
+    metavar="SELECTOR",
+    help="Which hosts, e.g. env=prod,group=web; several are and.",
+)
+form_option = click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice([str(f.value) for f in Format]),
+    default="table",
+    show_default=True,
+    help="How to print.",
+)

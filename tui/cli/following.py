@@ -1,0 +1,164 @@
+"""A job as it goes: narration on standard error, its targets' output on standard output, an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from ondeck import text
+from ondeck.errors import ExitCode
+from ondeck.operate import events as ev
+from ondeck.operate.outcome import Outcome
+from tui.cli import out
+from tui.narration import line_of
+
+if TYPE_CHECKING:
+    from ondeck.record.store import Record
+    from ondeck.record.view import JobView
+    from tui.cli.face import Face
+
+
+class _Outputs:
+    """What is new in the output of every target, a whole line at a time with the target before it."""
+
+    def __init__(self, record: Record, job: str, targets: tuple[str, ...], face: Face) -> None:
+        self._record = record
+        self._job = job
+        self._offsets = dict.fromkeys(targets, 0)
+        self._rest = dict.fromkeys(targets, b"")
+        self._face = face
+        self._width = max((len(t) for t in targets), default=0) if len(targets) > 1 else 0
+
+    def pump(self, *, last: bool = False) -> None:
+        """Print what arrived; with `last` also what has no newline yet."""
+        for target, offset in self._offsets.items():
+            while data := self._record.output(self._job, target, offset=offset):
+                offset += len(data)
+                self._offsets[target] = offset
+                *whole, rest = (self._rest[target] + data).split(b"\n")
+                self._rest[target] = rest
+                self._print(target, whole)
+            if last and self._rest[target]:
+                self._print(target, [self._rest[target]])
+                self._rest[target] = b""
+
+    def _print(self, target: str, lines: list[bytes]) -> None:
+        head = f"{target:{self._width}}  " if self._width else ""
+        self._face.data("".join(f"{head}{text.decode(line)}\n" for line in lines))
+
+
+class _Follower:
+    def __init__(self, face: Face, job: str, form: str) -> None:
+        self._face = face
+        self._record = face.deck.record
+        self._job = job
+        self._form = form
+        self._detached = asyncio.Event()
+
+    async def run(self, timeout: float) -> bool:
+        """Follow to the end; False when it was left before."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._detached.set)
+        following = asyncio.ensure_future(self._events())
+        leaving = asyncio.ensure_future(self._detached.wait())
+        try:
+            done, _ = await asyncio.wait(
+                {following, leaving}, timeout=timeout or None, return_when=asyncio.FIRST_COMPLETED
+            )
+            if following in done:
+                following.result()
+                return True
+            return False
+        finally:
+            for task in (following, leaving):
+                task.cancel()
+            await asyncio.gather(following, leaving, return_exceptions=True)
+            loop.remove_signal_handler(signal.SIGINT)
+
+    async def _events(self) -> None:
+        view = self._record.job(self._job)
+        outputs = _Outputs(self._record, self._job, view.plan.targets, self._face)
+        pumping = asyncio.ensure_future(self._pump(outputs)) if self._form == "text" else None
+        try:
+            async with aclosing(self._record.follow(self._job)) as events:
+                async for _, event in events:
+                    self._tell(event, outputs)
+        finally:
+            if pumping is not None:
+                pumping.cancel()
+                await asyncio.gather(pumping, return_exceptions=True)
+                outputs.pump(last=True)
+
+    async def _pump(self, outputs: _Outputs) -> None:
+        while True:
+            outputs.pump()
+            await asyncio.sleep(self._face.settings.seconds(0.1))
+
+    def _tell(self, event: ev.Event, outputs: _Outputs) -> None:
+        if self._form == "jsonl":
+            self._face.data(out.compact(event) + "\n")
+            return
+        if self._form == "text":
+            outputs.pump(last=isinstance(event, ev.TargetEnded))
+            if line := line_of(event):
+                self._face.say(f"  {line}")
+
+
+def follow(face: Face, job: str, *, form: str = "text", timeout: float = 0.0) -> int:
+    """Follow a job to its end, print how it ended; ctrl-c leaves it running.
+
+    Returns:
+        The exit code of its outcome; 130 when it was left before its end.
+    """
+    ended = asyncio.run(_Follower(face, job, form).run(face.settings.seconds(timeout)))
+    view = face.deck.record.job(job)
+    if not ended and not view.over:
+        face.say(f"left; the job goes on. Follow it again with: ondeck attach {job}")
+        return int(ExitCode.DETACHED)
+    return conclude(face, view, form)
+
+
+def conclude(face: Face, view: JobView, form: str) -> int:
+    """Say how a job ended; its exit code."""
+    if form == "json":
+        face.data(out.dumps(summary(view)) + "\n")
+    elif form == "text":
+        counts: dict[str, int] = {}
+        for target in view.targets.values():
+            word = target.outcome.value if target.outcome else "not_started"
+            counts[word] = counts.get(word, 0) + 1
+        face.say(
+            f"job {view.id}: {_word(view)}  ({', '.join(f'{n} {w}' for w, n in sorted(counts.items()))})"
+        )
+        if view.outcome is Outcome.UNKNOWN:
+            face.say(f"  find out with: ondeck reconcile {view.id}")
+        if view.detail:
+            face.say(f"  {view.detail}")
+    return int(view.exit_code)
+
+
+def _word(view: JobView) -> str:
+    return view.outcome.value if view.outcome else view.state.value
+
+
+def summary(view: JobView) -> dict[str, object]:
+    """A job as plain data for `-o json`."""
+    return {
+        "job": view.id,
+        "operation": view.plan.request.operation,
+        "subject": view.plan.request.subject,
+        "env": view.plan.request.env,
+        "state": view.state.value,
+        "outcome": view.outcome.value if view.outcome else None,
+        "actor": view.plan.request.actor,
+        "targets": {
+            name: {
+                "outcome": target.outcome.value if target.outcome else None,
+                "evidence": target.text,
+                "status": target.status,
+            }
+            for name, target in view.targets.items()
+        },
+    }

@@ -1,0 +1,168 @@
+"""`get`, `check`, `init` and `schema`: what exists, whether it is right, how to begin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from ondeck.errors import BadInput, ExitCode, OndeckError
+from ondeck.inventory.model import Host
+from ondeck.reach.ports import Checked, LiveCheck
+from tui.cli import out
+from tui.cli.face import Face, form_option, pass_face, selector_option
+from tui.cli.out import Format, Rows
+
+if TYPE_CHECKING:
+    from ondeck.inventory.checking import Finding
+
+_JUNIT = click.Choice([*(str(f.value) for f in Format), "junit"])
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("name", nargs=-1)
+@selector_option
+@form_option
+@pass_face
+def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...], form: str) -> int:
+    """Show records of the inventory: hosts, services, environments, clusters, accounts, stacks, backups, people.
+
+    With -o json the whole records, else the columns of a table.
+    """
+    from ondeck.inventory import kinds
+
+    found = kinds.rows(face.deck.inventory, kind, name, selectors)
+    if form in (Format.JSON, Format.JSONL):
+        records = [row.data for row in found.rows]
+        face.data(
+            out.dumps(records) + "\n"
+            if form == Format.JSON
+            else "".join(out.compact(record) + "\n" for record in records)
+        )
+        return int(ExitCode.OK)
+    titles = tuple(column.lower() for column in found.columns)
+    face.rows(Rows(titles, tuple(row.cells for row in found.rows)), form)
+    return int(ExitCode.OK)
+
+
+@click.command()
+@click.option("--live", is_flag=True, help="Log in everywhere: reachable, sudo, clock, room for jobs.")
+@selector_option
+@click.option("-o", "--output", "form", type=_JUNIT, default="table", show_default=True, help="How to print.")
+@pass_face
+def check(face: Face, live: bool, selectors: tuple[str, ...], form: str) -> int:
+    """Look the inventory over; every problem is named at once with file, line and column."""
+    from ondeck.inventory import checking
+
+    inventory = face.deck.inventory
+    if live:
+        return _live(face, selectors, form)
+    if selectors:
+        raise BadInput("-l chooses hosts for --live", hint="ondeck check --live -l env=staging")
+    found = checking.check(inventory)
+    if form == "junit":
+        face.data(_junit([(f.where, f"{f.message} {f.hint}".strip()) for f in found]))
+    else:
+        face.rows(_findings(found), form)
+    count = sum(finding.severity is checking.Severity.WARNING for finding in found)
+    face.say(f"{len(inventory.hosts)} hosts, {len(inventory.services)} services: no errors, {count} warnings")
+    return int(ExitCode.OK)
+
+
+def _findings(found: Sequence[Finding]) -> Rows:
+    return Rows(
+        ("severity", "where", "message", "hint"),
+        tuple((f.severity.value, f.where, f.message, f.hint) for f in found),
+    )
+
+
+async def _check_live(face: Face, hosts: Sequence[Host]) -> list[Checked]:
+    from ondeck.operate.bench import FaceBench
+
+    bench = FaceBench(face.deck)
+    gate = asyncio.Semaphore(32)
+
+    async def one(host: Host) -> Sequence[Checked]:
+        async with gate:
+            try:
+                capability = cast(LiveCheck, face.deck.registry.load(host.transport, "live_check"))
+                return await capability.check(host, bench.reach(host.transport))
+            except OndeckError as error:
+                return [Checked(host=host.name, what="reachable", ok=None, text=error.message)]
+
+    try:
+        return [row for rows in await asyncio.gather(*(one(host) for host in hosts)) for row in rows]
+    finally:
+        await bench.aclose()
+
+
+def _live(face: Face, selectors: tuple[str, ...], form: str) -> int:
+    from tui.cli.reading import chosen
+
+    rows = asyncio.run(_check_live(face, chosen(face, selectors, "check --live")))
+    words = {True: "ok", False: "BAD", None: "?"}
+    if form == "junit":
+        face.data(_junit([(f"{r.host} {r.what}", "" if r.ok else r.text) for r in rows]))
+    else:
+        face.rows(
+            Rows(
+                ("host", "what", "state", "text"), tuple((r.host, r.what, words[r.ok], r.text) for r in rows)
+            ),
+            form,
+        )
+    bad = {row.host for row in rows if row.ok is not True}
+    hosts = {row.host for row in rows}
+    face.say(f"{len(hosts) - len(bad)} of {len(hosts)} hosts are as a night needs them")
+    if not bad:
+        return int(ExitCode.OK)
+    return int(ExitCode.FAILED if bad == hosts else ExitCode.SOME_FAILED)
+
+
+def _junit(cases: Sequence[tuple[str, str]]) -> str:
+    """JUnit XML as CI systems read it; a case with a text has failed."""
+    from xml.etree.ElementTree import Element, SubElement, tostring
+
+    failed = sum(bool(text) for _, text in cases)
+    suite = Element("testsuite", name="ondeck check", tests=str(len(cases)), failures=str(failed))
+    for name, text in cases:
+        case = SubElement(suite, "testcase", name=name)
+        if text:
+            SubElement(case, "failure", message=text)
+    return tostring(suite, encoding="unicode") + "\n"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="ansible:FILE or ssh_config[:FILE]; repeatable.",
+)
+@pass_face
+def init(face: Face, folder: Path, sources: tuple[str, ...]) -> int:
+    """Write a first inventory into FOLDER, to look over and commit; overwrites nothing."""
+    from ondeck.inventory import starting
+
+    written = starting.write(folder, sources)
+    face.say(f"{written.hosts} hosts; look the files over, run `ondeck check -i {folder}`, commit them")
+    for line in (*written.joined, *written.notes):
+        face.say(f"  {line}")
+    face.data("".join(f"{path}\n" for path in written.written))
+    return int(ExitCode.OK)
+
+
+@click.command()
+@click.argument("kind", default="inventory")
+@pass_face
+def schema(face: Face, kind: str) -> int:
+    """Print the JSON Schema of a file kind (inventory) for editors."""
+    from ondeck.inventory.schema import json_schema
+
+    face.data(out.dumps(json_schema(kind)) + "\n")
+    return int(ExitCode.OK)

@@ -1,0 +1,195 @@
+"""Jobs from the command line: list, follow, and everything a person may ask of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ondeck import times
+from ondeck.errors import BadInput, ExitCode
+from ondeck.operate.events import Ask, What
+from ondeck.operate.outcome import Outcome
+from tui.cli import following, out
+from tui.cli.face import Face, form_option, pass_face
+from tui.cli.out import Rows
+
+if TYPE_CHECKING:
+    from ondeck.record.view import JobView, TargetView
+
+_BY_HAND = click.Choice([o.value for o in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_STARTED)])
+
+
+def rows_of(views: list[JobView]) -> Rows:
+    """Jobs as a table, newest first."""
+    titles = ("job", "state", "outcome", "operation", "subject", "env", "by", "began", "targets")
+    return Rows(titles, tuple(_row(view) for view in views))
+
+
+def _row(view: JobView) -> tuple[object, ...]:
+    request = view.plan.request
+    done = sum(target.outcome is not None for target in view.targets.values())
+    return (
+        view.id,
+        f"{view.state.value}:{view.waiting_for.value}" if view.waiting_for else view.state.value,
+        view.outcome.value if view.outcome else "",
+        request.operation,
+        request.subject,
+        request.env,
+        request.actor,
+        times.iso(view.made),
+        f"{done} of {len(view.targets)}",
+    )
+
+
+@click.command()
+@click.argument("job", required=False)
+@click.option("-n", "--limit", default=20, show_default=True, help="How many, newest first.")
+@form_option
+@pass_face
+def jobs(face: Face, job: str | None, limit: int, form: str) -> int:
+    """List jobs, newest first; with a JOB its targets."""
+    if job is None:
+        face.rows(rows_of(face.deck.record.jobs(limit)), form)
+        return int(ExitCode.OK)
+    view = face.deck.record.job(job)
+    if form == "json":
+        face.data(out.dumps(following.summary(view)) + "\n")
+        return int(ExitCode.OK)
+    face.rows(targets_of(view), form)
+    return int(ExitCode.OK)
+
+
+def targets_of(view: JobView) -> Rows:
+    """The targets of a job as a table."""
+    return Rows(("target", "outcome", "status", "evidence"), tuple(map(_target, view.targets.values())))
+
+
+def _target(row: TargetView) -> tuple[object, ...]:
+    word = (
+        row.outcome.value
+        if row.outcome
+        else "in doubt"
+        if row.in_doubt
+        else "running"
+        if row.running
+        else "waiting"
+    )
+    return (row.target, word, "" if row.status is None else row.status, row.text)
+
+
+@click.command()
+@click.argument("job")
+@click.option("--timeout", default="", metavar="SPAN", help="Give up waiting after so long; the job goes on.")
+@click.option("-o", "--output", "form", type=click.Choice(["text", "json", "jsonl"]), default="text")
+@pass_face
+def attach(face: Face, job: str, timeout: str, form: str) -> int:
+    """Follow a job to its end from any terminal; ctrl-c leaves it running.
+
+    Lends the credentials of this terminal when the job waits for some.
+    """
+    _lend(face, job)
+    seconds = times.span(timeout, what="--timeout") if timeout else 0.0
+    return following.follow(face, job, form=form, timeout=seconds)
+
+
+def _lend(face: Face, job: str) -> None:
+    import os
+
+    from ondeck.operate.outcome import WaitingFor
+
+    view = face.deck.record.job(job)
+    socket = os.environ.get("SSH_AUTH_SOCK", "")
+    if view.waiting_for is WaitingFor.CREDENTIALS and socket:
+        face.deck.record.ask(
+            job, Ask(what=What.CREDENTIALS, by=face.settings.actor, env={"SSH_AUTH_SOCK": socket})
+        )
+        face.say("the job waits for credentials: lent it the agent of this terminal")
+
+
+def _ask(face: Face, job: str, ask: Ask, said: str) -> int:
+    view = face.deck.record.job(job)
+    if view.over and ask.what not in (What.SETTLE, What.RECONCILE):
+        word = view.outcome.value if view.outcome else "?"
+        raise BadInput(f"job {job} has ended: {word}", hint="a new operation takes it back; see: ondeck jobs")
+    face.deck.record.ask(job, ask)
+    face.say(said)
+    return int(ExitCode.OK)
+
+
+_reason = click.option("--reason", default="", help="Why; goes into the job and the audit.")
+
+
+@click.command()
+@click.argument("job")
+@click.option("--now", is_flag=True, help="Stop what runs too, not only what has not started.")
+@_reason
+@pass_face
+def cancel(face: Face, job: str, now: bool, reason: str) -> int:
+    """Cancel a job: what runs finishes and nothing new starts; --now really stops what runs."""
+    ask = Ask(what=What.CANCEL, by=face.settings.actor, reason=reason, hard=now)
+    return _ask(face, job, ask, f"asked; see how it ends with: ondeck attach {job}")
+
+
+@click.command()
+@click.argument("job")
+@_reason
+@pass_face
+def pause(face: Face, job: str, reason: str) -> int:
+    """Pause a job before its next target."""
+    return _ask(face, job, Ask(what=What.PAUSE, by=face.settings.actor, reason=reason), "asked to pause")
+
+
+@click.command("continue")
+@click.argument("job")
+@_reason
+@pass_face
+def continue_(face: Face, job: str, reason: str) -> int:
+    """Let a paused or waiting job go on."""
+    _lend(face, job)
+    return _ask(face, job, Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason), "asked to go on")
+
+
+@click.command()
+@click.argument("job")
+@pass_face
+def reconcile(face: Face, job: str) -> int:
+    """Find out with evidence what became of a job whose worker or link was lost; changes nothing."""
+    from ondeck.operate import road
+
+    road.reconcile(face.deck, job)
+    return following.follow(face, job)
+
+
+@click.command()
+@click.argument("job")
+@click.argument("target")
+@click.argument("outcome", type=_BY_HAND)
+@click.option("--reason", required=True, help="What you saw; goes into the job and the audit.")
+@pass_face
+def settle(face: Face, job: str, target: str, outcome: str, reason: str) -> int:
+    """Set the outcome of a target by hand, when nothing but a person can know it."""
+    from ondeck.operate import road
+
+    road.settle(face.deck, job, target, Outcome(outcome), reason)
+    face.say(f"{target} of {job} is set to {outcome}")
+    return int(ExitCode.OK)
+
+
+@click.command()
+@click.argument("job")
+@form_option
+@pass_face
+def left(face: Face, job: str, form: str) -> int:
+    """Targets that a job did not bring to its end: left out, lost, unknown, not started."""
+    view = face.deck.record.job(job)
+    out_of_plan = view.plan.draft.left_out
+    rows: list[tuple[object, ...]] = []
+    for name in view.left:
+        target = view.targets.get(name)
+        if target is None:
+            rows.append((name, out_of_plan.get(name, ""), "left out"))
+        else:
+            rows.append((name, target.text, _target(target)[1]))
+    face.rows(Rows(("target", "why", "outcome"), tuple(rows)), form)
+    return int(ExitCode.SOME_FAILED if rows else ExitCode.OK)

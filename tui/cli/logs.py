@@ -1,0 +1,182 @@
+"""`ondeck logs`: many sources merged by time, as text or JSON lines."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import cast
+
+import click
+import msgspec
+
+from ondeck import times
+from ondeck.errors import BadInput, ExitCode
+from ondeck.inventory.model import Host
+from ondeck.observe import choosing
+from ondeck.observe.logs import Tail, merged
+from ondeck.observe.ports import LogReader
+from ondeck.observe.records import Health, Level, LogLine, SourceState
+from ondeck.operate.ports import Bench
+from tui.cli import out
+from tui.cli.face import Face, pass_face, selector_option
+
+_LEVELS = {
+    Level.NONE: "",
+    Level.DEBUG: "debug",
+    Level.INFO: "info",
+    Level.WARN: "warn",
+    Level.ERROR: "ERR",
+    Level.FATAL: "FATAL",
+}
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What of the lines is printed; until is ns, 0 means no end."""
+
+    keep: Callable[[str], object] | None
+    least: Level
+    until: int
+    form: str
+
+    def takes(self, line: LogLine) -> bool:
+        """True for a line that is to be printed."""
+        if line.level < self.least or (self.until and line.time > self.until):
+            return False
+        return self.keep is None or bool(self.keep(line.message))
+
+
+def _tails(face: Face, target: str, selectors: Sequence[str], source: str) -> tuple[Tail, ...]:
+    from ondeck.inventory import selector
+
+    inventory = face.deck.inventory
+
+    def reader(host: Host) -> LogReader:
+        return cast(LogReader, face.deck.registry.load("linux", "logs"))
+
+    name, at, env = target.partition("@")
+    if target and selectors:
+        raise BadInput("a TARGET or -l, not both")
+    if at:
+        return choosing.of_service(inventory, name, env, reader, only=source)
+    if not target and not selectors:
+        raise BadInput("logs of what?", hint="ondeck logs checkout@prod, or: ondeck logs -l group=web")
+    chosen = selector.parse(selectors or [f"name={target}"]).select(inventory)
+    return choosing.of_hosts(inventory, chosen, reader, source=source)
+
+
+def _line(line: LogLine, width: int, form: str) -> str:
+    if form == "json":
+        return out.compact(line) + "\n"
+    late = f"  (late by {times.length(line.late / 1e9)})" if line.late else ""
+    return f"{times.clock(line.time)} {_LEVELS[line.level]:5} {line.source:{width}} {line.message}{late}\n"
+
+
+class _Printer:
+    """Prints what arrives until the sources end, or until somebody has seen enough."""
+
+    def __init__(self, face: Face, tails: Sequence[Tail], wanted: Wanted) -> None:
+        self._face = face
+        self._tails = tails
+        self._wanted = wanted
+        self._width = max(len(tail.name) for tail in tails)
+        self.states: dict[str, SourceState] = {}
+
+    async def run(self, since: int, follow: bool) -> None:
+        """Print; ctrl-c ends it in order, so that every remote reader is stopped."""
+        from ondeck.operate.bench import FaceBench
+
+        bench = FaceBench(self._face.deck)
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+        reading = asyncio.ensure_future(self._read(bench, since, follow))
+        leaving = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+        finally:
+            for task in (reading, leaving):
+                task.cancel()
+            await asyncio.gather(reading, leaving, return_exceptions=True)
+            await bench.aclose()
+
+    async def _read(self, bench: Bench, since: int, follow: bool) -> None:
+        form = self._wanted.form
+        async with aclosing(merged(self._tails, bench, since=since, follow=follow)) as batches:
+            async for batch in batches:
+                taken = (line for line in batch.lines if self._wanted.takes(line))
+                self._face.data("".join(_line(line, self._width, form) for line in taken))
+                if batch.state is not None:
+                    _tell(self._face, batch.state, self.states.get(batch.state.source))
+                    self.states[batch.state.source] = batch.state
+
+
+def _tell(face: Face, state: SourceState, before: SourceState | None) -> None:
+    """Say a source's change that a reader has to know: what is lost, what came back."""
+    was_lost = before is not None and before.health is Health.LOST
+    if state.health is Health.LOST and not was_lost:
+        face.say(f"-- {state.source} LOST: {state.error}; nothing is known after this")
+    elif was_lost and state.health is Health.OK:
+        face.say(f"-- {state.source} is back")
+
+
+def _pattern(raw: str) -> Callable[[str], object] | None:
+    if not raw:
+        return None
+    from ondeck.observe import patterns
+
+    return patterns.compile(raw).search
+
+
+@click.command()
+@click.argument("target", default="", metavar="[SERVICE@ENV|HOST]")
+@selector_option
+@click.option("--source", default="", help="A declared source, a /path on the host, or unit:NAME.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with lines as they come; ctrl-c ends it.")
+@click.option(
+    "--since", default="", metavar="TIME", help="10m (ago), 03:00 (UTC) or a date; else the last lines."
+)
+@click.option("--until", default="", metavar="TIME", help="As --since.")
+@click.option("--grep", default="", metavar="RE", help="Only lines that match (re2 syntax).")
+@click.option(
+    "--level", type=click.Choice(["debug", "info", "warn", "error", "fatal"]), help="At least this severe."
+)
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@pass_face
+def logs(  # noqa: PLR0913 - one argument for each flag
+    face: Face,
+    /,
+    target: str,
+    selectors: tuple[str, ...],
+    source: str,
+    follow: bool,
+    since: str,
+    until: str,
+    grep: str,
+    level: str | None,
+    form: str,
+) -> int:
+    """Read logs of a service or of hosts, merged by time; times are UTC.
+
+    A source that is lost is named on standard error with why, and the exit code is 3 or 6.
+    """
+    tails = _tails(face, target, selectors, source)
+    least = Level[level.upper()] if level else Level.NONE
+    end = times.moment(until, what="--until") if until else 0
+    wanted = Wanted(_pattern(grep), least, end, form)
+    start = times.moment(since, what="--since") if since else 0
+    printer = _Printer(face, tails, wanted)
+    asyncio.run(printer.run(start, follow))
+    states = printer.states
+    lost = [state for state in states.values() if state.health is Health.LOST]
+    dropped = sum(state.dropped for state in states.values())
+    if dropped:
+        face.say(f"-- {dropped} lines were dropped by their sources")
+    if not lost:
+        return int(ExitCode.OK)
+    face.say(f"-- {len(lost)} of {len(tails)} sources are lost: {', '.join(s.source for s in lost)}")
+    return int(ExitCode.UNREACHABLE if len(lost) == len(tails) else ExitCode.SOME_FAILED)

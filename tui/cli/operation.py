@@ -1,0 +1,158 @@
+"""One operation from the command line: request, plan, rules, consent, job, its events, an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from ondeck import times
+from ondeck.errors import ExitCode, NeedsPerson
+from ondeck.operate.plan import Action, Request
+from ondeck.operate.spec import OperationSpec
+from tui.cli import consent, flags, plan_view
+from tui.cli.face import Face
+
+if TYPE_CHECKING:
+    from ondeck.operate.road import Drafted
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The common flags of a verb, as given.
+
+    Attributes:
+        lock_wait: Seconds to wait for the lock; 0 means not at all.
+        timeout: Seconds to wait for the job's end; 0 means for ever.
+    """
+
+    reason: str = ""
+    yes: bool = False
+    confirm: str = ""
+    break_glass: bool = False
+    plan: bool = False
+    exit_code: bool = False
+    detach: bool = False
+    lock_wait: float = 0.0
+    timeout: float = 0.0
+    no_input: bool = False
+    form: str = "text"
+
+
+def asked_of(given: dict[str, Any]) -> Asked:
+    """Take the common flags out of a verb's arguments; what stays is target and parameters."""
+    taken = {name: given.pop(name) for name in Asked.__struct_fields__ if name in given}
+    for name in ("lock_wait", "timeout"):
+        if raw := taken.pop(name, ""):
+            taken[name] = times.span(raw, what="--" + name.replace("_", "-"))
+    return Asked(**taken)
+
+
+def command_of(spec: OperationSpec) -> click.Command:
+    """The verb of an operation; its flags come from the operation's parameters."""
+
+    def run(**given: Any) -> int:  # noqa: ANN401 - click hands over what the flags above declare
+        face = click.get_current_context().find_object(Face)
+        assert face is not None
+        asked = asked_of(given)
+        selectors = tuple(given.pop("selector", ()))
+        subject = given.pop("target", "") or ""
+        if "source" in given:
+            given = {**given, **_path_params(given.pop("source"), subject)}
+        return perform(face, spec, subject, selectors, given, asked)
+
+    title = f"{spec.title}.\n\n{spec.help}" if spec.help else f"{spec.title}."
+    assert spec.shortcut is not None
+    return click.Command(
+        spec.shortcut.verb[-1],
+        params=flags.parameters(spec),
+        callback=run,
+        help=title,
+        short_help=spec.title,
+        epilog=f"Takes it back: {spec.undo or 'nothing, it is irreversible'}.",
+    )
+
+
+def _path_params(source: str, target: str) -> dict[str, str]:
+    return {"source": source, "path": target.partition(":")[2]}
+
+
+def perform(
+    face: Face,
+    spec: OperationSpec,
+    subject: str,
+    selectors: tuple[str, ...],
+    params: dict[str, Any],
+    asked: Asked,
+    *,
+    announce: bool = False,
+) -> int:
+    """The whole road for one operation; returns the exit code. With `announce` the plan's id is data."""
+    checked = flags.check(spec, params)
+    request = request_of(face, spec, subject, selectors, checked, asked.reason)
+    drafted = asyncio.run(_draft(face, request))
+    show(face, drafted, asked.form)
+    if announce:
+        face.data(f"{drafted.plan.id}\n")
+    if asked.plan:
+        pending = any(change.action is not Action.NO_OP for change in drafted.plan.draft.changes)
+        return int(ExitCode.CHANGES_PENDING if asked.exit_code and pending else ExitCode.OK)
+    return start(face, drafted, asked)
+
+
+def request_of(
+    face: Face,
+    spec: OperationSpec,
+    subject: str,
+    selectors: tuple[str, ...],
+    params: dict[str, Any],
+    reason: str,
+) -> Request:
+    """A request with its exact targets.
+
+    Raises:
+        BadInput: The subject names nothing, or things in two environments.
+    """
+    from ondeck.operate.subject import resolve
+
+    found = resolve(face.deck.inventory, spec, subject, selectors)
+    return Request(
+        operation=spec.name,
+        subject=found.text,
+        targets=found.targets,
+        env=found.env,
+        params=params,
+        reason=reason,
+        actor=face.settings.actor,
+    )
+
+
+async def _draft(face: Face, request: Request) -> Drafted:
+    from ondeck.operate import road
+
+    return await road.draft(face.deck, request)
+
+
+def show(face: Face, drafted: Drafted, form: str) -> None:
+    """The plan for a person on standard error; as data it comes with the result."""
+    if form == "text":
+        for line in plan_view.lines(drafted.plan, drafted.digest):
+            face.say(line)
+
+
+def start(face: Face, drafted: Drafted, asked: Asked) -> int:
+    """Judge, get consent, start the job and follow it to its end."""
+    from ondeck.operate import road
+    from tui.cli import following
+
+    ruling = road.judge(face.deck, drafted.plan)
+    given = consent.obtain(face, drafted.plan, ruling, asked)
+    if given is None:
+        raise NeedsPerson("nothing was started", hint=consent.by_hand(drafted))
+    job = road.start(face.deck, drafted, given, lock_wait=asked.lock_wait)
+    if asked.detach:
+        face.data(f"{job}\n")
+        face.say(f"started; follow it with: ondeck attach {job}")
+        return int(ExitCode.OK)
+    return following.follow(face, job, form=asked.form, timeout=asked.timeout)

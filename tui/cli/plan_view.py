@@ -1,0 +1,98 @@
+"""A plan as text: what will change, where, in which order, how it is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ondeck.operate.plan import Action, Change, Draft, Plan
+from ondeck.text import safe
+
+_SIGNS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.REPLACE: "-/+",
+    Action.DELETE: "-",
+    Action.RUN: ">",
+    Action.NO_OP: "=",
+}
+_SAME_SHOWN = 12
+
+
+def lines(plan: Plan, digest: str) -> Iterator[str]:
+    """The plan, a line at a time; texts are safe."""
+    draft = plan.draft
+    yield f"{plan.title}  {safe(plan.request.subject)}  [{plan.request.env}]  plan {digest[:7]}"
+    yield f"  {safe(draft.summary)}"
+    if plan.request.reason:
+        yield f"  why: {safe(plan.request.reason)}"
+    yield from _preflight(draft)
+    yield from _changes(draft)
+    yield from _commands(draft)
+    yield from _rollout(draft)
+    for target, why in draft.left_out.items():
+        yield f"  LEFT OUT  {target}: {safe(why)}"
+    for warning in draft.warnings:
+        yield f"  WARNING  {safe(warning)}"
+    yield f"  undo: {safe(draft.undo) or 'irreversible'}"
+
+
+def _preflight(draft: Draft) -> Iterator[str]:
+    for check in draft.preflight:
+        counts = f"{check.ok} ok, {check.bad} bad, {check.unknown} unknown"
+        yield f"  check {safe(check.name)}: {counts}{'  ' + safe(check.note) if check.note else ''}"
+
+
+def _changes(draft: Draft) -> Iterator[str]:
+    by_text: dict[str, list[Change]] = {}
+    for change in draft.changes:
+        by_text.setdefault(_change(change), []).append(change)
+    for text, same in by_text.items():
+        yield f"  {text}  on {_names([c.target for c in same])}"
+        for diff in {c.diff for c in same if c.diff}:
+            yield from (f"      {line}" for line in safe(diff).splitlines())
+
+
+def _change(change: Change) -> str:
+    arrow = f": {change.before or '-'} -> {change.after or '-'}" if change.before or change.after else ""
+    return safe(f"{_SIGNS[change.action]} {change.action.value} {change.address}{arrow}")
+
+
+def _commands(draft: Draft) -> Iterator[str]:
+    by_command: dict[str, list[str]] = {}
+    for command in draft.commands:
+        become = f" as {command.become}" if command.become else ""
+        note = f"  ({command.note})" if command.note else ""
+        by_command.setdefault(f"{quoted(command.argv)}{become}{note}", []).append(command.target)
+    for text, targets in by_command.items():
+        yield f"  $ {safe(text)}  on {_names(targets)}"
+
+
+def quoted(argv: tuple[str, ...]) -> str:
+    """Argv as one would type it into a shell."""
+    import shlex
+
+    return shlex.join(argv)
+
+
+def _rollout(draft: Draft) -> Iterator[str]:
+    rollout = draft.rollout
+    count = sum(len(batch.targets) for batch in rollout.batches)
+    yield f"  {_count(count, 'target')} in {_count(len(rollout.batches), 'batch', 'batches')}:"
+    for number, batch in enumerate(rollout.batches, 1):
+        why = f"  ({safe(batch.why)})" if batch.why else ""
+        # Every target is named: nobody confirms what was cut.
+        yield f"    {number}. {' '.join(batch.targets)}{why}"
+    yield f"  stops when more than {rollout.max_failures} failed, were lost or are unknown"
+    if rollout.gate:
+        yield f"  after each batch: {safe(rollout.gate)}"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _names(names: list[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) <= _SAME_SHOWN:
+        return " ".join(distinct)
+    return f"{' '.join(distinct[:_SAME_SHOWN])} and {len(distinct) - _SAME_SHOWN} more"

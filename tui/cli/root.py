@@ -1,0 +1,139 @@
+"""The command line's root: verbs in groups, one way of reporting errors, one table of exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from ondeck.errors import ExitCode, OndeckError
+from ondeck.registry import Registry
+from tui.cli.face import Face, Globals, report
+
+# Verb -> (module, attribute, section, one line). Modules are imported when their verb is used.
+_VERBS: dict[str, tuple[str, str, str, str]] = {
+    "now": ("reading", "now", "look", "What needs a person now: checks, jobs, locks, changes"),
+    "get": ("inventory", "get", "look", "Hosts, services and every other kind, as rows"),
+    "logs": ("logs", "logs", "look", "Logs of hosts and services, merged by time"),
+    "top": ("reading", "top", "look", "Figures of hosts, worst first"),
+    "changes": ("reading", "changes", "look", "What changed, and which sources did not answer"),
+    "plan": ("plans", "plan", "change", "Plan any operation by name, without starting it"),
+    "apply": ("plans", "apply", "change", "Start exactly a plan that was made before"),
+    "shell": ("shell", "shell", "change", "An interactive shell on a host, recorded in the audit"),
+    "mark": ("notes", "mark", "change", "Note a change that was made elsewhere (CI, by hand)"),
+    "with-lock": ("locks", "with_lock", "change", "Run a local command while holding a lock"),
+    "jobs": ("jobs", "jobs", "jobs", "Jobs: running, waiting and ended"),
+    "attach": ("jobs", "attach", "jobs", "Follow a job to its end; ctrl-c leaves it running"),
+    "cancel": ("jobs", "cancel", "jobs", "Cancel a job: nothing new starts; --now stops what runs"),
+    "pause": ("jobs", "pause", "jobs", "Pause a job between targets"),
+    "continue": ("jobs", "continue_", "jobs", "Let a paused or waiting job go on"),
+    "reconcile": ("jobs", "reconcile", "jobs", "Find out with evidence what an unknown job did"),
+    "settle": ("jobs", "settle", "jobs", "Set an unknown outcome by hand, with a reason"),
+    "left": ("jobs", "left", "jobs", "Targets that a job left behind"),
+    "lock": ("locks", "lock", "jobs", "Who holds which lock; break one"),
+    "audit": ("records", "audit", "jobs", "Verify or export the audit chain"),
+    "report": ("records", "report_", "jobs", "What happened since a time, as Markdown"),
+    "handover": ("records", "handover", "jobs", "What the next person on call has to know"),
+    "check": ("inventory", "check", "set up", "Is the inventory right; --live: can we log in everywhere"),
+    "init": ("inventory", "init", "set up", "Write a first inventory from ssh_config or Ansible"),
+    "trust": ("trust", "trust", "set up", "Enrol host keys into the inventory's known_hosts"),
+    "schema": ("inventory", "schema", "set up", "JSON Schema of a file kind, for editors"),
+    "doctor": ("doctor", "doctor", "set up", "What this machine has, what is missing"),
+    "demo": ("demo", "demo", "set up", "Play on six embedded hosts; everything ends with it"),
+}
+_SECTIONS = ("look", "change", "jobs", "set up")
+
+
+class Root(click.Group):
+    """Verbs from the table above and, for operations, from the registry of specs."""
+
+    def _operations(self) -> dict[str, str]:
+        return {
+            spec.shortcut.verb[0]: spec.title
+            for spec, _ in Registry().operations().values()
+            if spec.shortcut and len(spec.shortcut.verb) == 1
+        }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every verb, sorted."""
+        return sorted({*_VERBS, *self._operations()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module, or make the verb from its operation's spec."""
+        if entry := _VERBS.get(cmd_name):
+            command = getattr(importlib.import_module(f"tui.cli.{entry[0]}"), entry[1])
+            assert isinstance(command, click.Command)
+            return command
+        from tui.cli.operation import command_of
+
+        for spec, _ in Registry().operations().values():
+            if spec.shortcut and spec.shortcut.verb == (cmd_name,):
+                return command_of(spec)
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with near names for a verb that is not there."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self.list_commands(ctx), n=3)
+            ctx.fail(f"no verb {name!r}" + (f"; near: {', '.join(near)}" if near else "; see ondeck --help"))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Verbs by section, in the order that a night needs them."""
+        for section in _SECTIONS:
+            lines = [(name, entry[3]) for name, entry in _VERBS.items() if entry[2] == section]
+            if section == "change":
+                lines = sorted(self._operations().items()) + lines
+            with formatter.section(section):
+                formatter.write_dl(lines)
+
+
+@click.group(
+    cls=Root,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "-i", "--inventory", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the inventory."
+)
+@click.option("--read-only", is_flag=True, help="Refuse every change.")
+@click.version_option(version("ondeck"), prog_name="ondeck")
+@click.pass_context
+def root(ctx: click.Context, inventory: Path | None, read_only: bool) -> None:
+    """The terminal an on-call engineer opens on the bastion.
+
+    Without a verb it opens the full screen. Data goes to standard output, narration to standard error.
+    Exit codes: 0 ok, 1 failed, 2 bad input, 3 some targets failed, 4 refused or a person is needed,
+    5 outcome unknown, 6 unreachable, 7 plan is stale, 10 changes pending, 20 cancelled, 130 detached.
+    """
+    ctx.obj = Face(Globals(inventory, read_only))
+    if ctx.invoked_subcommand is None:
+        ctx.obj.say("ondeck: the full screen needs a terminal; here are the verbs:")
+        ctx.obj.data(ctx.get_help() + "\n")
+        ctx.exit(int(ExitCode.BAD_INPUT))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one verb; returns the exit code."""
+    try:
+        result = root.main(args=list(argv), prog_name="ondeck", standalone_mode=False)
+    except OndeckError as error:
+        return report(error)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return int(ExitCode.BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("\nondeck: interrupted; nothing was started\n")
+        return int(ExitCode.CANCELLED)
+    return result if isinstance(result, int) else int(ExitCode.OK)

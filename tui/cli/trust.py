@@ -1,0 +1,106 @@
+"""`ondeck trust`: enrol host keys into the inventory's known_hosts, never by blind faith."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from ondeck.errors import BadInput, ExitCode, NeedsPerson, OndeckError
+from ondeck.inventory.model import Host
+from ondeck.reach.ports import Scanned, Trust
+from tui.cli.face import Face, form_option, pass_face, selector_option
+from tui.cli.out import Rows
+
+if TYPE_CHECKING:
+    from ondeck.deck import Deck
+
+
+async def _scan(deck: Deck, trust: Trust, hosts: tuple[Host, ...]) -> dict[str, Scanned | OndeckError]:
+    async def one(host: Host) -> Scanned | OndeckError:
+        try:
+            return await trust.scan(deck.inventory, deck.settings, host)
+        except OndeckError as error:
+            return error
+
+    answers = await asyncio.gather(*(one(host) for host in hosts))
+    return {host.name: answer for host, answer in zip(hosts, answers, strict=True)}
+
+
+def _rows(found: dict[str, Scanned | OndeckError]) -> Rows:
+    rows = []
+    for name, answer in found.items():
+        if isinstance(answer, OndeckError):
+            rows.append((name, "not asked", "", answer.message))
+        else:
+            rows.append(
+                (name, answer.recorded, answer.fingerprint, f"was {answer.was}" if answer.was else "")
+            )
+    return Rows(("host", "recorded", "fingerprint", "note"), tuple(rows))
+
+
+def _append(path: Path, lines: list[str]) -> None:
+    """Add lines at the end of known_hosts, whole or not at all."""
+    old = path.read_text() if path.exists() else ""
+    joined = old + ("\n" if old and not old.endswith("\n") else "") + "\n".join(lines) + "\n"
+    beside = path.with_name(path.name + ".ondeck-new")
+    beside.write_text(joined)
+    beside.replace(path)
+
+
+@click.command()
+@selector_option
+@click.option(
+    "-y", "--yes", is_flag=True, help="Write without asking; compare the fingerprints elsewhere first."
+)
+@form_option
+@pass_face
+def trust(face: Face, selectors: tuple[str, ...], yes: bool, form: str) -> int:
+    """Ask hosts for their keys and write the unknown ones into the inventory's known_hosts.
+
+    A key that CHANGED is never written here: find out why, then remove the old line by hand in git.
+    """
+    from ondeck.inventory import selector
+
+    if not selectors:
+        raise BadInput("which hosts?", hint="ondeck trust -l env=staging")
+    inventory = face.deck.inventory
+    if not inventory.ssh.known_hosts:
+        raise BadInput(
+            "the inventory names no known_hosts file",
+            hint="write `ssh: {known_hosts: ./known_hosts}` into ondeck.yml",
+        )
+    hosts = tuple(h for h in selector.parse(selectors).select(inventory) if h.transport == "ssh")
+    capability = cast(Trust, face.deck.registry.load("ssh", "trust"))
+    found = asyncio.run(_scan(face.deck, capability, hosts))
+    face.rows(_rows(found), form)
+    unknown = {n: a for n, a in found.items() if isinstance(a, Scanned) and a.recorded == "unknown"}
+    changed = [n for n, a in found.items() if isinstance(a, Scanned) and a.recorded == "changed"]
+    if changed:
+        face.say(f"CHANGED, not written: {', '.join(changed)}")
+    if unknown:
+        _confirm(face, len(unknown), yes)
+        by_name = {host.name: host for host in hosts}
+        lines = [
+            capability.known_hosts_line(inventory, by_name[name], answer) for name, answer in unknown.items()
+        ]
+        _append(Path(inventory.ssh.known_hosts), lines)
+        face.say(f"wrote {len(lines)} keys to {inventory.ssh.known_hosts}; commit that file")
+    lost = any(isinstance(a, OndeckError) for a in found.values())
+    return int(ExitCode.REFUSED if changed else ExitCode.SOME_FAILED if lost else ExitCode.OK)
+
+
+def _confirm(face: Face, count: int, yes: bool) -> None:
+    if yes:
+        return
+    if not face.may_ask:
+        raise NeedsPerson(f"{count} unknown keys", hint="compare the fingerprints elsewhere, then add --yes")
+    sys.stderr.write(
+        f"compare these fingerprints with what the hosts' consoles say; write {count} keys? [y/N] "
+    )
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise NeedsPerson("nothing was written")
