@@ -56,11 +56,18 @@ class Deeds:
         if deed is not None:
             deed()
         elif group == "pane" and what in commands.PLACES:
-            self.screen.open(what)
+            self.screen.open(self._about(what))
         elif group == "pane":
             self.desk.say(BY_ID[name].help, "warn")
         else:
             self.desk.say(f"{BY_ID[name].shown}: nothing to do here", "dim")
+
+    def _about(self, pane: str) -> str:
+        """Logs and metrics open on what is selected."""
+        chosen = self.screen.view.selected()
+        if pane not in ("logs", "metrics") or chosen.kind not in (Kind.HOST, Kind.SERVICE):
+            return pane
+        return f"{pane} {chosen.name}"
 
     # -- going --------------------------------------------------------------------------------------
 

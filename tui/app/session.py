@@ -160,6 +160,10 @@ class Session(Protocol):
         """A host as far as it is known."""
         ...
 
+    def select(self, text: str) -> frozenset[str]:
+        """Hosts that a selector names, live facts included; raises BadInput."""
+        ...
+
     def known(self) -> Mapping[str, HostLook]:
         """Hosts of which something is known, now or from before; never asks."""
         ...

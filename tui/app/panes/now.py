@@ -141,7 +141,7 @@ class NowPane(BoardView):
         return [
             *self._failing(looks, width),
             *self._waiting(jobs, width),
-            *self._running(jobs, width),
+            *self._runs(jobs, width),
             *self._changed(width),
             *self._services(looks, width),
             *self._fleet(width),
@@ -220,7 +220,7 @@ class NowPane(BoardView):
             ))  # fmt: skip
         return rows
 
-    def _running(self, jobs: Sequence[JobLook], width: int) -> list[Row]:
+    def _runs(self, jobs: Sequence[JobLook], width: int) -> list[Row]:
         running = [job for job in jobs if job.state in ("running", "queued")]
         if not running:
             return []
