@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ondeck.errors import BadInput, OndeckError, PlanStale, Refused
+from ondeck.inventory.model import Protection
 from ondeck.operate import guard, launch, policy
 from ondeck.operate import plan as plans
 from ondeck.operate.bench import FaceBench
@@ -173,8 +174,9 @@ def judge(deck: Deck, plan: Plan, *, now: datetime | None = None) -> Ruling:
         )
         size = guard.service_size(deck.inventory, plan.request.subject, plan.targets)
     except (Refused, BadInput) as error:
-        level = guard.Protection.TYPE_NAME
-        return Ruling(level=level, refused=error.message, why=(error.hint,) if error.hint else ())
+        return Ruling(
+            level=Protection.TYPE_NAME, refused=error.message, why=(error.hint,) if error.hint else ()
+        )
     return guard.judge(
         rules,
         plan,

@@ -445,6 +445,20 @@ def _registry(paths: tuple[str, ...]) -> Registry:
     return Registry(given)
 
 
+async def _live(worker: Worker) -> None:
+    await worker.live()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=worker.settings.seconds(2))
+    if any(not task.done() for task in left):
+        # Everything is recorded. A provider that is deaf to cancelling must not keep the job's lock.
+        sys.stderr.write("a task did not end when it was cancelled; the worker leaves it behind\n")
+        sys.stderr.flush()
+        os._exit(0)
+
+
 def main(argv: list[str], read: Callable[[], bytes] = sys.stdin.buffer.read) -> int:
     """Take the handshake and live; the exit status is for the log only, the folder is what counts."""
     os.umask(0o077)
@@ -458,7 +472,7 @@ def main(argv: list[str], read: Callable[[], bytes] = sys.stdin.buffer.read) -> 
     os.environ.update(hand.lent)
     try:
         worker = Worker(at, hand)
-        asyncio.run(worker.live())
+        asyncio.run(_live(worker))
     except OndeckError as error:
         sys.stderr.write(f"{error}\n")
         return int(error.exit_code)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -153,4 +154,4 @@ def test_jobs_of_one_lock_run_one_after_the_other(tmp_path: Path) -> None:
     jobs = [on_road.start(deck, tmp_path, lock="x@lab", lock_wait=60.0, delay=2.0) for _ in range(3)]
     spans = sorted((v.batches[0].started, v.ended) for v in (on_road.over(deck, job) for job in jobs))
     assert all(view.outcome is Outcome.SUCCEEDED for view in deck.record.jobs())
-    assert all(earlier[1] <= later[0] for earlier, later in zip(spans, spans[1:], strict=False))
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))
