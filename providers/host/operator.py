@@ -26,6 +26,9 @@ def params_of(request: Request, kind: type[_P]) -> _P:
     Raises:
         BadInput: Something is missing, unknown or of another type.
     """
+    unknown = sorted(set(request.params) - set(kind.__struct_fields__))
+    if unknown:
+        raise BadInput(f"{request.operation} has no parameter {unknown[0]!r}")
     try:
         return msgspec.convert(request.params, kind, strict=False)
     except msgspec.ValidationError as error:
