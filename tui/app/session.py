@@ -228,7 +228,9 @@ class Session(Protocol):
         """Start a worker on the plan; its job's id. Raises OndeckError."""
         ...
 
-    async def order(self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "") -> None:
+    async def order(
+        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
+    ) -> None:
         """`pause continue cancel answer settle reconcile credentials`; raises OndeckError."""
         ...
 
