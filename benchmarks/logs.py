@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.logs import Tail, merged
@@ -29,7 +28,9 @@ class _Bench:
 class _Live:
     """A source that writes RATE lines a second in chunks of 50 ms."""
 
-    async def follow(self, host: Host, source: LogSource, *_: object, **__: object) -> AsyncIterator[LogBatch]:
+    async def follow(
+        self, host: Host, source: LogSource, *_: object, **__: object
+    ) -> AsyncIterator[LogBatch]:
         reader, parser = Lines(), Parser(f"{host.name}/{source.name}")
         yield LogBatch(caught_up=True)
         for tick in range(SECONDS * 20):

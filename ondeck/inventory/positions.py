@@ -5,6 +5,7 @@ It goes on where the fast reading stops, so that every problem of a file is told
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -61,8 +62,9 @@ class _Stop(Exception):
 
 
 class _Reader:
-    def __init__(self, file: str, data: bytes) -> None:
+    def __init__(self, file: str, data: bytes, only: Container[Path] | None) -> None:
         self.file = file
+        self.only = only
         self.parser = CParser(data)
         self.result = Read()
 
@@ -149,8 +151,22 @@ class _Reader:
             inner = (*path, key)
             self.result.keys[inner] = _place(event)
             self.result.values[inner] = _place(value)
-            found[key] = self._value(value, inner, depth + 1)
+            if depth == 2 and self.only is not None and inner not in self.only:
+                self._skip(value)
+            else:
+                found[key] = self._value(value, inner, depth + 1)
         return found
+
+    def _skip(self, event: Any) -> None:  # noqa: ANN401
+        open_ = 0
+        while True:
+            if isinstance(event, MappingStartEvent | SequenceStartEvent):
+                open_ += 1
+            elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+                open_ -= 1
+            if not open_:
+                return
+            event = self.parser.get_event()
 
     def _passed(self, event: Any, path: Path, depth: int) -> None:  # noqa: ANN401
         """Read over a value whose key was already complained of."""
@@ -181,9 +197,9 @@ class _Reader:
         return key
 
 
-def read(file: str, data: bytes) -> Read:
-    """Read one file with the place of everything in it."""
-    return _Reader(file, data).run()
+def read(file: str, data: bytes, only: Container[Path] | None = None) -> Read:
+    """Read one file with the place of everything in it, or of what is in `only` these entries of sections."""
+    return _Reader(file, data, only).run()
 
 
 def _place(event: Any) -> Place:  # noqa: ANN401

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import msgspec
@@ -62,6 +61,8 @@ def read(root: Path, *, digest: str = "", timeout: float = 5.0) -> Revision:
 
 
 def _git(root: Path, arguments: list[str], timeout: float) -> str | None:
+    import subprocess  # only who asks git pays for it
+
     safe = {
         "core.fsmonitor": "false",
         "core.hooksPath": os.devnull,

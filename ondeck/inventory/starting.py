@@ -24,24 +24,16 @@ class Report(msgspec.Struct, frozen=True):
     """What was written.
 
     Attributes:
-        files: What was written, in the order of writing.
+        written: Files, in the order of writing.
         hosts: How many hosts are in them.
         joined: Names that turned out to be one host, as sentences.
         notes: What was left out or guessed, as sentences.
     """
 
-    files: tuple[Path, ...]
+    written: tuple[Path, ...]
     hosts: int
     joined: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The report for a person, line by line."""
-        joined = [f"joined: {text}" for text in self.joined]
-        notes = [f"note: {text}" for text in self.notes]
-        last = "look the environments over, then: ondeck check, ondeck trust, git commit"
-        return (*joined, *notes, f"{self.hosts} hosts in {len(self.files)} files; {last}")
 
 
 def write(target: Path, sources: Sequence[str]) -> Report:

@@ -36,7 +36,7 @@ class Pattern:
         except re2.error as error:
             raise _bad(text, error) from None
 
-    def matches(self, text: str) -> bool:
+    def search(self, text: str) -> bool:
         """True when it is found anywhere in a line."""
         return self._plain.search(text.encode()) is not None
 
@@ -68,3 +68,12 @@ def _bad(text: str, error: Exception) -> BadInput:
     return BadInput(
         f"pattern {text!r}: {why or reason}{where}", hint="patterns are RE2; write \\( for a bracket itself"
     )
+
+
+def compile(text: str) -> Pattern:
+    """A pattern that a person typed.
+
+    Raises:
+        BadInput: It is not one.
+    """
+    return Pattern(text)

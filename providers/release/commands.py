@@ -5,7 +5,7 @@ from __future__ import annotations
 from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.operate.plan import Command
 from providers.release import scripts
-from providers.release.options import ByCommand, Options, ReleaseDir, words
+from providers.release.options import ByCommand, Options, ReleaseDir, for_host, words
 from providers.release.survey import Survey
 from providers.release.work import Release, Work
 
@@ -58,35 +58,52 @@ def commands(found: Survey, host: Host, work: Work) -> list[Command]:
     """Everything that will be sent for one host, in its order."""
     if host.name in work.unchanged:
         return []
-    service, options, deploy = found.service, found.options, found.deploy
+    options = for_host(found.options, host)
     become = options.as_user()
     user = become.user if become else ""
-    result: list[Command] = []
+    pairs = [
+        *((argv, note, user) for argv, note in _before(found, options, host, work)),
+        *((argv, note, as_user) for argv, note, as_user in _around(found, options, host, work, user)),
+    ]
+    if isinstance(options, ReleaseDir) and (gone := work.prune.get(host.name)):
+        argv = scripts.argv(scripts.PRUNE, options.path, *gone)
+        pairs.append((argv, f"at the end: remove {', '.join(gone)}", user))
+    return [
+        Command(target=host.name, argv=tuple(argv), become=as_user, note=note)
+        for argv, note, as_user in pairs
+        if argv
+    ]
 
-    def add(argv: list[str], note: str, *, as_user: str = user) -> None:
-        if argv:
-            result.append(Command(target=host.name, argv=tuple(argv), become=as_user, note=note))
 
+def _before(found: Survey, options: Options, host: Host, work: Work) -> list[tuple[list[str], str]]:
+    """What is sent while the old release still serves."""
+    result = []
     if isinstance(options, ReleaseDir) and work.release.version and host.name not in work.present:
-        for argv, note in _unpacking(options, work):
-            add(argv, note)
+        result.extend(_unpacking(options, work))
     for name in work.migrations:
-        note = f"{name}, once, on the first host" if _once(deploy, name) else name
-        add(migration_argv(service, options, host, work, name), note)
+        note = f"{name}, once, on the first host" if _once(found.deploy, name) else name
+        result.append((migration_argv(found.service, options, host, work, name), note))
+    return result
+
+
+def _around(
+    found: Survey, options: Options, host: Host, work: Work, user: str
+) -> list[tuple[list[str], str, str]]:
+    """Drain, the change, undrain."""
+    service, deploy = found.service, found.deploy
     where = f" on {deploy.drain_on}" if deploy.drain_on else ""
+    result = []
     if work.operation in _DRAINING:
-        add(drain_argv(service, deploy, host, "drain"), f"drain{where}", as_user="")
+        result.append((drain_argv(service, deploy, host, "drain"), f"drain{where}", ""))
     if work.operation not in ("service.drain", "service.undrain"):
         note = (
             "restart" if work.operation == "service.restart" else "switch and restart, as one detached step"
         )
-        where_runs = " (on the bastion)" if isinstance(options, ByCommand) and options.on == "bastion" else ""
-        add(change_argv(service, options, host, work, ATTEMPT), note + where_runs)
+        if isinstance(options, ByCommand):
+            note = f"deploy, on the {options.on}"
+        result.append((change_argv(service, options, host, work, ATTEMPT), note, user))
     if work.operation in _UNDRAINING:
-        add(drain_argv(service, deploy, host, "undrain"), f"undrain{where}, once healthy", as_user="")
-    if gone := work.prune.get(host.name):
-        assert isinstance(options, ReleaseDir)
-        add(scripts.argv(scripts.PRUNE, options.path, *gone), f"at the end: remove {', '.join(gone)}")
+        result.append((drain_argv(service, deploy, host, "undrain"), f"undrain{where}, once healthy", ""))
     return result
 
 

@@ -64,7 +64,7 @@ class ReleaseDir(_Options, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Options of `kind: release-dir`.
 
     Attributes:
-        path: Absolute folder on the host, see the layout above.
+        path: Absolute folder on the host, see the layout above; `${host}` may stand in it.
         archives: File on the bastion with `${version}` in its name, absolute or from the inventory's folder.
         unit: systemd unit to restart and to watch.
         restart: argv in place of the unit's restart.
@@ -113,7 +113,7 @@ def options_of(service: Service) -> tuple[Deploy, Options]:
         )
     kind: type[Options] = ReleaseDir if deploy.kind == RELEASE_DIR else ByCommand
     try:
-        options = msgspec.convert(deploy.options, kind)
+        options = msgspec.convert(deploy.options, kind, strict=False)
     except msgspec.ValidationError as error:
         raise BadInput(f"service {service.name}: deploy: {error}") from error
     options.seconds()
@@ -130,6 +130,14 @@ def _check_release_dir(name: str, options: ReleaseDir) -> None:
         raise BadInput(f"service {name}: deploy.archives must have ${{version}} once, in its file name")
     if not options.restart_argv():
         raise BadInput(f"service {name}: deploy needs `unit` or `restart`, so that a release takes effect")
+
+
+def for_host(options: Options, host: Host) -> Options:
+    """The options as they are on one host: `${host}` in `path` and `unit` is filled in."""
+    values = {"host": host.name, "address": host.address or host.name, "env": host.env}
+    if isinstance(options, ReleaseDir):
+        options = msgspec.structs.replace(options, path=filled(options.path.rstrip("/"), values))
+    return msgspec.structs.replace(options, unit=filled(options.unit, values))
 
 
 def version_of(text: str) -> str:

@@ -15,7 +15,7 @@ from ondeck.operate.plan import Preflight, Request
 from ondeck.operate.ports import Bench
 from ondeck.reach.ports import Link
 from providers.release.hoststate import HostState, look, why
-from providers.release.options import ByCommand, Options, options_of
+from providers.release.options import ByCommand, Options, for_host, options_of
 
 _AT_ONCE = 16
 _CLOCK = 5.0
@@ -135,7 +135,7 @@ async def look_at(bench: Bench, service: Service, options: Options, hosts: Itera
 async def _see(bench: Bench, service: Service, options: Options, host: Host) -> Seen:
     try:
         link = await link_to(bench, host, options)
-        state = await look(link, service, host, options)
+        state = await look(link, service, host, for_host(options, host))
     except (OndeckError, TimeoutError) as error:
         return Seen(host.name, error=why(error))
     if not declared(service.health) or service.health is None:

@@ -66,10 +66,7 @@ def to_remember(bench: Bench, name: str, now: Release) -> dict[str, str]:
     rolled back from stands no longer in the history: going back twice never leads forward to it.
     """
     known = good_releases(bench, name)
-    if now in known:
-        history = known[known.index(now) :]
-    else:
-        history = [now, *known]
+    history = known[known.index(now) :] if now in known else [now, *known]
     facts = {f"good {name}": _write(history[:_REMEMBERED]), f"running {name}": str(now)}
     older = history[1:2]
     facts[f"last-good {name}"] = _write(older or history[:1])

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -219,3 +221,16 @@ def test_fast_and_slow_reading_see_the_same(tmp_path: Path) -> None:
         slow = positions.read(file.name, data)
         assert slow.problems == []
         assert slow.data == fast
+
+
+def test_a_cached_inventory_is_loaded_without_importing_yaml(tmp_path: Path) -> None:
+    load(SAMPLE, cache=tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from ondeck.inventory.loader import load; "
+        "load(Path(sys.argv[1]), cache=Path(sys.argv[2])); "
+        "print(sorted({'yaml', 'subprocess', 'difflib', 'asyncio'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(SAMPLE), str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -150,7 +150,7 @@ def test_an_error_points_at_its_place(text: str, column: int, expected: str) -> 
         parse([text])
     assert f"column {column}:" in caught.value.message
     assert expected in caught.value.message
-    assert caught.value.hint.splitlines()[-1] == "  " + " " * (column - 1) + "^"
+    assert caught.value.hint.splitlines()[-1] == " " * (column - 1) + "^"
 
 
 @pytest.mark.parametrize("text", ["rol!=web", "rack>3", "disk>many", "disk in (1,2)", "name=web-[3:1]"])
@@ -248,9 +248,9 @@ def test_and_narrows_or_widens_and_nobody_is_on_both_sides(one: Expression, othe
 
 @given(st.text(max_size=60))
 def test_any_text_parses_or_is_refused_with_a_place(text: str) -> None:
+    refused = ""
     try:
         tree = expression.parse(text)
     except BadInput as error:
-        assert "column" in error.message
-    else:
-        assert expression.parse(str(tree)) == tree
+        refused = error.message
+    assert "column" in refused if refused else expression.parse(str(tree)) == tree

@@ -67,8 +67,8 @@ def test_a_filter_followed_step_by_step_is_the_filter_over_everything(
     expected = [
         number
         for number in range(store.first, store.end)
-        if all(p.matches(store[number].message) for p in chosen.keep)
-        and not any(p.matches(store[number].message) for p in chosen.drop)
+        if all(p.search(store[number].message) for p in chosen.keep)
+        and not any(p.search(store[number].message) for p in chosen.drop)
     ]
     assert list(view.ids) == expected
     assert sum(map(sum, view.histogram(1000).counts)) == len(expected)
@@ -118,8 +118,8 @@ def test_a_pattern_that_is_none_says_where() -> None:
 
 
 def test_a_pattern_without_capitals_does_not_look_at_them() -> None:
-    assert Pattern("error").matches("ERROR x")
-    assert not Pattern("Error").matches("ERROR x")
+    assert Pattern("error").search("ERROR x")
+    assert not Pattern("Error").search("ERROR x")
 
 
 def test_repeats_fold_and_say_from_where() -> None:

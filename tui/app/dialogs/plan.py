@@ -118,7 +118,9 @@ class PlanDialog(Dialog[Assent]):
     def _ask_row(self) -> Row:
         leave = [("esc leaves, nothing ran", "dim")]
         if self.closed:
-            glass = [("b", "key"), " breaks the glass, with a reason   "] if self.card.rules.break_glass else []
+            glass = (
+                [("b", "key"), " breaks the glass, with a reason   "] if self.card.rules.break_glass else []
+            )
             return row(("REFUSED  ", "bad"), *glass, right=leave)
         if not self.ready:
             return row(("look at it first: keys count in a moment", "dim"), right=leave)
