@@ -100,8 +100,8 @@ def join(found: Iterable[Found], notes: list[str]) -> tuple[list[Found], list[st
     kept: dict[str, Found] = {}
     at: dict[tuple[str, str], str] = {}
     joined = []
-    for host in found:
-        host = _usable(host, notes)
+    for one in found:
+        host = _usable(one, notes)
         if host is None:
             continue
         place = ((host.address or host.name).lower(), host.port or "22")
@@ -238,12 +238,8 @@ def _hosts(hosts: list[Found]) -> str:
         "# The environment was guessed from groups and names: look it over before the first commit.",
     ]
     if not hosts:
-        return (
-            "\n".join(
-                [*lines, "# hosts:", "#   web-[1:3]: {env: prod, group: [web], address: 10.0.0.[11:13]}"]
-            )
-            + "\n"
-        )
+        example = '#   web-[1:3]: {env: prod, group: [web], address: "10.0.0.[11:13]"}'
+        return "\n".join([*lines, "# hosts:", example, "# None yet:", "hosts: {}"]) + "\n"
     lines.append("hosts:")
     for host in hosts:
         also = f" # also {', '.join(_comment(name) for name in host.also)}" if host.also else ""
@@ -283,7 +279,7 @@ def _services(hosts: list[Found]) -> str:
         "#       version: [/usr/local/bin/checkout, version]",
         '#       deploy: [/usr/local/bin/checkout, deploy, "${version}"]',
         '#       rollback: [/usr/local/bin/checkout, deploy, "${version}"]',
-        "# This folder's file must hold something: no services yet.",
+        "# None yet:",
         "services: {}",
     ]
     return "\n".join(lines) + "\n"

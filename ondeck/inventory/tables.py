@@ -34,10 +34,31 @@ from ondeck.inventory.model import (
 from ondeck.inventory.problems import Bad
 
 VERBS = frozenset(
-    (
-        "deploy rollback restart drain undrain scale exec put shell destroy apply run restore verify forget "
-        "hold stop start reboot replace unlock mark trust"
-    ).split()
+    {
+        "deploy",
+        "rollback",
+        "restart",
+        "drain",
+        "undrain",
+        "scale",
+        "exec",
+        "put",
+        "shell",
+        "destroy",
+        "apply",
+        "run",
+        "restore",
+        "verify",
+        "forget",
+        "hold",
+        "stop",
+        "start",
+        "reboot",
+        "replace",
+        "unlock",
+        "mark",
+        "trust",
+    }
 )
 """Operations that protection rules and `except` lists usually name."""
 
@@ -83,7 +104,7 @@ def _exactly_one(*keys: str) -> Callable[[dict[str, Any]], None]:
 
 
 def _signal(
-    name: str, warn: tuple[float, str] | None = None, crit: tuple[float, str] | None = None, **rest: Any
+    name: str, warn: tuple[float, str] | None = None, crit: tuple[float, str] | None = None, **rest: str
 ) -> Signal:
     unit = (warn or crit or (0.0, ""))[1]
     return Signal(name=name, warn=warn and warn[0], crit=crit and crit[0], unit=unit, **rest)

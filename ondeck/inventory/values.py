@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import TypeVar
 
 from ondeck.inventory.model import Threshold
 from ondeck.inventory.problems import Bad, nearest, shown
@@ -31,7 +30,6 @@ _is_moment = re.compile(
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 DURATION = r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$"
 MOMENT = r"^((Mon|Tue|Wed|Thu|Fri|Sat|Sun)|\d{4}-\d{2}-\d{2}) \d{2}:\d{2}$"  # the loose form for editors
-E = TypeVar("E", bound=StrEnum)
 
 
 def text(value: str) -> str:
@@ -172,6 +170,7 @@ class OneWord:
         self.words = words
 
     def __call__(self, value: str) -> str:
+        """The word itself."""
         if value in self.words:
             return value
         raise Bad(
@@ -188,5 +187,6 @@ class EnumWord(OneWord):
         self.enum = enum
 
     def __call__(self, value: str) -> StrEnum:
+        """The member."""
         super().__call__(value)
         return self.enum(value)

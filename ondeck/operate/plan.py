@@ -115,6 +115,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         summary: One line: `2.15.0 (9m) -> 2.14.0 (last good)`.
         risk: May be lower than the spec's (an exec of a read command), never higher.
+        lock_key: What nobody else may change meanwhile; empty for a read, which takes no lock.
         undo: How to take it back, or `irreversible`.
         data: What apply needs beyond the commands; plain data, no secrets, belongs to the provider.
         secrets: References that the worker resolves before the first change.

@@ -36,7 +36,7 @@ tar -xf "$archive" -C "$folder" -o
 mkdir -- "$folder/.ondeck"
 cat > "$folder/.ondeck/release.json"
 if [ -n "$5" ]; then chown -R -- "$5" "$folder"; fi
-sync
+find "$folder" \\( -type f -o -type d \\) -exec sync -- {} + 2>/dev/null || sync
 [ ! -e "releases/$2" ] || { echo "releases/$2 is there already" >&2; exit 66; }
 mv -T -- "$folder" "releases/$2"
 sync -- releases 2>/dev/null || :

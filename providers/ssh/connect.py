@@ -240,6 +240,36 @@ class Connector:
         agent = await self._agents.pairs(path) if path else ()
         return offered(loaded, agent, only=keys.only)
 
+    async def scan(
+        self,
+        endpoint: Endpoint,
+        algorithms: list[str],
+        tunnel: asyncssh.SSHClientConnection | None = None,
+    ) -> asyncssh.SSHKey | None:
+        """The key that a host shows; the handshake ends there.
+
+        Raises:
+            OSError, asyncssh.Error: As they come; `explain` turns them into ours.
+        """
+        connect = self._settings.seconds(endpoint.connect_timeout)
+        sock = None
+        if tunnel is None:
+            sock = await dial(endpoint.address, endpoint.port, connect)
+        async with asyncio.timeout(connect + self._settings.seconds(LOGIN)):
+            return await asyncssh.get_server_host_key(
+                endpoint.address,
+                endpoint.port,
+                sock=sock,
+                tunnel=tunnel or (),
+                config=None,
+                kex_algs=list(_KEX),
+                server_host_key_algs=algorithms,
+            )
+
+    def explain(self, endpoint: Endpoint, error: Exception) -> OndeckError:
+        """Our error for one of the library's or the system's."""
+        return self._error(endpoint, error, Client(Recorded()))
+
     def close(self) -> None:
         """Let the agents go."""
         self._agents.close()

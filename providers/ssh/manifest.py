@@ -10,6 +10,9 @@ MANIFEST = Manifest(
     kinds={"host.transport": ("ssh",)},
     capabilities={
         "reach": "providers.ssh.reach:SshTransport",
+        "shell": "providers.ssh.shell:SshShell",
+        "trust": "providers.ssh.trust:SshTrust",
+        "live_check": "providers.ssh.checklive:SshLiveCheck",
     },
     needs=("python:asyncssh", "ssh"),
 )

@@ -11,8 +11,9 @@ from ondeck.errors import AuthFailed, HostKeyChanged, HostKeyUnknown, Reason, Un
 from ondeck.inventory.model import Host, Inventory
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
-from providers.ssh.connect import Connector
+from providers.ssh.connect import PER_GATE, Connector
 from providers.ssh.endpoint import Endpoint, Endpoints
+from providers.ssh.fallback import FallbackLink, Master
 from providers.ssh.hostkeys import HostKeys
 from providers.ssh.line import Line
 from providers.ssh.link import SshLink
@@ -34,7 +35,10 @@ class SshReach:
 
     def __init__(self, inventory: Inventory, settings: Settings) -> None:
         self.endpoints = Endpoints(inventory)
+        self._inventory = inventory
         self._settings = settings
+        self._masters = asyncio.Semaphore(PER_GATE)
+        self._by_ssh: list[FallbackLink] = []
         self._connector = Connector(settings, HostKeys(self.endpoints.known_hosts()))
         self._lines: dict[tuple[str, str, int], asyncio.Task[Line]] = {}
         self._timers: dict[Line, asyncio.TimerHandle] = {}
@@ -48,9 +52,20 @@ class SshReach:
             BadInput: The inventory's words for this host cannot be used.
         """
         endpoint = self.endpoints.of(host)
+        if endpoint.fallback:
+            return await self._by_system(endpoint)
         line = await self._line(endpoint)
         line.hold()
         return SshLink(host.name, endpoint.user, line, self._settings)
+
+    async def _by_system(self, endpoint: Endpoint) -> Link:
+        master = Master(endpoint, self._inventory.ssh.config, self.endpoints.known_hosts(), self._settings)
+        async with self._masters:
+            await master.open()
+        link = FallbackLink(master, self._settings)
+        self._by_ssh = [one for one in self._by_ssh if not one.closed]
+        self._by_ssh.append(link)
+        return link
 
     def reset(self, env: str | None = None) -> None:
         """Try logins again that were given up after three refusals."""
@@ -79,6 +94,15 @@ class SshReach:
         line = Line(endpoint.name, lambda: self._connection(endpoint), self._idle)
         await line.open()
         return line
+
+    async def tunnel(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection:
+        """The open connection to an endpoint's jump host, which it must have.
+
+        Raises:
+            Unreachable: The jump host is not reached.
+        """
+        assert endpoint.jump is not None
+        return (await self._line(endpoint.jump)).connection
 
     async def _connection(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection:
         if endpoint.jump is None:
@@ -135,6 +159,8 @@ class SshReach:
 
     async def aclose(self) -> None:
         """Close every line."""
+        await asyncio.gather(*(link.aclose() for link in self._by_ssh))
+        self._by_ssh.clear()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

@@ -6,23 +6,25 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, ClassVar
 
+from rich.style import Style
 from rich.text import Text
 from textual import events, on
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
 
 from ondeck.errors import OndeckError
-from tui.app import atlas, bindings, phrases
+from tui.app import atlas, bindings, phrases, theming
 from tui.app.chrome import ContextLine, HintLine, PaneBar, SaidLine
 from tui.app.context import Desk
 from tui.app.deeds import Deeds
+from tui.app.guard import GuardedApp
 from tui.app.panes.base import View
 from tui.app.prompt import Prompt
 from tui.app.session import Session
+from tui.app.theming import DEFAULT, ThemedApp, Themes
 from tui.app.trail import Trail
 
 KEPT_VIEWS = 10
@@ -63,6 +65,8 @@ class DeckScreen(Screen[None]):
         """Draw the first view at once; waiting for things begins after it."""
         self.prompt.close()
         self.desk.say, self.desk.open = self.say, self.open
+        self.desk.spawn, self.desk.ask = self.spawn, self.ask
+        self.desk.operate = lambda verb, chosen: self.deeds.verb(verb, chosen)
         self.query_one(SaidLine).clear_words()
         self.reveal()
         self.call_after_refresh(self.desk.session.start)
@@ -212,7 +216,7 @@ class DeckScreen(Screen[None]):
             self.call_after_refresh(self.refresh_all)
 
 
-class OndeckApp(App[None]):
+class OndeckApp(ThemedApp, GuardedApp):
     """The full-screen face."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -220,9 +224,16 @@ class OndeckApp(App[None]):
     CSS = "Screen { background: $background; color: $foreground; layers: base; }"
 
     def __init__(
-        self, session: Session, *, keymap: Mapping[str, str] | None = None, hertz: float = 10.0
+        self,
+        session: Session,
+        *,
+        keymap: Mapping[str, str] | None = None,
+        hertz: float = 10.0,
+        themes: Themes | None = None,
+        theme: str = DEFAULT,
     ) -> None:
         super().__init__()
+        self.use_themes(themes or theming.load(), theme)
         self.desk = Desk(session=session, keymap=dict(keymap or {}))
         self.hertz = hertz
         self.deck_screen = DeckScreen(self.desk)
@@ -239,11 +250,8 @@ class OndeckApp(App[None]):
         self.set_interval(1 / self.hertz, self.deck_screen.tick)
 
     def _use_theme(self) -> None:
-        self.desk.roles.use(self.theme_variables)
-
-    def get_line_filters(self) -> list[LineFilter]:
-        """Textual's own filters; the last one makes whatever slipped through harmless."""
-        return [*super().get_line_filters()]
+        found = theming.palette(self)
+        self.desk.roles.use(found.style, Style(bgcolor=found.theme.role("background").colour or None))
 
     async def action_quit(self) -> None:
         """ctrl-q, like q on the last screen."""

@@ -1,0 +1,205 @@
+"""`host.exec`: reads run attached, changes run as claimed folders on the hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable
+
+from ondeck.errors import BadInput, OndeckError
+from ondeck.inventory.model import Environment
+from ondeck.operate.batches import apart, batches, share_for
+from ondeck.operate.outcome import Outcome
+from ondeck.operate.plan import (
+    Action,
+    Batch,
+    Change,
+    Command,
+    Draft,
+    Plan,
+    Precondition,
+    Request,
+    RolloutPlan,
+)
+from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
+from ondeck.operate.spec import Risk
+from ondeck.reach.command import signal_of, with_env
+from ondeck.reach.detached import Detached, Look, Stage
+from ondeck.reach.ports import Completed, Fd
+from ondeck.text import safe_line
+from providers.host.links import Links, become_of, host_of
+from providers.host.params import ExecParams
+
+PARALLEL = 32
+
+
+def is_read(environment: Environment | None, argv: tuple[str, ...]) -> bool:
+    """True when the environment lists the start of this argv, word by word, among its read commands."""
+    listed = environment.read_commands if environment is not None else ()
+    return any(prefix and argv[: len(prefix)] == prefix for prefix in listed)
+
+
+def rollout(request: Request, bench: Bench, *, batch: str, max_failures: int, verb: str) -> RolloutPlan:
+    """Batches of a change on hosts, under the environment's rules."""
+    hosts = [host_of(bench, target) for target in request.targets]
+    share = share_for(bench.inventory.environments.get(request.env), verb)
+    cut = batches(
+        request.targets,
+        [batch or "100%"],
+        keep_apart=apart(hosts),
+        share=share,
+        of=sum(host.env == request.env for host in bench.inventory.hosts.values()),
+    )
+    return RolloutPlan(batches=cut, parallel=PARALLEL, max_failures=max_failures)
+
+
+def plan_exec(request: Request, params: ExecParams, bench: Bench) -> Draft:
+    """What would run where; asks no host.
+
+    Raises:
+        BadInput: The command cannot be run anywhere.
+    """
+    if not params.argv:
+        raise BadInput("no command", hint="ondeck exec -l SELECTOR -- COMMAND ...")
+    with_env(params.argv, None)
+    read = is_read(bench.inventory.environments.get(request.env), params.argv)
+    shown = safe_line(shlex.join(params.argv))
+    become = become_of(params.become)
+    user = become.user if become else ""
+    if read:
+        plan = RolloutPlan(
+            batches=(Batch(targets=request.targets, why="a read: all at once"),),
+            parallel=PARALLEL,
+            max_failures=len(request.targets),
+        )
+    else:
+        plan = rollout(request, bench, batch=params.batch, max_failures=params.max_failures, verb="exec")
+    note = "attached" if read else "detached, at most once"
+    return Draft(
+        summary=f"{shown} on {len(request.targets)} host{'s' if len(request.targets) != 1 else ''}",
+        risk=Risk.READ if read else Risk.CHANGE,
+        changes=()
+        if read
+        else tuple(
+            Change(action=Action.RUN, target=target, address="command", after=shown)
+            for target in request.targets
+        ),
+        commands=tuple(
+            Command(target=target, argv=params.argv, become=user, note=note) for target in request.targets
+        ),
+        rollout=plan,
+        lock_key="" if read else f"host.exec@{request.env}",
+        undo="" if read else "irreversible",
+        data={"read": read, "become": user, "time_limit": params.time_limit, "argv": list(params.argv)},
+    )
+
+
+def ended(done: Completed) -> Finding:
+    """The finding of a command that was followed to its end."""
+    if done.ok:
+        return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0", status=0)
+    if done.status is None:
+        return Finding(outcome=Outcome.FAILED, evidence=f"killed by SIG{done.signal}")
+    name = done.signal or signal_of(done.status)
+    said = {126: " (cannot be executed)", 127: " (not found)"}.get(
+        done.status, f" (SIG{name})" if name else ""
+    )
+    return Finding(outcome=Outcome.FAILED, evidence=f"exit {done.status}{said}", status=done.status)
+
+
+class Executing:
+    """Applies one `host.exec` plan."""
+
+    def __init__(self, plan: Plan, bench: Bench, links: Links) -> None:
+        data = plan.draft.data
+        self._argv = tuple(str(word) for word in data["argv"])
+        self._read = bool(data["read"])
+        self._become = become_of(str(data["become"]))
+        self._limit = float(data["time_limit"])
+        self._settings = bench.settings
+        self._links = links
+        self._ended: list[Attempt] = []
+
+    async def ready(self) -> dict[str, Finding]:
+        """Open every link."""
+        return await self._links.open()
+
+    async def check(self, target: str) -> tuple[Precondition, ...]:
+        """A command has no preconditions."""
+        return ()
+
+    async def apply(self, attempt: Attempt, emit: Emit) -> Finding:
+        """Run it on one host, once."""
+        if self._read:
+            return await self._attached(attempt, emit)
+        return await self._detached(attempt, emit)
+
+    async def _attached(self, attempt: Attempt, emit: Emit) -> Finding:
+        link = await self._links.get(attempt.target)
+        async with (
+            asyncio.timeout(self._settings.seconds(self._limit)),
+            link.stream(self._argv, become=self._become) as stream,
+        ):
+            async for chunk in stream:
+                emit.output(chunk.data, err=chunk.fd is Fd.ERR)
+            return ended(await stream.wait())
+
+    async def _detached(self, attempt: Attempt, emit: Emit) -> Finding:
+        job = await self._job(attempt)
+        try:
+            async with asyncio.timeout(self._settings.seconds(self._limit)):
+                await job.launch(self._argv)
+                await job.follow(lambda data, err: emit.output(data, err=err))
+        except TimeoutError:
+            look = await job.stop()
+            if look.stage is not Stage.ENDED:
+                return look.finding()
+            self._ended.append(attempt)
+            return Finding(
+                outcome=Outcome.TIMED_OUT,
+                evidence=f"did not end in {self._limit:g} s; stopped",
+                status=look.status,
+            )
+        except asyncio.CancelledError:
+            await self._stopped(job, emit)
+            raise
+        return self._final(attempt, await job.look())
+
+    async def _stopped(self, job: Detached, emit: Emit) -> None:
+        stopping = asyncio.ensure_future(job.stop())
+        try:
+            look = await asyncio.shield(stopping)
+            emit.step(f"stopped: {look.finding().evidence}")
+        except OndeckError as error:
+            emit.step(f"could not be stopped: {error.message}")
+
+    def _final(self, attempt: Attempt, look: Look) -> Finding:
+        if look.stage is Stage.ENDED:
+            self._ended.append(attempt)
+        return look.finding()
+
+    async def _job(self, attempt: Attempt) -> Detached:
+        link = await self._links.get(attempt.target)
+        return Detached(link, attempt.id, self._settings, self._become)
+
+    async def gate(self, targets: tuple[str, ...]) -> Gate:
+        """A command has no gate: its exit status is all there is."""
+        return Gate(passed=True, evidence="no gate")
+
+    async def reconcile(self, attempt: Attempt) -> Finding:
+        """Read the job folder; a read that was lost changed nothing."""
+        if self._read:
+            return Finding(
+                outcome=Outcome.FAILED, evidence="connection lost during a read; nothing was changed"
+            )
+        job = await self._job(attempt)
+        return self._final(attempt, await job.look(take=True))
+
+    async def finish(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> dict[str, str]:
+        """Remove the folders of what ended: its outcome is recorded by now."""
+        for attempt in self._ended:
+            try:
+                await (await self._job(attempt)).forget()
+            except (OndeckError, TimeoutError) as error:
+                emit(f"{attempt.target}: job folder {attempt.id} stays: {error}")
+        return {}

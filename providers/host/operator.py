@@ -1,0 +1,78 @@
+"""Capability `operator` for `host.exec`, `host.put`, and the record of `host.shell`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
+
+import msgspec
+
+from ondeck.errors import BadInput
+from ondeck.operate.plan import Draft, Plan, Request
+from ondeck.operate.ports import Applying, Bench
+from ondeck.operate.spec import Params
+from providers.host.execute import Executing, plan_exec
+from providers.host.links import Links, host_of
+from providers.host.params import EXEC, PUT, SHELL, ExecParams, PutParams
+from providers.host.put import Putting, plan_put
+
+_P = TypeVar("_P", bound=Params)
+
+
+def params_of(request: Request, kind: type[_P]) -> _P:
+    """The request's plain data as its operation's parameters.
+
+    Raises:
+        BadInput: Something is missing, unknown or of another type.
+    """
+    unknown = sorted(set(request.params) - set(kind.__struct_fields__))
+    if unknown:
+        raise BadInput(f"{request.operation} has no parameter {unknown[0]!r}")
+    try:
+        return msgspec.convert(request.params, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{request.operation}: {error}") from error
+
+
+class HostOperator:
+    """Plans and applies what the manifest names."""
+
+    async def plan(self, request: Request, bench: Bench) -> Draft:
+        """Look and say exactly what would happen.
+
+        Raises:
+            BadInput: The parameters make no sense.
+            Unreachable: No target at all could be asked.
+        """
+        for target in request.targets:
+            host_of(bench, target)
+        if request.operation == EXEC.name:
+            return plan_exec(request, params_of(request, ExecParams), bench)
+        if request.operation == PUT.name:
+            return await plan_put(request, params_of(request, PutParams), bench)
+        raise _not_a_job(request.operation)
+
+    def open(self, plan: Plan, bench: Bench) -> AbstractAsyncContextManager[Applying]:
+        """Hold every connection of the plan."""
+        return _opened(plan, bench)
+
+
+@asynccontextmanager
+async def _opened(plan: Plan, bench: Bench) -> AsyncIterator[Applying]:
+    links = Links.of(plan, bench)
+    try:
+        if plan.request.operation == EXEC.name:
+            yield Executing(plan, bench, links)
+        elif plan.request.operation == PUT.name:
+            yield Putting(plan, bench, links)
+        else:
+            raise _not_a_job(plan.request.operation)
+    finally:
+        await links.aclose()
+
+
+def _not_a_job(operation: str) -> BadInput:
+    if operation == SHELL.name:
+        return BadInput("a shell needs your terminal: it cannot run as a job", hint="ondeck shell HOST")
+    return BadInput(f"{operation} is not an operation on hosts")

@@ -1,0 +1,202 @@
+"""`host.exec` and `host.put` over a real OpenSSH server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ondeck.errors import BadInput, LinkLost
+from ondeck.inventory.model import Environment
+from ondeck.operate.outcome import Outcome
+from ondeck.operate.plan import Action, Draft, Plan, Request
+from ondeck.operate.ports import Applying, Attempt
+from ondeck.operate.spec import Risk
+from providers.host.operator import HostOperator
+from providers.ssh.reach import SshReach, SshTransport
+from tests.contract.host_bench import TestBench, Told
+from tests.contract.sshd import Sshd, serving, settings
+
+OPERATOR = HostOperator()
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> object:
+    with serving(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture
+async def bench(sshd: Sshd, tmp_path: Path) -> AsyncIterator[TestBench]:
+    inventory = msgspec.structs.replace(
+        sshd.inventory(sshd.host("web-1")),
+        environments={"test": Environment(name="test", read_commands=(("uname",), ("cat", "/etc/hostname")))},
+    )
+    reach: SshReach = SshTransport().open(inventory, settings(tmp_path, 0.2))
+    yield TestBench(inventory, settings(tmp_path, 0.2), reach)
+    await reach.aclose()
+
+
+def request(operation: str, **params: object) -> Request:
+    return Request(operation=operation, subject="web-1", targets=("web-1",), env="test", params=params)
+
+
+def plan_of(asked: Request, draft: Draft) -> Plan:
+    return Plan(
+        id="p1", request=asked, title="t", provider="host", draft=draft, inventory="", policy="", made=0
+    )
+
+
+@asynccontextmanager
+async def applying(bench: TestBench, asked: Request) -> AsyncIterator[tuple[Draft, Applying]]:
+    draft = await OPERATOR.plan(asked, bench)
+    async with OPERATOR.open(plan_of(asked, draft), bench) as work:
+        assert await work.ready() == {}
+        yield draft, work
+
+
+async def test_a_listed_command_is_a_read_and_any_other_a_change(bench: TestBench) -> None:
+    read = await OPERATOR.plan(request("host.exec", argv=["uname", "-a"]), bench)
+    change = await OPERATOR.plan(request("host.exec", argv=["cat", "/etc/hostname2"]), bench)
+    assert (read.risk, read.lock_key, read.changes) == (Risk.READ, "", ())
+    assert change.risk is Risk.CHANGE
+    assert change.changes[0].action is Action.RUN
+
+
+async def test_a_read_leaves_nothing_on_the_host_and_says_its_status(bench: TestBench, sshd: Sshd) -> None:
+    told = Told()
+    async with applying(bench, request("host.exec", argv=["uname"])) as (_, work):
+        finding = await work.apply(Attempt(id="r1-web-1-1", target="web-1"), told)
+    assert (finding.outcome, told.out) == (Outcome.SUCCEEDED, b"Linux\n")
+    assert not list((sshd.folder / "home").rglob("r1-web-1-1"))
+
+
+async def test_a_change_runs_once_keeps_both_streams_and_is_cleaned_up_after(
+    bench: TestBench, sshd: Sshd
+) -> None:
+    told = Told()
+    argv = ["sh", "-c", "echo out; echo err >&2; exit 4"]
+    async with applying(bench, request("host.exec", argv=argv)) as (_, work):
+        attempt = Attempt(id="c1-web-1-1", target="web-1")
+        finding = await work.apply(attempt, told)
+        assert (finding.outcome, finding.status) == (Outcome.FAILED, 4)
+        assert (told.out, told.err) == (b"out\n", b"err\n")
+        assert list((sshd.folder / "home").rglob("c1-web-1-1"))
+        await work.finish((), told.step)
+    assert not list((sshd.folder / "home").rglob("c1-web-1-1"))
+
+
+async def test_a_change_that_takes_too_long_is_stopped_on_the_host(bench: TestBench) -> None:
+    asked = request("host.exec", argv=["sleep", "600.25"], time_limit=1.0)
+    async with applying(bench, asked) as (_, work):
+        finding = await work.apply(Attempt(id="t1-web-1-1", target="web-1"), Told())
+    assert finding.outcome is Outcome.TIMED_OUT
+    assert not running("600.25")
+
+
+async def test_a_cancelled_change_is_stopped_on_the_host(bench: TestBench) -> None:
+    async with applying(bench, request("host.exec", argv=["sleep", "600.75"])) as (_, work):
+        task = asyncio.ensure_future(work.apply(Attempt(id="x1-web-1-1", target="web-1"), Told()))
+        while not running("600.75"):
+            await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert not running("600.75")
+
+
+async def test_a_change_outlives_its_connection_and_is_found_again(bench: TestBench, sshd: Sshd) -> None:
+    async with applying(bench, request("host.exec", argv=["sh", "-c", "sleep 1.5; exit 9"])) as (_, work):
+        attempt = Attempt(id="l1-web-1-1", target="web-1")
+        task = asyncio.ensure_future(work.apply(attempt, Told()))
+        while not list((sshd.folder / "home").rglob("l1-web-1-1/pid")):
+            await asyncio.sleep(0.02)
+        sshd.kill_sessions()
+        with pytest.raises(LinkLost):
+            await task
+        finding = await work.reconcile(attempt)
+        while finding.still_running:
+            await asyncio.sleep(0.1)
+            finding = await work.reconcile(attempt)
+    assert (finding.outcome, finding.status) == (Outcome.FAILED, 9)
+
+
+def running(word: str) -> bool:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[:2] == [b"sleep", word.encode()]:
+            return True
+    return False
+
+
+async def test_put_shows_the_difference_writes_and_can_be_taken_back(
+    bench: TestBench, tmp_path: Path
+) -> None:
+    target, source = tmp_path / "motd", tmp_path / "new"
+    target.write_text("old\nsame\n")
+    target.chmod(0o640)
+    source.write_text("new\nsame\n")
+    asked = request("host.put", file=str(source), path=str(target))
+    async with applying(bench, asked) as (draft, work):
+        assert "-old" in draft.changes[0].diff
+        assert "+new" in draft.changes[0].diff
+        assert await work.check("web-1") == draft.preconditions
+        finding = await work.apply(Attempt(id="job7-web-1-1", target="web-1"), Told())
+    assert finding.outcome is Outcome.SUCCEEDED
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("new\nsame\n", 0o640)
+    undo = request("host.put", undo="job7", path=str(target))
+    async with applying(bench, undo) as (_, work):
+        await work.apply(Attempt(id="job8-web-1-1", target="web-1"), Told())
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("old\nsame\n", 0o640)
+
+
+async def test_undoing_a_put_that_made_a_file_removes_it(bench: TestBench, tmp_path: Path) -> None:
+    target, source = tmp_path / "fresh", tmp_path / "new"
+    source.write_bytes(b"\0binary\xff")
+    async with applying(bench, request("host.put", file=str(source), path=str(target))) as (draft, work):
+        assert draft.changes[0].action is Action.CREATE
+        assert "sha256" in draft.changes[0].diff
+        await work.apply(Attempt(id="job9-web-1-1", target="web-1"), Told())
+    assert target.read_bytes() == b"\0binary\xff"
+    async with applying(bench, request("host.put", undo="job9", path=str(target))) as (draft, work):
+        assert draft.changes[0].action is Action.DELETE
+        await work.apply(Attempt(id="job10-web-1-1", target="web-1"), Told())
+    assert not target.exists()
+
+
+async def test_a_file_that_changed_since_the_plan_is_seen_and_told_apart(
+    bench: TestBench, tmp_path: Path
+) -> None:
+    target, source = tmp_path / "conf", tmp_path / "new"
+    target.write_text("1\n")
+    source.write_text("2\n")
+    attempt = Attempt(id="j11-web-1-1", target="web-1")
+    async with applying(bench, request("host.put", file=str(source), path=str(target))) as (draft, work):
+        assert (await work.reconcile(attempt)).outcome is Outcome.NOT_STARTED
+        target.write_text("somebody else\n")
+        assert await work.check("web-1") != draft.preconditions
+        assert (await work.reconcile(attempt)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"file": "/nonexistent", "path": "/x"},
+        {"file": "/etc/hostname", "path": "relative"},
+        {"path": "/x"},
+        {"file": "/etc/hostname", "path": "/x", "mode": "rwx"},
+        {"file": "/etc/hostname", "path": "/x", "colour": "red"},
+    ],
+)
+async def test_a_put_that_makes_no_sense_is_refused_before_a_host_is_asked(
+    bench: TestBench, params: dict[str, object]
+) -> None:
+    with pytest.raises(BadInput):
+        await OPERATOR.plan(request("host.put", **params), bench)
