@@ -201,10 +201,10 @@ def person_of(inventory: Inventory, login: str) -> Person | None:
 
 def service_size(inventory: Inventory, subject: str, targets: Sequence[str]) -> int:
     """Hosts of the service that a subject `name@env` names; 0 when it names none."""
-    from ondeck.inventory.members import hosts_of
-
     name, at, env = subject.partition("@")
     service = inventory.services.get(name)
     if not at or service is None or env not in service.on:
         return 0
+    from ondeck.inventory.members import hosts_of
+
     return len({host.name for host in hosts_of(inventory, service, env)} | set(targets))

@@ -61,7 +61,11 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def spawn(
-    at: JobFolder, settings: Settings, mode: Mode, secrets: Mapping[str, Secret], manifests: tuple[str, ...] = ()
+    at: JobFolder,
+    settings: Settings,
+    mode: Mode,
+    secrets: Mapping[str, Secret],
+    manifests: tuple[str, ...] = (),
 ) -> None:
     """Start the worker of a job; it lives on when this process ends.
 

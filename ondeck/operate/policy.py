@@ -100,7 +100,7 @@ def _strict() -> type[Any]:
     class Strict(yaml.SafeLoader):
         def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - the signature of PyYAML
             if self.check_event(yaml.AliasEvent):
-                raise BadInput(f"line {self.peek_event().start_mark.line + 1}: aliases are not allowed")
+                raise BadInput(f"line {self.get_mark().line + 1}: aliases are not allowed")
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:  # noqa: ANN401

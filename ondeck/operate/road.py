@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ondeck.errors import BadInput, OndeckError, PlanStale, Refused
+from ondeck.inventory.model import Protection
 from ondeck.operate import guard, launch, policy
 from ondeck.operate import plan as plans
 from ondeck.operate.bench import FaceBench
@@ -54,7 +55,9 @@ def provider_of(deck: Deck, request: Request) -> tuple[OperationSpec, Manifest]:
         from difflib import get_close_matches
 
         near = ", ".join(get_close_matches(request.operation, known, n=3))
-        raise BadInput(f"no operation {request.operation!r}", hint=f"near: {near}" if near else "see: ondeck --help")
+        raise BadInput(
+            f"no operation {request.operation!r}", hint=f"near: {near}" if near else "see: ondeck --help"
+        )
     spec, manifest = known[request.operation]
     if spec.target is not TargetKind.SERVICE:
         return spec, manifest
@@ -90,7 +93,9 @@ async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Dra
         if own is not None:
             await own.aclose()
     if _RISKS.index(drafted.risk) > _RISKS.index(spec.risk):
-        raise BadInput(f"{manifest.name} drafted a {drafted.risk.value} for {spec.name}, which is a {spec.risk.value}")
+        raise BadInput(
+            f"{manifest.name} drafted a {drafted.risk.value} for {spec.name}, which is a {spec.risk.value}"
+        )
     plan = Plan(
         id=f"p{tokens.token_hex(4)}",
         request=request,
@@ -122,7 +127,7 @@ def _store(deck: Deck, plan: Plan) -> Drafted:
     stored = plans.encode(plan)
     path = root / f"{plan.id}.json"
     folder.write_new(path, stored, durable=False)
-    # What is shown is what was stored: lists and tuples in free data differ until they were read back.
+    # Shown and compared as it reads back: JSON knows no tuples in free data.
     return Drafted(plan=plans.decode(stored), stored=stored, digest=plans.digest(stored), path=path)
 
 
@@ -156,17 +161,22 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
 def _check_age(plan: Plan) -> None:
     age = (time.time_ns() - plan.made) / 1e9
     if not -60 <= age <= PLAN_SECONDS:
-        raise PlanStale(f"plan {plan.id} is {age / 60:.0f} minutes old, plans are valid for an hour", hint="plan again")
+        raise PlanStale(
+            f"plan {plan.id} is {age / 60:.0f} minutes old, plans are valid for an hour", hint="plan again"
+        )
 
 
 def judge(deck: Deck, plan: Plan, *, now: datetime | None = None) -> Ruling:
     """What the rules say about this plan for us, now."""
     try:
-        rules = policy.rules_of(deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env)
+        rules = policy.rules_of(
+            deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env
+        )
         size = guard.service_size(deck.inventory, plan.request.subject, plan.targets)
     except (Refused, BadInput) as error:
-        level = guard.Protection.TYPE_NAME
-        return Ruling(level=level, refused=error.message, why=(error.hint,) if error.hint else ())
+        return Ruling(
+            level=Protection.TYPE_NAME, refused=error.message, why=(error.hint,) if error.hint else ()
+        )
     return guard.judge(
         rules,
         plan,

@@ -76,7 +76,9 @@ class Rollout:
     @property
     def failures(self) -> int:
         """How many targets count against `max_failures`."""
-        return sum(1 for outcome in self.outcomes.values() if outcome is not None and outcome.counts_as_failure)
+        return sum(
+            1 for outcome in self.outcomes.values() if outcome is not None and outcome.counts_as_failure
+        )
 
     @property
     def pending(self) -> tuple[str, ...]:

@@ -86,9 +86,13 @@ class Index:
         self, database: sqlite3.Connection | None, names: list[str], *, facts_only: bool = False
     ) -> list[JobView]:
         column = "null" if facts_only else "view"
-        known = {} if database is None else {
-            row[0]: row[1:] for row in database.execute(f"select id, size, changed, {column} from jobs")  # noqa: S608
-        }
+        known = (
+            {}
+            if database is None
+            else {
+                row[0]: row[1:] for row in database.execute(f"select id, size, changed, {column} from jobs")
+            }
+        )
         found = []
         for name in names:
             folder = JobFolder(self._jobs / name)
@@ -121,4 +125,6 @@ def _keep(database: sqlite3.Connection, view: JobView, stamp: tuple[int, int]) -
         "insert or replace into jobs values (?, ?, ?, ?)", (view.id, *stamp, msgspec.msgpack.encode(view))
     )
     for key, value in view.remembered.items():
-        database.execute("insert or replace into facts values (?, ?, ?, ?)", (key, view.id, view.ended, value))
+        database.execute(
+            "insert or replace into facts values (?, ?, ?, ?)", (key, view.id, view.ended, value)
+        )

@@ -114,7 +114,12 @@ class JobFolder:
         except msgspec.DecodeError as error:
             raise StateBroken(f"{self.plan} is damaged: {error}") from error
         view = empty(
-            self.id, plan, plans.digest(stored), actor=given.actor, reason=given.consent.reason, made=given.made
+            self.id,
+            plan,
+            plans.digest(stored),
+            actor=given.actor,
+            reason=given.consent.reason,
+            made=given.made,
         )
         view.break_glass = given.decision == "break-glass"
         return view

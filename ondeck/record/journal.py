@@ -1,4 +1,4 @@
-"""A log of checked records: length, CRC32 and one line of JSON each. One writer, any number of readers.
+r"""A log of checked records: length, CRC32 and one line of JSON each. One writer, any number of readers.
 
 A record is `LLLLLLLL CCCCCCCC {json}\n`: length and CRC32 of the JSON as eight hexadecimal digits, so that
 the file stays readable with `less`. What a crash left half-written at the end is recognised and cut by the

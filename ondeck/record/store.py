@@ -106,7 +106,9 @@ class Record:
         """
         at = self.folder(job)
         if not at.is_alive():
-            raise Refused(f"no worker holds job {at.id}, so nobody would answer", hint=f"ondeck reconcile {at.id}")
+            raise Refused(
+                f"no worker holds job {at.id}, so nobody would answer", hint=f"ondeck reconcile {at.id}"
+            )
         return at.ask(ask)
 
     def remembered(self, key: str) -> str:
@@ -120,7 +122,9 @@ class Record:
             StateBroken: It cannot be written.
         """
         stamp = time or _now()
-        marks.add(self._marks, marks.Mark(time=stamp, subject=subject, text=text, who=who or self.settings.actor))
+        marks.add(
+            self._marks, marks.Mark(time=stamp, subject=subject, text=text, who=who or self.settings.actor)
+        )
 
     def changes(self, since: int) -> list[Change]:
         """Own jobs that changed something, and marks, since a time (ns), newest first.
@@ -135,7 +139,9 @@ class Record:
         for mark in read:
             env = mark.subject.rpartition("@")[2] if "@" in mark.subject else ""
             found.append(
-                Change(time=mark.time, env=env, kind="mark", subject=mark.subject, text=mark.text, who=mark.who)
+                Change(
+                    time=mark.time, env=env, kind="mark", subject=mark.subject, text=mark.text, who=mark.who
+                )
             )
         return sorted((c for c in found if c.time >= since), key=lambda c: c.time, reverse=True)
 
@@ -165,7 +171,9 @@ class Record:
             StateBroken: Audit or lock cannot be written.
         """
         if typed != key or not reason.strip():
-            raise BadInput("to break a lock type its key and give a reason", hint=f"--confirm {key} --reason WHY")
+            raise BadInput(
+                "to break a lock type its key and give a reason", hint=f"--confirm {key} --reason WHY"
+            )
         self.audit.append("lock-break", actor=self.settings.actor, subject=key, reason=reason)
         if not Lock(self.locks_root, key).break_open():
             raise Refused(f"a living job holds {key!r}", hint="see: ondeck lock ls; then: ondeck cancel JOB")
@@ -186,7 +194,9 @@ class Record:
         Raises:
             StateBroken: The audit cannot be written.
         """
-        self.audit.append("shell", actor=self.settings.actor, subject=host, env=env, text=f"closed, status {status}")
+        self.audit.append(
+            "shell", actor=self.settings.actor, subject=host, env=env, text=f"closed, status {status}"
+        )
 
 
 def _now() -> int:
@@ -204,5 +214,3 @@ def _change(view: JobView) -> Change:
         who=view.actor,
         job=view.id,
     )
-
-
