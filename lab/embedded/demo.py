@@ -17,6 +17,8 @@ from pathlib import Path
 from lab.embedded.names import Way
 from ondeck import resources
 from ondeck.errors import Missing
+from ondeck.record.store import Record
+from ondeck.settings import Settings
 
 _READY = 30.0  # seconds
 
@@ -151,7 +153,18 @@ def start(base: Path | None = None, *, way: Way | None = None) -> Demo:
         shutil.rmtree(base, ignore_errors=True)
         raise Missing(why or "the demo's hosts did not start")
     said = json.loads(line)
-    return Demo(base, Way(said["way"]), said["hosts"], said["keepers"], said["began"], process)
+    demo = Demo(base, Way(said["way"]), said["hosts"], said["keepers"], said["began"], process)
+    _mark(demo)
+    return demo
+
+
+def _mark(demo: Demo) -> None:
+    """The deploy that the night begins with, as CI would have noted it with `ondeck mark`."""
+    settings = Settings(state=demo.state, cache=demo.base / "cache", config=demo.base / "config")
+    when = int((demo.began - DEPLOYED) * 1_000_000_000)
+    text = f"deploy {GOOD_BEFORE} -> {LIVE}, 3 hosts"
+    Record(settings).mark("checkout@prod", text, who=DEPLOYED_BY, time=when)
+    Record(settings).mark("checkout@staging", text.replace("3 hosts", "1 host"), who=DEPLOYED_BY, time=when)
 
 
 @contextmanager
