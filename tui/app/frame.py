@@ -33,7 +33,8 @@ KEPT_VIEWS = 10
 class DeckScreen(Screen[None]):
     """Everything but dialogs."""
 
-    DEFAULT_CSS = "#body { height: 1fr; } #prompt-row { height: 1; }"
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = "#body { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings.bindings(bindings.ACTS),
         *bindings.bindings(bindings.LOG_ACTS),
@@ -65,6 +66,7 @@ class DeckScreen(Screen[None]):
         """Draw the first view at once; waiting for things begins after it."""
         self.prompt.close()
         self.desk.say, self.desk.open = self.say, self.open
+        self.desk.redraw = self.refresh_all
         self.desk.spawn, self.desk.ask = self.spawn, self.ask
         self.desk.operate = lambda verb, chosen: self.deeds.verb(verb, chosen)
         self.query_one(SaidLine).clear_words()
@@ -111,7 +113,7 @@ class DeckScreen(Screen[None]):
         self.call_after_refresh(self._shown)
 
     def _shown(self) -> None:
-        if self.is_current and not self.prompt.has_focus:
+        if self.is_current and self.prompt.has_class("-hidden"):
             self.view.take_focus()
         self.refresh_all()
 

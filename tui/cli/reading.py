@@ -52,7 +52,7 @@ async def _sample(reader: FactsReader, host: Host, bench: FaceBench) -> HostFact
     last: HostFacts | SourceState | None = None
     try:
         async with asyncio.timeout(bench.settings.seconds(_WAIT)):
-            async with aclosing(reader.watch(host, bench, every=1.0)) as batches:  # type: ignore[type-var]
+            async with aclosing(reader.watch(host, bench, every=1.0)) as batches:
                 async for batch in batches:
                     last = batch.facts or (batch.state if _is_lost(batch.state) else last)
                     if isinstance(last, SourceState) or (last is not None and last.cpu is not None):

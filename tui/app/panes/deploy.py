@@ -13,9 +13,9 @@ from tui.app.rows import Column, Line, Part, Row, grid, row, rule
 from tui.app.views import NOTHING, Kind, Selected, ServiceLook
 
 COLUMNS = (
-    Column("SERVICE", 10, 28), Column("ENV", 4, 10), Column("VERSION", 8, 30), Column("HOSTS", 5, 9),
-    Column("FOR", 4, 7, True), Column("HEALTHY", 8, 12), Column("LAST GOOD", 9, 14), Column("LAST JOB", 6, 30),
-    Column("LOCK", 4, 20),
+    Column("SERVICE", 10, 28), Column("ENV", 7, 10), Column("VERSION", 8, 30), Column("HOSTS", 5, 9),
+    Column("FOR", 4, 7, True), Column("HEALTHY", 8, 12), Column("LAST GOOD", 9, 14), Column("LOCK", 7, 20),
+    Column("LAST JOB", 12, 30),
 )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ class DeployPane(BoardView):
         last: Part = "-" if job is None else f"{job.title.split()[0].lower()} {job.outcome or job.state} {job.actor}"
         return Line((
             look.name, (look.env, self.desk.env_role(look.env)), versions_word(look), on_hosts(look),
-            self.desk.age(since), healthy_word(look), look.last_good or "-", last, lock,
+            self.desk.age(since), healthy_word(look), look.last_good or "-", lock, last,
         ), key=f"service {look.subject}")  # fmt: skip
 
     def command(self) -> str:

@@ -63,6 +63,10 @@ class LogsPane(View):
         yield self.head
         yield self.view
 
+    def on_resize(self) -> None:
+        """The lines above depend on the width."""
+        self.call_after_refresh(self.desk.redraw)
+
     def on_unmount(self) -> None:
         """Nobody reads any more."""
         if self.feed is not None:
