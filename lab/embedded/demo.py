@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.embedded.names import Way
+from lab.embedded.releases import GOOD_BEFORE, LIVE
+from lab.embedded.seed import DEPLOYED, DEPLOYED_BY
 from ondeck import resources
-from ondeck.errors import Missing
+from ondeck.errors import Missing, StateBroken
 from ondeck.record.store import Record
 from ondeck.settings import Settings
 
@@ -131,6 +133,7 @@ def start(base: Path | None = None, *, way: Way | None = None) -> Demo:
 
     Raises:
         Missing: The hosts cannot start here; the message says why.
+        StateBroken: The demo's own state cannot be written.
     """
     if base is None:
         base = Path(tempfile.mkdtemp(prefix="ondeck-demo-"))
@@ -154,7 +157,11 @@ def start(base: Path | None = None, *, way: Way | None = None) -> Demo:
         raise Missing(why or "the demo's hosts did not start")
     said = json.loads(line)
     demo = Demo(base, Way(said["way"]), said["hosts"], said["keepers"], said["began"], process)
-    _mark(demo)
+    try:
+        _mark(demo)
+    except StateBroken:
+        demo.stop()
+        raise
     return demo
 
 
