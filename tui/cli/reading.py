@@ -164,7 +164,7 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
     silent = [f"{answer.source}: {answer.error}" for answer in answers if answer.error]
     for line in silent:
         face.say(f"NOT ASKED  {line}")
-    if not found and not silent and form == Format.TABLE:
+    if not found and hosts and not silent and form == Format.TABLE:
         face.say(f"every source answered: nothing changed since {times.iso(start)}")
     return int(_exit(len(silent), len(answers)))
 

@@ -110,7 +110,7 @@ class Root(click.Group):
 @click.version_option(version("ondeck"), prog_name="ondeck")
 @click.pass_context
 def root(ctx: click.Context, inventory: Path | None, read_only: bool) -> None:
-    """The terminal an on-call engineer opens on the bastion.
+    r"""The terminal an on-call engineer opens on the bastion.
 
     Without a verb it opens the full screen. Data goes to standard output, narration to standard error.
 

@@ -47,4 +47,6 @@ class Capabilities:
         """
         if service.deploy is None:
             raise Missing("the inventory declares no deploy for it")
-        return self._registry.load(self._registry.serving("deploy.kind", service.deploy.kind).name, "releases")
+        return self._registry.load(
+            self._registry.serving("deploy.kind", service.deploy.kind).name, "releases"
+        )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from ondeck.engine import Engine, Handle, Mailbox, StreamState
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, Inventory
+from ondeck.observe import facts_cache
 from ondeck.observe.records import FactsBatch, Health, HostFacts, SourceState
 from ondeck.operate.ports import Bench
+from ondeck.settings import Settings
 from tui.app.live.capabilities import Capabilities
 from tui.app.views import HostLook
 
@@ -29,11 +29,13 @@ KEPT = 1800
 class LiveHosts:
     """Belongs to the face's thread; everything comes over a mailbox."""
 
-    def __init__(self, inventory: Inventory, engine: Engine, capabilities: Capabilities, cache: Path) -> None:
+    def __init__(
+        self, inventory: Inventory, engine: Engine, capabilities: Capabilities, settings: Settings
+    ) -> None:
         self._inventory = inventory
         self._engine = engine
         self._capabilities = capabilities
-        self._cache = cache / "facts.json"
+        self._settings = settings
         self._mailbox: Mailbox[FactsBatch] = Mailbox(5_000)
         self._handles: dict[str, Handle] = {}
         self._wanted: dict[str, float] = {}
@@ -43,10 +45,7 @@ class LiveHosts:
 
     def load(self) -> None:
         """Figures of an earlier session, marked as old; a broken cache is no loss."""
-        try:
-            found = msgspec.json.decode(self._cache.read_bytes(), type=list[HostFacts])
-        except (OSError, msgspec.DecodeError):
-            return
+        found = facts_cache.load(self._settings)
         for facts in found:
             host = self._inventory.hosts.get(facts.host)
             if host is not None and facts.host not in self.known:
@@ -55,15 +54,9 @@ class LiveHosts:
     def save(self) -> None:
         """Keep the latest figures for the next session's first screen."""
         found = [look.facts for look in self.known.values() if look.facts is not None]
-        if not found:
-            return
-        try:
-            self._cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            beside = self._cache.with_suffix(".new")
-            beside.write_bytes(msgspec.json.encode(found))
-            beside.replace(self._cache)
-        except OSError:
-            return  # a cache that cannot be written only costs the next start its old figures
+        with contextlib.suppress(OSError):  # without the cache only the next start lacks its old figures
+            if found:
+                facts_cache.save(self._settings, found)
 
     def look_at(self, names: Sequence[str]) -> None:
         """Follow these hosts; let go of others after a while."""
@@ -84,7 +77,9 @@ class LiveHosts:
     def _let_go(self, name: str) -> None:
         look = self.known.get(name)
         if look is not None:
-            self.known[name] = HostLook(name=name, env=look.env, facts=look.facts, cached=look.facts is not None)
+            self.known[name] = HostLook(
+                name=name, env=look.env, facts=look.facts, cached=look.facts is not None
+            )
 
     def _follow(self, host: Host) -> None:
         try:
@@ -113,7 +108,13 @@ class LiveHosts:
         since = old.since if old is not None and old.health is Health.LOST else time.time_ns()
         facts = old.facts if old else None
         self.known[name] = HostLook(
-            name=name, env=host.env, health=Health.LOST, since=since, error=error, facts=facts, cached=facts is not None
+            name=name,
+            env=host.env,
+            health=Health.LOST,
+            since=since,
+            error=error,
+            facts=facts,
+            cached=facts is not None,
         )
 
     def drain(self) -> bool:
@@ -144,7 +145,9 @@ class LiveHosts:
         old = self.known.get(facts.host)
         health = old.health if old and old.health in (Health.OK, Health.SLOW) else Health.OK
         since = old.since if old and old.health is health else facts.time
-        self.known[facts.host] = HostLook(name=facts.host, env=host.env, health=health, since=since, facts=facts)
+        self.known[facts.host] = HostLook(
+            name=facts.host, env=host.env, health=health, since=since, facts=facts
+        )
         self._history.setdefault(facts.host, deque(maxlen=KEPT)).append(facts)
 
     def _ended(self) -> bool:

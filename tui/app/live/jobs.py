@@ -89,7 +89,10 @@ class LiveJobs:
                          alive=lock.held)
                 for lock in self._record.locks()
             )  # fmt: skip
-            good = {subject: _version(self._record.remembered(f"last-good {subject}")) for subject in self._subjects()}
+            good = {
+                subject: _version(self._record.remembered(f"last-good {subject}"))
+                for subject in self._subjects()
+            }
         except OndeckError as error:
             return msgspec.structs.replace(old, changes=Answer(source="own record", error=error.message))
         return Known(jobs=jobs, locks=locks, changes=self._changes(), last_good=good)
@@ -144,18 +147,5 @@ def _kind(change: Change) -> Change:
 
 
 def _version(remembered: str) -> str:
-    """The release in what a provider remembered: plain, or the first of a JSON list of releases."""
-    if not remembered.startswith(("[", "{")):
-        return remembered
-    try:
-        found = msgspec.json.decode(remembered.encode())
-    except msgspec.DecodeError:
-        return ""
-    first = found[0] if isinstance(found, list) and found else found
-    if isinstance(first, dict):
-        return str(first.get("version", ""))
-    if isinstance(first, list):
-        return str(first[0]) if first else ""
-    return str(first) if isinstance(first, str) else ""
-
-
+    """The release in what a provider remembered: `2.14.0 sha256:41be07..`, newest first after commas."""
+    return remembered.partition(",")[0].strip().partition(" ")[0]

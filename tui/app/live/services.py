@@ -26,7 +26,11 @@ class LiveServices:
     """Belongs to the face's thread; answers come as futures."""
 
     def __init__(
-        self, inventory: Inventory, engine: Engine, capabilities: Capabilities, last_good: Callable[[str], str]
+        self,
+        inventory: Inventory,
+        engine: Engine,
+        capabilities: Capabilities,
+        last_good: Callable[[str], str],
     ) -> None:
         self._engine = engine
         self._capabilities = capabilities

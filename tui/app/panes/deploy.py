@@ -69,7 +69,9 @@ class DeployPane(BoardView):
         ordered = sorted(looks, key=lambda look: (not look.failing, look.name, look.env))
         rows = grid(COLUMNS, [self._line(look) for look in ordered], width)
         look = session.service(self._subject)
-        state = f"data {self.desk.age(look.asked)}" if look.asked else "asking" if look.asking else "not asked"
+        state = (
+            f"data {self.desk.age(look.asked)}" if look.asked else "asking" if look.asking else "not asked"
+        )
         lost = f", {look.unknown} not known" if look.asked and look.unknown else ""
         rows.append(rule(f"{look.subject}  {len(look.hosts)} hosts, worst first", width, state + lost))
         rows += hosts_grid(self.desk, look, width)
@@ -84,7 +86,9 @@ class DeployPane(BoardView):
         for held in self.session.locks():
             if held.key == look.subject:
                 lock = (f"{held.owner} {self.desk.age(held.since)}", "warn")
-        last: Part = "-" if job is None else f"{job.title.split()[0].lower()} {job.outcome or job.state} {job.actor}"
+        last: Part = (
+            "-" if job is None else f"{job.title.split()[0].lower()} {job.outcome or job.state} {job.actor}"
+        )
         return Line((
             look.name, (look.env, self.desk.env_role(look.env)), versions_word(look), on_hosts(look),
             self.desk.age(since), healthy_word(look), look.last_good or "-", lock, last,
