@@ -43,7 +43,7 @@ def main() -> int:
         return _full_screen(flags)
     from tui.cli.root import main as command_line
 
-    return int(command_line() or 0)
+    return int(command_line(sys.argv[1:]))
 
 
 def _full_screen(flags: Opening) -> int:
