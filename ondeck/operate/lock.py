@@ -99,7 +99,7 @@ class Lock:
             return None
         try:
             return msgspec.json.decode(folder.read_private(self._owner), type=Owner)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateBroken(
                 f"{self._owner} is damaged, so it is not known who holds {self.key!r}",
                 hint=f"see `ondeck jobs`, then: ondeck lock break {self.key}",

@@ -20,6 +20,7 @@ from ondeck.operate.consent import Consent, Given
 from ondeck.operate.events import Mode
 from ondeck.operate.guard import Ruling
 from ondeck.operate.plan import Plan, Request
+from ondeck.operate.reconcile import reconcile, settle, tend
 from ondeck.operate.secrets import resolve
 from ondeck.operate.spec import OperationSpec, Risk, TargetKind
 from ondeck.record import folder
@@ -29,6 +30,18 @@ from ondeck.registry import Manifest
 if TYPE_CHECKING:
     from ondeck.deck import Deck
     from ondeck.operate.ports import Bench
+
+__all__ = [
+    "Drafted",
+    "draft",
+    "judge",
+    "provider_of",
+    "reconcile",
+    "settle",
+    "start",
+    "stored_plan",
+    "tend",
+]
 
 PLAN_SECONDS = 3600
 _RISKS = (Risk.READ, Risk.CHANGE, Risk.DESTROY)
@@ -152,7 +165,7 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
     stored = folder.read_private(path)
     try:
         plan = plans.decode(stored)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is no plan: {error}") from error
     _check_age(plan)
     return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)

@@ -135,7 +135,7 @@ class Audit:
             return 0, _FIRST
         try:
             return msgspec.json.decode(line, type=Entry).seq, _sha(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateBroken(
                 f"the last line of {self.path} is not an audit line",
                 hint="see `ondeck audit verify`; move the folder away to begin a new chain, and keep the old one",
@@ -164,7 +164,7 @@ class Audit:
         for line in self._lines():
             try:
                 yield msgspec.json.decode(line, type=Entry)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 return
 
     def _lines(self) -> Iterator[bytes]:
@@ -226,7 +226,7 @@ def _fault(line: bytes, seq: int, prev: str) -> Entry | str:
         return "it is only half there"
     try:
         entry = msgspec.json.decode(line, type=Entry)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return "it is not an audit line"
     if msgspec.json.encode(entry) + b"\n" != line:
         return "its bytes were changed"

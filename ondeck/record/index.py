@@ -66,7 +66,7 @@ class Index:
         try:
             with self._open() as database:
                 return ask(database)
-        except (sqlite3.Error, msgspec.DecodeError):
+        except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError):
             # Only a cache: throw it away, answer from the folders, and it is built again next time.
             for suffix in ("", "-wal", "-shm", "-journal"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)

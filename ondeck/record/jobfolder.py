@@ -68,7 +68,7 @@ class JobFolder:
         """
         try:
             return msgspec.json.decode(folder.read_private(self.given), type=Given)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateBroken(f"{self.given} is damaged: {error}") from error
 
     def is_alive(self) -> bool:
@@ -111,7 +111,7 @@ class JobFolder:
         given = self.read_given()
         try:
             plan = plans.decode(stored)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateBroken(f"{self.plan} is damaged: {error}") from error
         view = empty(
             self.id,
@@ -162,7 +162,7 @@ class JobFolder:
             try:
                 data = folder.read_private(path, limit=64 << 10)
                 found.append((path.stem, path.lstat().st_uid, msgspec.json.decode(data, type=Ask)))
-            except (msgspec.DecodeError, StateBroken, FileNotFoundError):
+            except (msgspec.DecodeError, UnicodeDecodeError, StateBroken, FileNotFoundError):
                 path.rename(path.with_suffix(".unreadable"))
         return found
 

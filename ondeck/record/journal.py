@@ -112,7 +112,7 @@ class Tail:
             self.damaged = self.count + found.damaged
         try:
             events = [decode(body) for body in found.bodies]
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateBroken(f"{self._path} holds a record that cannot be understood: {error}") from error
         self.count += len(events)
         return events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from ondeck.errors import BadInput, Refused, StateBroken
 from ondeck.observe.records import Change
@@ -67,7 +67,7 @@ class Record:
         """
         return self.folder(job).view()
 
-    async def follow(self, job: str, after: int = 0) -> AsyncIterator[tuple[int, Event]]:
+    async def follow(self, job: str, after: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
         """Events with their number from `after` on, as they are written; ends when the job is over or lost.
 
         Raises:
