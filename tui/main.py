@@ -17,6 +17,6 @@ def main() -> int:
 
 
 def _screen(face: Face) -> int:
-    from tui.app.launch import launch
+    from tui.app.opening import open_app
 
-    return launch(face.settings)
+    return open_app(face.settings)
