@@ -73,7 +73,7 @@ class OndeckError(Exception):
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{head}\n  {self.hint}" if self.hint else head
+        return "\n  ".join((head, *self.hint.splitlines()))
 
 
 class BadInput(OndeckError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.cyaml import CSafeLoader  # type: ignore[attr-defined]
+from yaml.cyaml import CSafeLoader
 
 from ondeck.errors import BadInput
 from ondeck.inventory.patterns import expand
@@ -165,7 +165,7 @@ def _ini_line(line: str, section: str, kind: str, groups: _Groups) -> None:
         groups.host(one, section, found)
 
 
-class _Loader(CSafeLoader):  # type: ignore[misc]
+class _Loader(CSafeLoader):
     """A safe loader that reads past tags of Ansible such as !vault and keeps nothing of them."""
 
 

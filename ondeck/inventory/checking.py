@@ -82,13 +82,17 @@ def _environments(inventory: Inventory) -> Iterator[Finding]:
 def _protection(where: str, env: Environment) -> Iterator[Finding]:
     if looks_like_production(env.name):
         if not env.protection:
-            yield _warning(where, "looks like production and has no protection", "write: protection: type-name")
+            yield _warning(
+                where, "looks like production and has no protection", "write: protection: type-name"
+            )
         elif all(word is Protection.NONE for word in env.protection.values()):
             yield _warning(where, "looks like production and every protection is none")
     for verb in env.protection:
         if verb != "*" and verb not in VERBS:
             hint = nearest(verb, VERBS)
-            yield _warning(f"{where}.protection.{verb}", "no known operation has this name, so it protects nothing", hint)
+            yield _warning(
+                f"{where}.protection.{verb}", "no known operation has this name, so it protects nothing", hint
+            )
 
 
 def _hosts(inventory: Inventory) -> Iterator[Finding]:
@@ -148,14 +152,18 @@ def _deploy(inventory: Inventory, where: str, service: Service) -> Iterator[Find
         return
     for key in deploy.options:
         if hint := nearest(key, DEPLOY.by_key, cutoff=0.8):
-            yield _warning(f"{where}.deploy.{key}", "close to a field of deploy, taken as an option of its kind", hint)
+            yield _warning(
+                f"{where}.deploy.{key}", "close to a field of deploy, taken as an option of its kind", hint
+            )
     if bool(deploy.drain) is not bool(deploy.undrain):
         yield _warning(f"{where}.deploy", "drain and undrain belong together, one of them is missing")
     for env in service.on:
         hosts = members.hosts_of(inventory, service, env)
         if len(hosts) > 1 and deploy.batches[0] == "100%":
             yield _warning(
-                f"{where}.deploy.batches", f"the first batch is all {len(hosts)} hosts of {env}", "begin with 1"
+                f"{where}.deploy.batches",
+                f"the first batch is all {len(hosts)} hosts of {env}",
+                "begin with 1",
             )
 
 
@@ -176,6 +184,4 @@ def _files(root: Path) -> Iterator[Finding]:
             yield _warning(path.name, "only *.yml is read", f"rename it to {path.stem}.yml")
         mine = path == root or path.suffix == ".yml" or path.name == "known_hosts"
         if mine and mode & stat.S_IWOTH and not stat.S_ISLNK(mode):
-            yield _warning(
-                path.name, "anybody on this machine may change it", f"chmod o-w {os.fspath(path)}"
-            )
+            yield _warning(path.name, "anybody on this machine may change it", f"chmod o-w {os.fspath(path)}")

@@ -6,11 +6,11 @@ text, deep nesting, a second document) raises `Irregular`; `positions.read` then
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import yaml
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.events import (
     DocumentEndEvent,
     DocumentStartEvent,
@@ -28,6 +28,9 @@ DEPTH = 24
 Plain = Any
 """Text, None, a list or a mapping of such: what a file holds before its fields say what it means."""
 
+Event = Any
+"""One of libyaml's events; its attributes are read without asking, for speed."""
+
 Entry = Callable[[str, str | None, Plain, int], None]
 """Called as (section, name or None, value, line from 1) for each entry of a section, in order."""
 
@@ -43,7 +46,7 @@ def read(data: bytes, entry: Entry) -> None:
         Irregular: Something in it is not plain.
         yaml.YAMLError: It is not YAML.
     """
-    get = CParser(data).get_event
+    get: Callable[[], Event] = CParser(data).get_event
     get()  # the start of the stream
     start = get()
     if start.__class__ is StreamEndEvent:
@@ -68,7 +71,7 @@ def read(data: bytes, entry: Entry) -> None:
         raise Irregular("several documents")
 
 
-def _key(event: Any, known: Any) -> str:
+def _key(event: Event, known: Container[str]) -> str:
     if event.__class__ is not ScalarEvent or event.anchor is not None or event.tag is not None:
         raise Irregular("key")
     key: str = event.value
@@ -77,7 +80,7 @@ def _key(event: Any, known: Any) -> str:
     return key
 
 
-def _entries(get: Callable[[], Any], section: str, entry: Entry, line: int) -> None:
+def _entries(get: Callable[[], Event], section: str, entry: Entry, line: int) -> None:
     names: set[str] = set()
     while (event := get()).__class__ is not MappingEndEvent:
         name = _key(event, names)
@@ -87,7 +90,7 @@ def _entries(get: Callable[[], Any], section: str, entry: Entry, line: int) -> N
         entry(section, None, {}, line)
 
 
-def _value(get: Callable[[], Any], event: Any, depth: int) -> Plain:
+def _value(get: Callable[[], Event], event: Event, depth: int) -> Plain:
     kind = event.__class__
     if kind is ScalarEvent:
         if event.anchor is not None or event.tag is not None:
@@ -109,7 +112,7 @@ def _value(get: Callable[[], Any], event: Any, depth: int) -> Plain:
     raise Irregular("alias")
 
 
-def _mapping(get: Callable[[], Any], depth: int) -> dict[str, Plain]:
+def _mapping(get: Callable[[], Event], depth: int) -> dict[str, Plain]:
     # The hottest loop of a load: keys and plain scalars are handled in place, everything else by `_value`.
     found: dict[str, Plain] = {}
     while (event := get()).__class__ is not MappingEndEvent:

@@ -144,7 +144,7 @@ class _Parser:
         start = max(0, at - 50)
         line = safe_line(self.text[start : start + 76])
         caret = " " * len(safe_line(self.text[start:at])) + "^"
-        return BadInput(f"selector, column {column}: {message}", hint=f"{line}\n  {caret}")
+        return BadInput(f"selector, column {column}: {message}", hint=f"{line}\n{caret}")
 
     def peek(self) -> _Token | None:
         return self.tokens[self.next] if self.next < len(self.tokens) else None

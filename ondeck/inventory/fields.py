@@ -42,11 +42,13 @@ class Scalar:
         self._schema = {"type": "string", **schema}
 
     def read(self, value: Any, path: Path, out: Complaints) -> Any:  # noqa: ANN401
+        """See `Kind`."""
         if value.__class__ is not str:
             raise Bad(f"expected {self.about}, found {shown(value)}")
         return self.parse(value)
 
     def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
         return dict(self._schema)
 
 
@@ -63,6 +65,7 @@ class ListOf:
         self.most = most
 
     def read(self, value: Any, path: Path, out: Complaints) -> Any:  # noqa: ANN401
+        """See `Kind`."""
         if self.single and value.__class__ is str:
             value = [value]
         if value.__class__ is not list:
@@ -81,6 +84,7 @@ class ListOf:
         return tuple(found)
 
     def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
         item = self.item.schema()
         many: dict[str, Any] = {"type": "array", "items": item}
         if self.least:
@@ -99,6 +103,7 @@ class MapOf:
         self.key = key or values.identifier
 
     def read(self, value: Any, path: Path, out: Complaints) -> Any:  # noqa: ANN401
+        """See `Kind`."""
         if value.__class__ is not dict:
             raise Bad(f"expected {self.about}, found {shown(value)}")
         found = {}
@@ -118,6 +123,7 @@ class MapOf:
         return found
 
     def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
         return {"type": "object", "additionalProperties": self.item.schema()}
 
 
@@ -125,6 +131,7 @@ class PlainData:
     """Text, lists and mappings that a provider checks later; kept as they are."""
 
     def read(self, value: Any, path: Path, out: Complaints) -> Any:  # noqa: ANN401
+        """See `Kind`."""
         self._walk(value, path, out)
         return value
 
@@ -143,6 +150,7 @@ class PlainData:
                     self._walk(item, (*path, key), out)
 
     def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
         return {}
 
 
@@ -155,6 +163,7 @@ class ByShape:
         self.kinds = {str: text, list: many, dict: mapping}
 
     def read(self, value: Any, path: Path, out: Complaints) -> Any:  # noqa: ANN401
+        """See `Kind`."""
         kind = self.kinds.get(value.__class__)
         if kind is not None:
             return kind.read(value, path, out)
@@ -163,6 +172,7 @@ class ByShape:
         raise Bad(f"expected {allowed}, found {shown(value)}")
 
     def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
         return {"anyOf": [kind.schema() for kind in self.kinds.values() if kind is not None]}
 
 
@@ -209,8 +219,8 @@ class Fields:
             raise Bad(f"expected a mapping with {_some(self.by_key)}, found {shown(value)}")
         before = len(out.found)
         attributes: dict[str, Any] = {}
-        by_key = self.by_key
         rest: dict[str, Any] = {}
+        by_key = self.by_key
         for key, item in value.items():
             field = by_key.get(key)
             if field is None:
@@ -219,20 +229,21 @@ class Fields:
             try:
                 if field.parse is not None and item.__class__ is str:
                     attributes[field.attr] = field.parse(item)
-                    continue
-                read = field.kind.read(item, (*path, key), out)
+                elif (read := field.kind.read(item, (*path, key), out)) is not MISSING:
+                    attributes[field.attr] = read
             except Bad as bad:
                 out.add((*path, key), bad.message, bad.hint)
-                continue
-            if read is not MISSING:
-                attributes[field.attr] = read
         if rest:
             self._keep(rest, attributes, path, out)
+        self._require(value, path, out)
+        return self._whole(attributes) if len(out.found) == before else None
+
+    def _require(self, value: dict[str, Any], path: Path, out: Complaints) -> None:
         for field in self.required:
             if field.key not in value:
                 out.add(path, f"expected {field.key}: {field.about}", at_key=True)
-        if len(out.found) != before:
-            return None
+
+    def _whole(self, attributes: dict[str, Any]) -> dict[str, Any]:
         if self.check is not None:
             self.check(attributes)
         return attributes
@@ -268,10 +279,12 @@ class RecordOf:
         self.build = build
 
     def read(self, value: Any, path: Path, out: Complaints) -> Any:  # noqa: ANN401
+        """See `Kind`."""
         attributes = self.fields.read(value, path, out)
         return MISSING if attributes is None else self.build(**attributes)
 
     def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
         return self.fields.schema()
 
 
@@ -283,11 +296,13 @@ class NamedRecords:
         self.build = build
 
     def read(self, value: Any, path: Path, out: Complaints) -> Any:  # noqa: ANN401
+        """See `Kind`."""
         one = MapOf(RecordOf(self.fields, lambda **attributes: attributes))
         found = one.read(value, path, out)
         return tuple(self.build(name=name, **attributes) for name, attributes in found.items())
 
     def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
         return {"type": "object", "additionalProperties": self.fields.schema()}
 
 

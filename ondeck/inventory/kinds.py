@@ -50,7 +50,15 @@ class _Kind(msgspec.Struct, frozen=True):
 def _host(_: Inventory, host: Host) -> tuple[str, ...]:
     labels = ",".join(f"{key}={text}" for key, text in sorted(host.labels.items()))
     port = f":{host.port}" if host.port else ""
-    return (host.name, host.env, ",".join(host.groups), host.address + port, str(host.nature), host.via, labels)
+    return (
+        host.name,
+        host.env,
+        ",".join(host.groups),
+        host.address + port,
+        str(host.nature),
+        host.via,
+        labels,
+    )
 
 
 def _service(inventory: Inventory, service: Service) -> tuple[str, ...]:
@@ -81,7 +89,9 @@ def _cluster(_: Inventory, record: Cluster | Account | Stack) -> tuple[str, ...]
 
 def _backup(inventory: Inventory, backup: Backup) -> tuple[str, ...]:
     host = inventory.hosts.get(backup.host)
-    services = ",".join(service.name for service in inventory.services.values() if service.backup == backup.name)
+    services = ",".join(
+        service.name for service in inventory.services.values() if service.backup == backup.name
+    )
     return (backup.name, backup.engine, backup.host, host.env if host else "", services)
 
 
@@ -139,9 +149,7 @@ _ALSO = {
 KINDS = tuple(_KINDS)
 
 
-def rows(
-    inventory: Inventory, kind: str, names: Sequence[str] = (), selectors: Sequence[str] = ()
-) -> Rows:
+def rows(inventory: Inventory, kind: str, names: Sequence[str] = (), selectors: Sequence[str] = ()) -> Rows:
     """A kind as a table, all of it or what is named or selected.
 
     Args:
@@ -182,7 +190,9 @@ def _named(kind: str, name: str, records: dict[str, Any]) -> Any:  # noqa: ANN40
     if kind == "services" and at and service in records:
         if env in records[service].on:
             return msgspec.structs.replace(records[service], on={env: records[service].on[env]})
-        raise NoMatch(f"service {service!r} is not in {env!r}", hint=f"environments: {listed(records[service].on)}")
+        raise NoMatch(
+            f"service {service!r} is not in {env!r}", hint=f"environments: {listed(records[service].on)}"
+        )
     raise NoMatch(f"no {kind} named {name!r}", hint=nearest(name, records) or listed(records))
 
 

@@ -8,16 +8,14 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from ondeck.errors import BadInput
 from ondeck.inventory import cache as kept
-from ondeck.inventory import events, positions, references, revision
-from ondeck.inventory.assembly import Assembly
+from ondeck.inventory import revision
 from ondeck.inventory.model import Inventory, Revision
-from ondeck.inventory.problems import InventoryProblems, Problem, dotted
+from ondeck.inventory.problems import InventoryProblems, Problem
 
 LARGEST = 256 << 20
 """Bytes of one file; 100,000 hosts are about 16 MB."""
@@ -40,7 +38,9 @@ def load(root: Path, *, cache: Path | None = None) -> Inventory:
         digest = kept.digest(files)
         found = kept.read(cache, digest) if cache is not None else None
         if found is None:
-            found = _parse(files, digest, root)
+            from ondeck.inventory import parsing  # YAML is not even imported when the cache has it
+
+            found = parsing.parse(files, digest, root)
             if cache is not None:
                 kept.write(cache, digest, found)
         return _placed(found, root)
@@ -91,97 +91,16 @@ def _is_ours(name: str) -> bool:
 def _content(path: Path) -> bytes:
     # Not blocking: a pipe with the name of a file must not hold the start.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise OSError("not a regular file")
         if facts.st_size > LARGEST:
             raise OSError(f"larger than {LARGEST >> 20} MiB")
-        return file.read()
-
-
-def _parse(files: list[tuple[str, bytes]], digest: str, root: Path) -> Inventory:
-    assembly = Assembly()
-    try:
-        for name, data in files:
-            data.decode("utf-8")
-            assembly.out.file = name
-            events.read(data, assembly.entry)
-            assembly.finish_file()
-    except (events.Irregular, events.YamlError, UnicodeDecodeError):
-        raise _everything_wrong(files, root) from None
-    references.check(assembly)
-    if assembly.out.found:
-        raise _everything_wrong(files, root)
-    single = {key: value for key, value in assembly.single.items() if key != "ondeck"}
-    return Inventory(
-        revision=Revision(root="", digest=digest), hosts=assembly.hosts, **assembly.named, **single
-    )
-
-
-def _everything_wrong(files: list[tuple[str, bytes]], root: Path) -> InventoryProblems:
-    assembly = Assembly()
-    reads: dict[str, positions.Read] = {}
-    problems: list[Problem] = []
-    for name, data in files:
-        assembly.out.file = name
-        wrong = _not_utf8(name, data)
-        if wrong is not None:
-            reads[name] = positions.Read(problems=[wrong], broken=True)
-        else:
-            reads[name] = positions.read(name, data)
-            _feed(assembly, reads[name])
-        problems += reads[name].problems
-    if not any(read.broken for read in reads.values()):
-        references.check(assembly)
-    for complaint in assembly.out.found:
-        read = reads[complaint.file]
-        line, column = read.place(complaint.path, at_key=complaint.at_key)
-        problems.append(
-            Problem(
-                file=complaint.file,
-                line=line,
-                column=column,
-                key=dotted(complaint.path),
-                message=complaint.message,
-                hint=complaint.hint,
-            )
-        )
-    problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
-    return InventoryProblems(_once(problems), root=str(root))
-
-
-def _once(problems: list[Problem]) -> list[Problem]:
-    return list(dict.fromkeys(problems))
-
-
-def _feed(assembly: Assembly, read: positions.Read) -> None:
-    data: Any = read.data
-    if not isinstance(data, dict):
-        return
-    for section, value in data.items():
-        if isinstance(value, dict) and value:
-            for name, inner in value.items():
-                line, _ = read.place((section, name), at_key=True)
-                assembly.entry(section, name, inner, line)
-        else:
-            assembly.entry(section, None, value, read.place((section,), at_key=True)[0])
-    assembly.finish_file()
-
-
-def _not_utf8(name: str, data: bytes) -> Problem | None:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        return Problem(
-            file=name,
-            line=before.count(b"\n") + 1,
-            column=len(before) - (before.rfind(b"\n") + 1) + 1,
-            message=f"expected UTF-8, found byte 0x{data[error.start]:02x}",
-            hint="save the file as UTF-8",
-        )
-    return None
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def _placed(inventory: Inventory, root: Path) -> Inventory:

@@ -5,11 +5,12 @@ It goes on where the fast reading stops, so that every problem of a file is told
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import msgspec
 import yaml
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -61,8 +62,9 @@ class _Stop(Exception):
 
 
 class _Reader:
-    def __init__(self, file: str, data: bytes) -> None:
+    def __init__(self, file: str, data: bytes, only: Container[Path] | None) -> None:
         self.file = file
+        self.only = only
         self.parser = CParser(data)
         self.result = Read()
 
@@ -114,7 +116,7 @@ class _Reader:
     def _value(self, event: Any, path: Path, depth: int) -> Plain:  # noqa: ANN401
         if isinstance(event, AliasEvent):
             self.complain(
-                event, path, f"aliases are not taken: *{safe_line(event.anchor)}", "write the value out"
+                event, path, f"aliases are not taken: *{safe_line(str(event.anchor))}", "write the value out"
             )
             return None
         if event.anchor is not None:
@@ -144,19 +146,39 @@ class _Reader:
             key = self._key(event, path, found)
             value = self.parser.get_event()
             if key is None:
-                self._value(value, (*path, "?"), depth + 1)
+                self._passed(value, path, depth)
                 continue
             inner = (*path, key)
             self.result.keys[inner] = _place(event)
             self.result.values[inner] = _place(value)
-            found[key] = self._value(value, inner, depth + 1)
+            if depth == 2 and self.only is not None and inner not in self.only:
+                self._skip(value)
+            else:
+                found[key] = self._value(value, inner, depth + 1)
         return found
+
+    def _skip(self, event: Any) -> None:  # noqa: ANN401
+        open_ = 0
+        while True:
+            if isinstance(event, MappingStartEvent | SequenceStartEvent):
+                open_ += 1
+            elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+                open_ -= 1
+            if not open_:
+                return
+            event = self.parser.get_event()
+
+    def _passed(self, event: Any, path: Path, depth: int) -> None:  # noqa: ANN401
+        """Read over a value whose key was already complained of."""
+        known = len(self.result.problems)
+        self._value(event, (*path, "?"), depth + 1)
+        del self.result.problems[known:]
 
     def _key(self, event: Any, path: Path, known: dict[str, Plain]) -> str | None:  # noqa: ANN401
         if not isinstance(event, ScalarEvent):
             self.complain(event, path, "expected a key that is text")
             if not isinstance(event, AliasEvent):
-                self._value(event, (*path, "?"), 1)
+                self._passed(event, path, 1)
             return None
         key = str(event.value)
         inner = (*path, key)
@@ -175,9 +197,9 @@ class _Reader:
         return key
 
 
-def read(file: str, data: bytes) -> Read:
-    """Read one file with the place of everything in it."""
-    return _Reader(file, data).run()
+def read(file: str, data: bytes, only: Container[Path] | None = None) -> Read:
+    """Read one file with the place of everything in it, or of what is in `only` these entries of sections."""
+    return _Reader(file, data, only).run()
 
 
 def _place(event: Any) -> Place:  # noqa: ANN401

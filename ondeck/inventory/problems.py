@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -45,7 +44,7 @@ class InventoryProblems(BadInput):
         self.problems = tuple(problems)
         count = len(self.problems)
         head = f"{count} problem{'' if count == 1 else 's'} in the inventory"
-        super().__init__(head, where=root, hint="\n  ".join(str(problem) for problem in self.problems))
+        super().__init__(head, where=root, hint="\n".join(str(problem) for problem in self.problems))
 
 
 class Bad(Exception):
@@ -95,13 +94,13 @@ def shown(value: object) -> str:
             return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def nearest(
-    word: str, known: Iterable[str], *, say: str = "did you mean {}?", cutoff: float = 0.6
-) -> str:
+def nearest(word: str, known: Iterable[str], *, say: str = "did you mean {}?", cutoff: float = 0.6) -> str:
     """A suggestion for a word that is not known; empty when nothing is near.
 
     Only the first 20,000 known words are looked at, so that a typo in a large inventory stays quick.
     """
+    import difflib  # only needed once something is wrong
+
     pool = [name for _, name in zip(range(20_000), known, strict=False)]
     folded = {name.lower(): name for name in pool}
     if word.lower() in folded:

@@ -26,6 +26,12 @@ def check(assembly: Assembly) -> None:
     for name, backup in assembly.named["backups"].items():
         if backup.host:
             _known(assembly, "backups", name, ("host",), "host", backup.host, assembly.hosts)
+    for name, person in assembly.named["people"].items():
+        for index, may in enumerate(person.may):
+            _, at, env = may.partition("@")
+            if at:
+                environments = assembly.named["environments"]
+                _known(assembly, "people", name, ("may", index), "environment", env, environments)
     _services(assembly)
 
 
@@ -61,11 +67,10 @@ def _known(
 
 def _excused(assembly: Assembly, what: str, asked: str) -> bool:
     """An entry that was itself wrong is complained of once, not again by everyone who names it."""
+    if what == "host":
+        return any(asked == item.path[1] for item in assembly.out.found if item.path[:1] == ("hosts",))
     section = {"environment": "environments", "service": "services", "backup": "backups", "channel": "notify"}
-    return (section.get(what, ""), asked) in assembly.files or (
-        what == "host"
-        and any(asked == item.path[1] for item in assembly.out.found if item.path[:1] == ("hosts",))
-    )
+    return what in section and (section[what], asked) in assembly.files
 
 
 def _env(assembly: Assembly, section: str, name: str, env: str) -> None:
@@ -193,7 +198,8 @@ def _selector(
         selector.compiled(tree) if "service" not in asked else None
     except BadInput as error:
         hint = error.hint.partition("\n")[0]
-        _complain(assembly, "services", service, inner, f"expected a selector: {error.message}", hint)
+        said = error.message.removeprefix("selector").lstrip(",: ")
+        _complain(assembly, "services", service, inner, f"expected a selector: {said}", hint)
 
 
 def _circles(arrows: Mapping[str, Iterable[str]]) -> list[str]:

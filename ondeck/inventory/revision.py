@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import msgspec
@@ -40,7 +39,9 @@ def read(root: Path, *, digest: str = "", timeout: float = 5.0) -> Revision:
     """The full revision with `dirty` and `behind`, by asking git; nothing is fetched.
 
     Hooks, fsmonitor and the user's and system's configuration are switched off, so that looking at a
-    foreign repository runs nothing of it. Without git, or on timeout, only the commit is filled.
+    foreign repository runs nothing of it. A repository of somebody else than this user or root is not
+    asked at all: its own configuration may name filters that git would run. Without git, or on timeout,
+    only the commit is filled.
 
     Args:
         root: Folder of the inventory.
@@ -48,7 +49,7 @@ def read(root: Path, *, digest: str = "", timeout: float = 5.0) -> Revision:
         timeout: Seconds for each of the two questions.
     """
     plain = Revision(root=str(root), commit=commit(root), digest=digest)
-    if not plain.commit:
+    if not plain.commit or not _trusted(root):
         return plain
     status = _git(root, ["status", "--porcelain=v1", "--untracked-files=normal", "--", "."], timeout)
     behind = _git(root, ["rev-list", "--count", "HEAD..@{upstream}"], timeout)
@@ -60,6 +61,8 @@ def read(root: Path, *, digest: str = "", timeout: float = 5.0) -> Revision:
 
 
 def _git(root: Path, arguments: list[str], timeout: float) -> str | None:
+    import subprocess  # only who asks git pays for it
+
     safe = {
         "core.fsmonitor": "false",
         "core.hooksPath": os.devnull,
@@ -91,6 +94,14 @@ def _git(root: Path, arguments: list[str], timeout: float) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode("utf-8", errors="replace") if done.returncode == 0 else None
+
+
+def _trusted(root: Path) -> bool:
+    folder = _git_folder(root)
+    try:
+        return folder is not None and folder.stat().st_uid in (os.getuid(), 0)
+    except OSError:
+        return False
 
 
 def _git_folder(root: Path) -> Path | None:

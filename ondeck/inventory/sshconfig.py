@@ -54,7 +54,12 @@ def _host(name: str, blocks: list[_Block], source: Source) -> Found:
         via = via.rpartition(",")[2]
     address = found.get("hostname", "").replace("%h", name).replace("%%", "%")
     return Found(
-        name=name, source=source.name, address=address, port=found.get("port", ""), user=found.get("user", ""), via=via
+        name=name,
+        source=source.name,
+        address=address,
+        port=found.get("port", ""),
+        user=found.get("user", ""),
+        via=via,
     )
 
 

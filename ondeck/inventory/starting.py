@@ -50,7 +50,9 @@ def write(target: Path, sources: Sequence[str]) -> Report:
     for name in names:
         if os.path.lexists(target / name):
             raise BadInput(
-                f"{name} is already there, nothing was written", where=str(target), hint="name an empty folder"
+                f"{name} is already there, nothing was written",
+                where=str(target),
+                hint="name an empty folder",
             )
     read = [_read(source) for source in sources]
     notes = [f"{source.name}: {note}" for source in read for note in source.notes]
@@ -80,7 +82,9 @@ def _read(source: str) -> Source:
         case "ssh_config":
             return sshconfig.read(Path(rest or "~/.ssh/config").expanduser())
         case "aws":
-            raise BadInput("reading hosts from AWS is not built yet", hint="take --from ansible:FILE or ssh_config")
+            raise BadInput(
+                "reading hosts from AWS is not built yet", hint="take --from ansible:FILE or ssh_config"
+            )
     raise BadInput(f"unknown source {source!r}", hint=f"sources: ansible:FILE, {KINDS[1]}, {KINDS[1]}:FILE")
 
 
@@ -96,8 +100,8 @@ def join(found: Iterable[Found], notes: list[str]) -> tuple[list[Found], list[st
     kept: dict[str, Found] = {}
     at: dict[tuple[str, str], str] = {}
     joined = []
-    for host in found:
-        host = _usable(host, notes)
+    for one in found:
+        host = _usable(one, notes)
         if host is None:
             continue
         place = ((host.address or host.name).lower(), host.port or "22")
@@ -127,10 +131,16 @@ def _usable(host: Found, notes: list[str]) -> Found | None:
         # An IPv6 address in place of a name still is a host; it only needs a name.
         with contextlib.suppress(Bad):
             values.address(host.name)
-            return msgspec.structs.replace(host, name="host-" + host.name.strip(":").replace(":", "-"), address=host.name)
+            return msgspec.structs.replace(
+                host, name="host-" + host.name.strip(":").replace(":", "-"), address=host.name
+            )
         notes.append(f"{host.name!r} is no name for a host and was left out")
         return None
-    for field, check in (("address", values.address), ("user", values.login), ("port", values.whole(1, 65535))):
+    for field, check in (
+        ("address", values.address),
+        ("user", values.login),
+        ("port", values.whole(1, 65535)),
+    ):
         text = getattr(host, field)
         if text:
             try:
@@ -228,7 +238,8 @@ def _hosts(hosts: list[Found]) -> str:
         "# The environment was guessed from groups and names: look it over before the first commit.",
     ]
     if not hosts:
-        return "\n".join([*lines, "# hosts:", "#   web-[1:3]: {env: prod, group: [web], address: 10.0.0.[11:13]}"]) + "\n"
+        example = '#   web-[1:3]: {env: prod, group: [web], address: "10.0.0.[11:13]"}'
+        return "\n".join([*lines, "# hosts:", example, "# None yet:", "hosts: {}"]) + "\n"
     lines.append("hosts:")
     for host in hosts:
         also = f" # also {', '.join(_comment(name) for name in host.also)}" if host.also else ""
@@ -266,9 +277,9 @@ def _services(hosts: list[Found]) -> str:
         "#     deploy:",
         "#       kind: command # your own scripts, with lock, batches and health gate around them",
         "#       version: [/usr/local/bin/checkout, version]",
-        "#       deploy: [/usr/local/bin/checkout, deploy, \"${version}\"]",
-        "#       rollback: [/usr/local/bin/checkout, deploy, \"${version}\"]",
-        "# This folder's file must hold something: no services yet.",
+        '#       deploy: [/usr/local/bin/checkout, deploy, "${version}"]',
+        '#       rollback: [/usr/local/bin/checkout, deploy, "${version}"]',
+        "# None yet:",
         "services: {}",
     ]
     return "\n".join(lines) + "\n"

@@ -7,8 +7,8 @@ countries stays `no` and version `1.10` stays `1.10`.
 from __future__ import annotations
 
 import re
+from datetime import date
 from enum import StrEnum
-from typing import TypeVar
 
 from ondeck.inventory.model import Threshold
 from ondeck.inventory.problems import Bad, nearest, shown
@@ -31,7 +31,6 @@ _is_moment = re.compile(
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 DURATION = r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$"
 MOMENT = r"^((Mon|Tue|Wed|Thu|Fri|Sat|Sun)|\d{4}-\d{2}-\d{2}) \d{2}:\d{2}$"  # the loose form for editors
-E = TypeVar("E", bound=StrEnum)
 
 
 def text(value: str) -> str:
@@ -125,12 +124,20 @@ def batch(value: str) -> str:
 
 def moment(value: str) -> str:
     """A weekday and time `Fri 16:00`, or a date and time `2026-12-24 16:00`."""
-    if _is_moment(value):
+    if _is_moment(value) and (value[0].isalpha() or _is_date(value[:10])):
         return value
     raise Bad(
         f"expected a moment such as 'Fri 16:00' or '2026-12-24 16:00', found {shown(value)}",
         "days are Mon Tue Wed Thu Fri Sat Sun, hours 00 to 23",
     )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def threshold(value: str) -> Threshold:
@@ -172,6 +179,7 @@ class OneWord:
         self.words = words
 
     def __call__(self, value: str) -> str:
+        """The word itself."""
         if value in self.words:
             return value
         raise Bad(
@@ -188,5 +196,6 @@ class EnumWord(OneWord):
         self.enum = enum
 
     def __call__(self, value: str) -> StrEnum:
+        """The member."""
         super().__call__(value)
         return self.enum(value)

@@ -233,7 +233,8 @@ def decode(data: bytes) -> Event:
     Raises:
         msgspec.DecodeError: These bytes are no event that this version knows.
     """
-    return _decoder.decode(data)
+    event: Event = _decoder.decode(data)
+    return event
 
 
 class What(StrEnum):

@@ -23,7 +23,9 @@ def zone_of(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise BadInput(f"no time zone {name!r} on this machine", hint="use a name such as Europe/Berlin or UTC") from error
+        raise BadInput(
+            f"no time zone {name!r} on this machine", hint="use a name such as Europe/Berlin or UTC"
+        ) from error
 
 
 def _weekly(raw: str) -> int | None:
@@ -41,7 +43,9 @@ def _dated(raw: str, zone: tzinfo) -> datetime:
     try:
         parsed = datetime.fromisoformat(raw.strip())
     except ValueError as error:
-        raise BadInput(f"{raw!r} is no time of a freeze", hint="write Fri 16:00 or 2026-12-24 16:00") from error
+        raise BadInput(
+            f"{raw!r} is no time of a freeze", hint="write Fri 16:00 or 2026-12-24 16:00"
+        ) from error
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)
 
 

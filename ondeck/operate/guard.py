@@ -93,7 +93,9 @@ def judge(
 
 
 def _who_may(rules: Rules) -> str:
-    return f"break-glass is for {', '.join(rules.glass)}" if rules.glass else "nobody may break the glass here"
+    return (
+        f"break-glass is for {', '.join(rules.glass)}" if rules.glass else "nobody may break the glass here"
+    )
 
 
 def _typed_name(plan: Plan) -> str:
@@ -131,9 +133,12 @@ def _frozen(rules: Rules, verb: str, now: datetime) -> list[str]:
         zone = freeze.zone_of(rules.zone)
         holding = [w for w in rules.freezes if verb not in w.excepted and freeze.holds(w, now, zone)]
     except BadInput as error:
-        return [f"a freeze of {rules.env} cannot be understood, so nobody knows whether it holds: {error.message}"]
+        return [
+            f"a freeze of {rules.env} cannot be understood, so nobody knows whether it holds: {error.message}"
+        ]
     return [
-        f"{rules.env} is frozen from {w.start} to {w.end} {rules.zone}{f' ({w.why})' if w.why else ''}" for w in holding
+        f"{rules.env} is frozen from {w.start} to {w.end} {rules.zone}{f' ({w.why})' if w.why else ''}"
+        for w in holding
     ]
 
 
@@ -196,10 +201,10 @@ def person_of(inventory: Inventory, login: str) -> Person | None:
 
 def service_size(inventory: Inventory, subject: str, targets: Sequence[str]) -> int:
     """Hosts of the service that a subject `name@env` names; 0 when it names none."""
-    from ondeck.inventory.members import hosts_of
-
     name, at, env = subject.partition("@")
     service = inventory.services.get(name)
     if not at or service is None or env not in service.on:
         return 0
+    from ondeck.inventory.members import hosts_of
+
     return len({host.name for host in hosts_of(inventory, service, env)} | set(targets))

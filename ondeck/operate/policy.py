@@ -22,7 +22,9 @@ from ondeck.inventory.model import (
 _ORDER = (Protection.NONE, Protection.CONFIRM, Protection.TYPE_NAME, Protection.TWO_PERSON)
 
 
-class FloorFreeze(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from", "end": "to"}):
+class FloorFreeze(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from", "end": "to"}
+):
     """A freeze window of the floor; nothing is excepted unless it says so."""
 
     start: str
@@ -59,7 +61,9 @@ def load_floor(path: Path, *, owner: int = 0) -> Floor:
     except FileNotFoundError:
         return Floor()
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror}", hint="changes need it; ask who runs this bastion") from error
+        raise Refused(
+            f"{path} cannot be read: {error.strerror}", hint="changes need it; ask who runs this bastion"
+        ) from error
     with os.fdopen(fd, "rb") as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
@@ -96,7 +100,7 @@ def _strict() -> type[Any]:
     class Strict(yaml.SafeLoader):
         def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - the signature of PyYAML
             if self.check_event(yaml.AliasEvent):
-                raise BadInput(f"line {self.peek_event().start_mark.line + 1}: aliases are not allowed")
+                raise BadInput(f"line {self.get_mark().line + 1}: aliases are not allowed")
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:  # noqa: ANN401
@@ -152,7 +156,10 @@ def rules_of(inventory: Inventory, floor: Floor, env: str) -> Rules:
         env=env,
         zone=inventory.zone,
         protections=(own.protection, *(below.protection for below in floors if below.protection)),
-        freezes=(*own.freeze, *(Freeze(start=f.start, end=f.end, why=f.why, excepted=f.excepted) for f in windows)),
+        freezes=(
+            *own.freeze,
+            *(Freeze(start=f.start, end=f.end, why=f.why, excepted=f.excepted) for f in windows),
+        ),
         limits=(own.max_targets, *(MaxTargets(share=below.max_targets) for below in floors)),
         glass=glass,
         read_only=floor.read_only,

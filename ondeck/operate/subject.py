@@ -26,7 +26,9 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
 
 
-def resolve(inventory: Inventory, spec: OperationSpec, subject: str, selectors: Sequence[str] = ()) -> Subject:
+def resolve(
+    inventory: Inventory, spec: OperationSpec, subject: str, selectors: Sequence[str] = ()
+) -> Subject:
     """Exact targets of an operation.
 
     Args:
@@ -104,7 +106,9 @@ def _one_env(text: str, hosts: Sequence[Host]) -> Subject:
     if not by_env:
         raise NoMatch(f"{text!r} matches no host")
     if len(by_env) > 1:
-        named = " and ".join(f"{env} ({len(names)}, e.g. {names[0]})" for env, names in sorted(by_env.items()))
+        named = " and ".join(
+            f"{env} ({len(names)}, e.g. {names[0]})" for env, names in sorted(by_env.items())
+        )
         raise BadInput(
             f"one operation stays in one environment, {text!r} names {named}",
             hint="add env=NAME to the selector",

@@ -1,4 +1,4 @@
-"""A log of checked records: length, CRC32 and one line of JSON each. One writer, any number of readers.
+r"""A log of checked records: length, CRC32 and one line of JSON each. One writer, any number of readers.
 
 A record is `LLLLLLLL CCCCCCCC {json}\n`: length and CRC32 of the JSON as eight hexadecimal digits, so that
 the file stays readable with `less`. What a crash left half-written at the end is recognised and cut by the
@@ -112,7 +112,7 @@ class Tail:
             self.damaged = self.count + found.damaged
         try:
             events = [decode(body) for body in found.bodies]
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateBroken(f"{self._path} holds a record that cannot be understood: {error}") from error
         self.count += len(events)
         return events

@@ -42,7 +42,7 @@ def available(pattern: Path) -> list[str]:
     if not pattern.parent.is_dir():
         raise Missing(
             f"the folder of the archives is not there: {pattern.parent}",
-            hint="see deploy.archive of the service",
+            hint="see deploy.archives of the service",
         )
     before, _, after = pattern.name.partition("${version}")
     found: list[tuple[float, str]] = []

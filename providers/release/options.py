@@ -7,7 +7,7 @@ Layout on a host for `release-dir`::
     PATH/current -> releases/VERSION           what runs; switched by one rename
     PATH/.ondeck/                              ondeck's own: uploads on their way, `previous`, `drained`
 
-On the bastion: the archive that `archive` names, and beside it `ARCHIVE.sha256` as `sha256sum` writes it.
+On the bastion: the archive that `archives` names, and beside it `ARCHIVE.sha256` as `sha256sum` writes it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import msgspec
 
 from ondeck.errors import BadInput
 from ondeck.inventory.model import Deploy, Host, Inventory, Service
+from ondeck.inventory.problems import Bad
+from ondeck.inventory.values import duration
 from ondeck.operate.health import filled
 from ondeck.reach.ports import Become
 
@@ -32,13 +34,26 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     alive: tuple[str, ...] = ()
     unit: str = ""
     become: bool | str = False
-    timeout: float = 600.0
+    timeout: float | str = 600.0
 
     def as_user(self) -> Become | None:
-        """Who runs the steps on the host."""
-        if not self.become:
+        """Who runs the steps on the host; values of the files come as text."""
+        if self.become in (False, "", "false", "no"):
             return None
-        return Become(user=self.become) if isinstance(self.become, str) else Become()
+        return Become() if self.become in (True, "true", "yes") else Become(user=str(self.become))
+
+    def seconds(self) -> float:
+        """The timeout in seconds; `10m` is understood.
+
+        Raises:
+            BadInput: It is not a duration.
+        """
+        if isinstance(self.timeout, (int, float)):
+            return float(self.timeout)
+        try:
+            return duration(self.timeout)
+        except Bad as error:
+            raise BadInput(f"deploy.timeout {self.timeout!r}: {error}") from error
 
     def restart_argv(self) -> tuple[str, ...]:
         """What restarts the service on a host; empty when nothing is declared."""
@@ -49,8 +64,8 @@ class ReleaseDir(_Options, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Options of `kind: release-dir`.
 
     Attributes:
-        path: Absolute folder on the host, see the layout above.
-        archive: File on the bastion with `${version}` in its name, absolute or from the inventory's folder.
+        path: Absolute folder on the host, see the layout above; `${host}` may stand in it.
+        archives: File on the bastion with `${version}` in its name, absolute or from the inventory's folder.
         unit: systemd unit to restart and to watch.
         restart: argv in place of the unit's restart.
         alive: argv that ends with 0 while the process lives; for services without a unit.
@@ -60,7 +75,7 @@ class ReleaseDir(_Options, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     path: str
-    archive: str
+    archives: str
     user: str = ""
 
 
@@ -98,9 +113,10 @@ def options_of(service: Service) -> tuple[Deploy, Options]:
         )
     kind: type[Options] = ReleaseDir if deploy.kind == RELEASE_DIR else ByCommand
     try:
-        options = msgspec.convert(deploy.options, kind)
+        options = msgspec.convert(deploy.options, kind, strict=False)
     except msgspec.ValidationError as error:
         raise BadInput(f"service {service.name}: deploy: {error}") from error
+    options.seconds()
     if isinstance(options, ReleaseDir):
         _check_release_dir(service.name, options)
     return deploy, options
@@ -110,10 +126,18 @@ def _check_release_dir(name: str, options: ReleaseDir) -> None:
     path = options.path.rstrip("/")
     if not path.startswith("/") or path in ("", "/") or ".." in path.split("/"):
         raise BadInput(f"service {name}: deploy.path {options.path!r} must be an absolute folder, not /")
-    if options.archive.count("${version}") != 1 or "${version}" not in Path(options.archive).name:
-        raise BadInput(f"service {name}: deploy.archive must have ${{version}} once, in its file name")
+    if options.archives.count("${version}") != 1 or "${version}" not in Path(options.archives).name:
+        raise BadInput(f"service {name}: deploy.archives must have ${{version}} once, in its file name")
     if not options.restart_argv():
         raise BadInput(f"service {name}: deploy needs `unit` or `restart`, so that a release takes effect")
+
+
+def for_host(options: Options, host: Host) -> Options:
+    """The options as they are on one host: `${host}` in `path` and `unit` is filled in."""
+    values = {"host": host.name, "address": host.address or host.name, "env": host.env}
+    if isinstance(options, ReleaseDir):
+        options = msgspec.structs.replace(options, path=filled(options.path.rstrip("/"), values))
+    return msgspec.structs.replace(options, unit=filled(options.unit, values))
 
 
 def version_of(text: str) -> str:
@@ -132,7 +156,7 @@ def version_of(text: str) -> str:
 
 def archive_pattern(inventory: Inventory, options: ReleaseDir) -> Path:
     """The archive's path with `${version}` still in it."""
-    return Path(inventory.revision.root, Path(options.archive).expanduser())
+    return Path(inventory.revision.root, Path(options.archives).expanduser())
 
 
 def words(

@@ -82,7 +82,8 @@ class ContextLine(Line):
         credentials = session.credentials()
         if credentials:
             lacking = credentials.startswith("no ")
-            left.append(f"{gap}creds {credentials}", style("warn" if lacking else ""))
+            brief = credentials if wide or lacking else credentials.removeprefix("agent ")
+            left.append(f"{gap}{'creds ' if wide else ''}{brief}", style("warn" if lacking else ""))
         now = session.now()
         right = Text(f"{phrases.clock(now, desk.zone)} {phrases.zone_word(now, desk.zone)}")
         if desk.at:

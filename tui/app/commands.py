@@ -165,7 +165,9 @@ def _wish(
     if not subject:
         what = "-l SELECTOR" if spec.shortcut.target == "selector" else "a target"
         return Trouble(f"{' '.join(spec.shortcut.verb)} needs {what}")
-    return Do(spec, Wish(operation=spec.name, subject=subject, params=params, reason=reason), lacking(spec, params))
+    return Do(
+        spec, Wish(operation=spec.name, subject=subject, params=params, reason=reason), lacking(spec, params)
+    )
 
 
 def lacking(spec: OperationSpec, params: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from typing import Any
 
 from tui.app import phrases
 from tui.app.roles import Roles
 from tui.app.session import Session
+from tui.app.views import Selected
 
 
 def _silent(text: str, role: str) -> None:
@@ -19,6 +21,23 @@ def _nowhere(address: str) -> None:
     del address
 
 
+def _undrawn() -> None:
+    return None
+
+
+def _unheard(work: Coroutine[Any, Any, None]) -> None:
+    work.close()
+
+
+async def _unasked(kind: str, value: str = "", words: str = "") -> str | None:
+    del kind, value, words
+    return None
+
+
+def _nothing(verb: str, chosen: Selected) -> None:
+    del verb, chosen
+
+
 @dataclass
 class Desk:
     """Shared by the frame with every pane and dialog; panes read it, the frame writes it.
@@ -27,6 +46,10 @@ class Desk:
         at: The time cursor, ns; 0 means now.
         say: Put a line at the bottom of the screen.
         open: Go to an address.
+        redraw: Draw the view and the chrome again.
+        spawn: Run a flow that waits.
+        ask: Let the person type one line.
+        operate: Plan the operation of a service with this verb.
     """
 
     session: Session
@@ -36,6 +59,10 @@ class Desk:
     at: int = 0
     say: Callable[[str, str], None] = _silent
     open: Callable[[str], None] = _nowhere
+    redraw: Callable[[], None] = _undrawn
+    spawn: Callable[[Coroutine[Any, Any, None]], None] = _unheard
+    ask: Callable[..., Awaitable[str | None]] = _unasked
+    operate: Callable[[str, Selected], None] = _nothing
 
     def clock(self, time: int) -> str:
         """`03:13:05` in the zone shown."""

@@ -34,8 +34,8 @@ class Deeds:
             "go.help": lambda: screen.spawn(self.help()),
             "go.record": lambda: screen.open("record"),
             "list.filter": lambda: screen.spawn(self.filter()),
-            "do.deploy": lambda: self._verb("deploy"),
-            "do.rollback": lambda: self._verb("rollback"),
+            "do.deploy": lambda: self.verb("deploy", *self.chosen()),
+            "do.rollback": lambda: self.verb("rollback", *self.chosen()),
             "do.actions": lambda: screen.spawn(self.actions()),
             "do.run": lambda: screen.spawn(self.run_command()),
             "do.shell": self.shell,
@@ -56,11 +56,18 @@ class Deeds:
         if deed is not None:
             deed()
         elif group == "pane" and what in commands.PLACES:
-            self.screen.open(what)
+            self.screen.open(self._about(what))
         elif group == "pane":
             self.desk.say(BY_ID[name].help, "warn")
         else:
             self.desk.say(f"{BY_ID[name].shown}: nothing to do here", "dim")
+
+    def _about(self, pane: str) -> str:
+        """Logs and metrics open on what is selected."""
+        chosen = self.screen.view.selected()
+        if pane not in ("logs", "metrics") or chosen.kind not in (Kind.HOST, Kind.SERVICE):
+            return pane
+        return f"{pane} {chosen.name}"
 
     # -- going --------------------------------------------------------------------------------------
 
@@ -192,7 +199,9 @@ class Deeds:
 
     def _set_time(self, text: str) -> None:
         self.desk.at = phrases.moment(text, self.session.now(), self.desk.zone) if text.strip() else 0
-        self.desk.say(f"time cursor at {self.desk.clock(self.desk.at)}" if self.desk.at else "time cursor: now", "")
+        self.desk.say(
+            f"time cursor at {self.desk.clock(self.desk.at)}" if self.desk.at else "time cursor: now", ""
+        )
         self.screen.refresh_all()
 
     # -- copying --------------------------------------------------------------------------------------
@@ -214,12 +223,15 @@ class Deeds:
 
     # -- operating --------------------------------------------------------------------------------------
 
-    def _verb(self, verb: str) -> None:
-        spec = next((s for s in self.session.specs() if s.verb == verb and s.target is TargetKind.SERVICE), None)
+    def verb(self, verb: str, *chosen: Selected) -> None:
+        """Plan the operation of services with this verb."""
+        spec = next(
+            (s for s in self.session.specs() if s.verb == verb and s.target is TargetKind.SERVICE), None
+        )
         if spec is None:
             self.desk.say(f"no provider here can {verb}", "warn")
         else:
-            self.screen.spawn(self.operating.on_selected(spec, self.chosen()))
+            self.screen.spawn(self.operating.on_selected(spec, chosen))
 
     async def actions(self) -> None:
         """`a`: every operation for what is selected."""
@@ -271,4 +283,3 @@ class Deeds:
             return
         said = shelling.open_shell(self.screen.app, hosts[0], argv)
         self.desk.say(said, "")
-

@@ -6,23 +6,25 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, ClassVar
 
-from rich.text import Text
+from rich.style import Style
 from textual import events, on
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
 
 from ondeck.errors import OndeckError
-from tui.app import atlas, bindings, phrases
+from tui.app import atlas, bindings, phrases, theming
 from tui.app.chrome import ContextLine, HintLine, PaneBar, SaidLine
 from tui.app.context import Desk
 from tui.app.deeds import Deeds
+from tui.app.guard import GuardedApp
 from tui.app.panes.base import View
 from tui.app.prompt import Prompt
 from tui.app.session import Session
+from tui.app.terminal_run import CrashReports, busy
+from tui.app.theming import DEFAULT, ThemedApp, Themes
 from tui.app.trail import Trail
 
 KEPT_VIEWS = 10
@@ -31,7 +33,8 @@ KEPT_VIEWS = 10
 class DeckScreen(Screen[None]):
     """Everything but dialogs."""
 
-    DEFAULT_CSS = "#body { height: 1fr; } #prompt-row { height: 1; }"
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = "#body { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings.bindings(bindings.ACTS),
         *bindings.bindings(bindings.LOG_ACTS),
@@ -63,6 +66,9 @@ class DeckScreen(Screen[None]):
         """Draw the first view at once; waiting for things begins after it."""
         self.prompt.close()
         self.desk.say, self.desk.open = self.say, self.open
+        self.desk.redraw = self.refresh_all
+        self.desk.spawn, self.desk.ask = self.spawn, self.ask
+        self.desk.operate = lambda verb, chosen: self.deeds.verb(verb, chosen)
         self.query_one(SaidLine).clear_words()
         self.reveal()
         self.call_after_refresh(self.desk.session.start)
@@ -107,7 +113,7 @@ class DeckScreen(Screen[None]):
         self.call_after_refresh(self._shown)
 
     def _shown(self) -> None:
-        if self.is_current and not self.prompt.has_focus:
+        if self.is_current and self.prompt.has_class("-hidden"):
             self.view.take_focus()
         self.refresh_all()
 
@@ -212,17 +218,27 @@ class DeckScreen(Screen[None]):
             self.call_after_refresh(self.refresh_all)
 
 
-class OndeckApp(App[None]):
+class OndeckApp(CrashReports, ThemedApp, GuardedApp):
     """The full-screen face."""
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "ondeck"
     CSS = "Screen { background: $background; color: $foreground; layers: base; }"
 
-    def __init__(self, session: Session, *, keymap: Mapping[str, str] | None = None, hertz: float = 10.0) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        keymap: Mapping[str, str] | None = None,
+        hertz: float = 10.0,
+        themes: Themes | None = None,
+        theme: str = DEFAULT,
+    ) -> None:
         super().__init__()
+        self.use_themes(themes or theming.load(), theme)
         self.desk = Desk(session=session, keymap=dict(keymap or {}))
         self.hertz = hertz
+        self.parting = ""
         self.deck_screen = DeckScreen(self.desk)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -234,14 +250,16 @@ class OndeckApp(App[None]):
         """Keys of the user, and the one timer."""
         self.set_keymap(dict(self.desk.keymap))
         self.theme_changed_signal.subscribe(self, lambda _theme: self._use_theme())
-        self.set_interval(1 / self.hertz, self.deck_screen.tick)
+        self.set_interval(1 / self.hertz, self._tick)
+
+    def _tick(self) -> None:
+        """Skips while the terminal has not taken what it got: a slow link costs frames, never keys."""
+        if not busy(self):
+            self.deck_screen.tick()
 
     def _use_theme(self) -> None:
-        self.desk.roles.use(self.theme_variables)
-
-    def get_line_filters(self) -> list[LineFilter]:
-        """Textual's own filters; the last one makes whatever slipped through harmless."""
-        return [*super().get_line_filters()]
+        found = theming.palette(self)
+        self.desk.roles.use(found.style, Style(bgcolor=found.theme.role("background").colour or None))
 
     async def action_quit(self) -> None:
         """ctrl-q, like q on the last screen."""
@@ -250,5 +268,8 @@ class OndeckApp(App[None]):
     def leave(self) -> None:
         """End the app; running jobs are named on the terminal."""
         going = [job for job in self.desk.session.jobs() if job.running]
-        words = f"{phrases.count_of(len(going), 'job')} go{'es' if len(going) == 1 else ''} on: ondeck jobs"
-        self.exit(message=Text(words) if going else None)
+        if going:
+            self.parting = (
+                f"{phrases.count_of(len(going), 'job')} go{'es' if len(going) == 1 else ''} on: ondeck jobs"
+            )
+        self.exit(0)

@@ -249,6 +249,9 @@ class LogView(Widget, can_focus=True):
     def action_toggle_wrap(self) -> None:
         """Long lines on several rows, or cut with `..`."""
         self._style = _changed(self._style, wrap=not self._style.wrap, side=0)
+        if not self._following and len(self._store):
+            self._places = self._placed(self.size.height)
+            self._into_view()
         self._restyle()
 
     def action_select(self) -> None:

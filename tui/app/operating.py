@@ -33,9 +33,7 @@ class Operating:
         if spec.target is not TargetKind.HOSTS or not hosts:
             self.desk.say(f"select a {spec.target} first", "warn")
             return
-        await self.wish(
-            spec, Wish(operation=spec.name, subject=commands.selector_of(hosts), hosts=hosts)
-        )
+        await self.wish(spec, Wish(operation=spec.name, subject=commands.selector_of(hosts), hosts=hosts))
 
     async def _service(self, spec: OperationSpec, chosen: Selected) -> str:
         if chosen.kind is Kind.SERVICE:
@@ -53,7 +51,10 @@ class Operating:
         from tui.app.dialogs.menu import Choice, Menu
 
         choices = [Choice(name, name) for name in subjects]
-        return await self.screen.app.push_screen_wait(Menu(self.desk, f"{spec.title}: which service", choices)) or ""
+        return (
+            await self.screen.app.push_screen_wait(Menu(self.desk, f"{spec.title}: which service", choices))
+            or ""
+        )
 
     async def wish(self, spec: OperationSpec, wish: Wish, lacking: tuple[str, ...] = ()) -> None:
         """Ask for what lacks, then plan."""
@@ -71,7 +72,11 @@ class Operating:
             if params is None:
                 return
             wish = Wish(
-                operation=wish.operation, subject=wish.subject, hosts=wish.hosts, params=params, reason=wish.reason
+                operation=wish.operation,
+                subject=wish.subject,
+                hosts=wish.hosts,
+                params=params,
+                reason=wish.reason,
             )
         await self.plan(spec, wish)
 
@@ -132,4 +137,6 @@ class Operating:
 
 def _with(wish: Wish, name: str, value: str) -> Wish:
     params = {**wish.params, name: value}
-    return Wish(operation=wish.operation, subject=wish.subject, hosts=wish.hosts, params=params, reason=wish.reason)
+    return Wish(
+        operation=wish.operation, subject=wish.subject, hosts=wish.hosts, params=params, reason=wish.reason
+    )

@@ -160,6 +160,14 @@ class Session(Protocol):
         """A host as far as it is known."""
         ...
 
+    def select(self, text: str) -> frozenset[str]:
+        """Hosts that a selector names, live facts included; raises BadInput."""
+        ...
+
+    def known(self) -> Mapping[str, HostLook]:
+        """Hosts of which something is known, now or from before; never asks."""
+        ...
+
     def history(self, host: str, figure: str) -> tuple[tuple[int, float], ...]:
         """(time, value) of `cpu`, `memory`, `load1`, `disk`, `received`, `sent` since it is looked at."""
         ...
@@ -220,7 +228,9 @@ class Session(Protocol):
         """Start a worker on the plan; its job's id. Raises OndeckError."""
         ...
 
-    async def order(self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "") -> None:
+    async def order(
+        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
+    ) -> None:
         """`pause continue cancel answer settle reconcile credentials`; raises OndeckError."""
         ...
 

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from textual.app import App, SuspendNotSupported
 
 
-def open_shell(
-    app: App[object], host: str, argv: Sequence[str], env: Mapping[str, str] | None = None
-) -> str:
+def open_shell(app: App[object], host: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """Run a shell in place of the app, in tmux in a window beside it; returns what to say after it."""
     known = os.environ if env is None else env
     if known.get("TMUX"):

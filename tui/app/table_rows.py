@@ -196,14 +196,16 @@ class Rows:
             return [item for item in rows if item.section or accept(item)]
         test = matcher(self._filter)
         hay = self._hay
-        if len(hay) < len(rows):
+        if len(hay) < len(self.by_key):
             for item in rows:
                 if item.key not in hay:
-                    hay[item.key] = "\n".join(item.cells).casefold()
+                    hay[item.key] = _searched(item)
         return [item for item in rows if item.section or test(hay[item.key])]
 
     def _passes(self, item: Row) -> bool:
-        return bool(self._filtered([item])) if self._filter else True
+        if item.section or not self._filter:
+            return True
+        return self._filter(item) if callable(self._filter) else matcher(self._filter)(_searched(item))
 
     def _grouped(self, rows: list[Row]) -> list[Row]:
         groups: list[tuple[Row | None, list[Row]]] = [(None, [])]
@@ -236,6 +238,10 @@ class Rows:
             widest = max((_width(item.cells[index]) for item in sample if index < len(item.cells)), default=0)
             wanted[index] = max(wanted[index], widest)
         return wanted
+
+
+def _searched(item: Row) -> str:
+    return "\n".join(item.cells).casefold()
 
 
 def _width(text: str) -> int:

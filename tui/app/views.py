@@ -133,6 +133,8 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
         state: Word of `JobState`.
         waiting: What a waiting job waits for, or the question that it asks.
         outcome: Word of `Outcome`; empty until it ended.
+        before: Target -> what its release (or file) was when it was planned.
+        wanted: Target -> what it shall be.
     """
 
     id: str
@@ -154,6 +156,8 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
     gate: str = ""
     notes: tuple[tuple[int, str], ...] = ()
     undo: str = ""
+    before: dict[str, str] = {}
+    wanted: dict[str, str] = {}
 
     @property
     def running(self) -> bool:

@@ -131,7 +131,7 @@ def common() -> list[click.Parameter]:
         ),
         click.Option(["--no-input"], is_flag=True, help="Never ask; end with 4 when a person is needed."),
         click.Option(
-            ["-o", "--output"], "form", type=click.Choice(["text", "json", "jsonl"]), default="text"
+            ["-o", "--output", "form"], type=click.Choice(["text", "json", "jsonl"]), default="text"
         ),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ondeck.operate.plan import Action, Change, Draft, Plan
+from ondeck.operate.spec import Risk
 from ondeck.text import safe
 
 _SIGNS = {
@@ -33,7 +34,8 @@ def lines(plan: Plan, digest: str) -> Iterator[str]:
         yield f"  LEFT OUT  {target}: {safe(why)}"
     for warning in draft.warnings:
         yield f"  WARNING  {safe(warning)}"
-    yield f"  undo: {safe(draft.undo) or 'irreversible'}"
+    if draft.risk is not Risk.READ:
+        yield f"  undo: {safe(draft.undo) or 'irreversible'}"
 
 
 def _preflight(draft: Draft) -> Iterator[str]:

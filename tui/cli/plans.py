@@ -68,6 +68,6 @@ def apply(face: Face, /, plan_id: str, **common: Any) -> int:  # noqa: ANN401
     from ondeck.operate import road
 
     asked = operation.asked_of(common)
-    drafted = road.drafted(face.deck, plan_id)
+    drafted = road.stored_plan(face.deck, plan_id)
     operation.show(face, drafted, asked.form)
     return operation.start(face, drafted, asked)

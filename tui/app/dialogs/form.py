@@ -128,13 +128,19 @@ class Form(Dialog[dict[str, Any]]):
             yield Static(Text(f"{self.spec.title}: {self.wish.subject}", style("heading")))
             for field in self.fields:
                 yield Static(self._label(field, ""), id=f"label-{field.name}")
-                yield Input(value=field.value, placeholder=field.example, compact=True, id=f"field-{field.name}")
-            yield Static(Text("tab next   enter plans it   ctrl-y copies the command   esc leaves", style("dim")))
+                yield Input(
+                    value=field.value, placeholder=field.example, compact=True, id=f"field-{field.name}"
+                )
+            yield Static(
+                Text("tab next   enter plans it   ctrl-y copies the command   esc leaves", style("dim"))
+            )
 
     def _label(self, field: Field, wrong: str) -> Text:
         style = self.desk.roles.style
         label = Text(field.name.replace("_", " "), style("key"))
-        label.append(f"  {field.help or field.kind}{'' if field.required else '  (may stay empty)'}", style("dim"))
+        label.append(
+            f"  {field.help or field.kind}{'' if field.required else '  (may stay empty)'}", style("dim")
+        )
         if wrong:
             label.append(f"  {wrong}", style("bad"))
         return label
@@ -151,7 +157,9 @@ class Form(Dialog[dict[str, Any]]):
     def _submit(self) -> None:
         params, wrong = taken(self.spec, self._texts())
         for field in self.fields:
-            self.query_one(f"#label-{field.name}", Static).update(self._label(field, wrong.get(field.name, "")))
+            self.query_one(f"#label-{field.name}", Static).update(
+                self._label(field, wrong.get(field.name, ""))
+            )
         if wrong:
             self.query_one(f"#field-{next(iter(wrong))}", Input).focus()
         else:

@@ -9,7 +9,13 @@ from ondeck.operate.plan import Action, Change, Draft
 from tui.app.rows import Column, Line, Part, Row, grid, row, rule
 from tui.app.session import Card
 
-_ROLES = {Action.CREATE: "add", Action.DELETE: "del", Action.REPLACE: "warn", Action.UPDATE: "", Action.RUN: "bold"}
+_ROLES = {
+    Action.CREATE: "add",
+    Action.DELETE: "del",
+    Action.REPLACE: "warn",
+    Action.UPDATE: "",
+    Action.RUN: "bold",
+}
 
 
 def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[Row]:
@@ -21,6 +27,7 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     undo = draft.undo or "irreversible"
     rows += _wrapped("undo", undo, width, "bad" if undo == "irreversible" else "")
     rows += _wrapped("why", reason or "no reason given", width, "" if reason else "dim")
+    rows += _wrapped("by hand", card.command, width, "dim")
     for warning in draft.warnings:
         rows += _wrapped("WARN", warning, width, "warn")
     for host, why in draft.left_out.items():
@@ -30,8 +37,6 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     rows += _rollout(draft, width)
     if everything:
         rows += _commands(draft, width)
-    rows.append(rule("by hand", width))
-    rows += [row(part) for part in wrap(card.command, width, subsequent_indent="  ", break_on_hyphens=False)]
     return rows
 
 
@@ -44,7 +49,13 @@ def _wrapped(label: str, text: str, width: int, role: str = "") -> list[Row]:
 def _changes(changes: Sequence[Change], width: int) -> list[Row]:
     alike: dict[tuple[str, ...], list[Change]] = {}
     for change in changes:
-        key = (change.action, change.address.replace(change.target, "*"), change.before, change.after, change.diff)
+        key = (
+            change.action,
+            change.address.replace(change.target, "*"),
+            change.before,
+            change.after,
+            change.diff,
+        )
         alike.setdefault(key, []).append(change)
     if not alike:
         return []
@@ -52,9 +63,17 @@ def _changes(changes: Sequence[Change], width: int) -> list[Row]:
     for group in alike.values():
         first = group[0]
         where = first.target if len(group) == 1 else f"{len(group)} targets"
-        parts: list[Part] = [(first.action.ljust(8), _ROLES.get(first.action, "dim")), f"{where}  {first.address}"]
+        parts: list[Part] = [
+            (first.action.ljust(8), _ROLES.get(first.action, "dim")),
+            f"{where}  {first.address}",
+        ]
         if first.before or first.after:
-            parts += [("  ", ""), (first.before or "nothing", "dim"), " -> ", (first.after or "nothing", "bold")]
+            parts += [
+                ("  ", ""),
+                (first.before or "nothing", "dim"),
+                " -> ",
+                (first.after or "nothing", "bold"),
+            ]
         rows.append(row(*parts))
         for line in first.diff.splitlines():
             role = {"+": "add", "-": "del", "@": "dim"}.get(line[:1], "")
@@ -86,7 +105,9 @@ def _rollout(draft: Draft, width: int) -> list[Row]:
     for number, batch in enumerate(rollout.batches, 1):
         head = f"{number:>2}  "
         note = f"   {batch.why}" if batch.why else ""
-        lines = wrap("  ".join(batch.targets), max(20, width - 6), break_long_words=False, break_on_hyphens=False)
+        lines = wrap(
+            "  ".join(batch.targets), max(20, width - 6), break_long_words=False, break_on_hyphens=False
+        )
         for index, line in enumerate(lines or [""]):
             last = index == len(lines) - 1
             rows.append(row((head if index == 0 else "    ", "dim"), line, (note if last else "", "dim")))

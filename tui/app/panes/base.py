@@ -148,4 +148,3 @@ class BoardView(View):
         else:
             return False
         return True
-

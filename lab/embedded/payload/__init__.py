@@ -1,0 +1,1 @@
+"""Files that the demo puts on its hosts; they run there and import nothing of ondeck."""

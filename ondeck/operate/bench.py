@@ -1,0 +1,86 @@
+"""What a provider works with, made by the road: one for faces, one for workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ondeck.errors import Missing
+from ondeck.inventory.model import Inventory
+from ondeck.reach.ports import Reach
+from ondeck.registry import Registry
+from ondeck.secret import Secret
+from ondeck.settings import Settings
+
+if TYPE_CHECKING:
+    from ondeck.deck import Deck
+    from ondeck.record.store import Record
+
+
+class WorkBench:
+    """The bench of one process; it owns the reaches it opened."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        registry: Registry,
+        record: Record,
+        settings: Settings,
+        secrets: Mapping[str, Secret],
+    ) -> None:
+        self._inventory = inventory
+        self._registry = registry
+        self._record = record
+        self._settings = settings
+        self._secrets = secrets
+        self._reaches: dict[str, Reach] = {}
+
+    @property
+    def inventory(self) -> Inventory:
+        """The inventory as this process knows it."""
+        return self._inventory
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of this process."""
+        return self._settings
+
+    def reach(self, transport: str) -> Reach:
+        """The reach of a transport, one for the whole process.
+
+        Raises:
+            Missing: No installed provider carries it.
+        """
+        if transport not in self._reaches:
+            manifest = self._registry.serving("host.transport", transport)
+            carrier = self._registry.load(manifest.name, "reach")
+            self._reaches[transport] = carrier.open(self._inventory, self._settings)
+        return self._reaches[transport]
+
+    def secret(self, reference: str) -> Secret:
+        """A secret that was resolved before the first change.
+
+        Raises:
+            Missing: It was not declared in the draft.
+        """
+        try:
+            return self._secrets[reference]
+        except KeyError:
+            raise Missing(f"secret {reference!r} was not declared in the plan") from None
+
+    def remembered(self, key: str) -> str:
+        """A fact the record keeps between jobs; empty when unknown."""
+        return self._record.remembered(key)
+
+    async def aclose(self) -> None:
+        """Close every reach that was opened."""
+        reaches, self._reaches = list(self._reaches.values()), {}
+        for reach in reaches:
+            await reach.aclose()
+
+
+class FaceBench(WorkBench):
+    """The bench of a face: plans and reads; holds no secret of a job."""
+
+    def __init__(self, deck: Deck) -> None:
+        super().__init__(deck.inventory, deck.registry, deck.record, deck.settings, {})

@@ -1,0 +1,296 @@
+"""The worker's loop: asks the rollout what to do, does it, and looks at requests in between."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+from ondeck.errors import OndeckError, StateBroken
+from ondeck.operate.attempt import Clock, CredentialsEnded, attempt_id, finished, observed, short
+from ondeck.operate.desk import Desk
+from ondeck.operate.events import (
+    Ask,
+    AttemptIntended,
+    AttemptVoid,
+    BatchStarted,
+    Continued,
+    Ended,
+    GateAnswered,
+    Paused,
+    TargetEnded,
+    Waiting,
+    What,
+)
+from ondeck.operate.outcome import Outcome, WaitingFor
+from ondeck.operate.plan import Batch, Precondition
+from ondeck.operate.ports import Applying, Attempt, Finding, Gate
+from ondeck.operate.rollout import AskGate, Finish, Hold, OpenBatch, Rollout, Start
+from ondeck.settings import Settings
+
+POLL = 0.2
+STOP_SECONDS = 30.0
+Reopen = Callable[[], Awaitable[Applying]]
+
+
+class Drive:
+    """Works through one rollout with open connections."""
+
+    def __init__(
+        self, desk: Desk, rollout: Rollout, applying: Applying, settings: Settings, reopen: Reopen
+    ) -> None:
+        self.desk = desk
+        self.rollout = rollout
+        self.settings = settings
+        self.applying = applying
+        self._reopen = reopen
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._gate: asyncio.Task[None] | None = None
+        self._checked: set[str] = set()
+        self._credentials = ""
+        self._standing = ""
+        self._hard = False
+        self._stop_by: float | None = None
+        self.wake = asyncio.Event()
+        self.cancelled_by = ""
+
+    async def stale_before_start(self) -> str:
+        """Check the first batch before anything was changed; what no longer holds, or empty."""
+        first = next(
+            (b.targets for b in self._plan_batches() if any(t in self.rollout.pending for t in b.targets)), ()
+        )
+        targets = [t for t in first if t in self.rollout.pending]
+        answers = await asyncio.gather(*(self._stale(t) for t in targets))
+        limit = self.desk.view.plan.draft.rollout.parallel or len(targets)
+        self._checked.update(targets[:limit])
+        return "; ".join(answer for answer in answers if answer)
+
+    def _plan_batches(self) -> tuple[Batch, ...]:
+        return self.desk.view.plan.draft.rollout.batches
+
+    async def run(self) -> Ended:
+        """Until nothing more is to do or somebody stopped it; why it ended."""
+        while True:
+            await self._take_asks()
+            if self.desk.full:
+                self.rollout.stop(Ended.STOPPED)
+            ended = None
+            for decision in self.rollout.decide():
+                ended = await self._do(decision)
+            if ended is not None:
+                return ended
+            await self._pause_between()
+
+    async def _do(self, decision: object) -> Ended | None:
+        match decision:
+            case OpenBatch(index=index, targets=targets):
+                await self.desk.record(BatchStarted(index=index, targets=targets))
+            case Start(target=target):
+                self._tasks[target] = asyncio.create_task(self._target(target), name=target)
+            case AskGate(index=index, targets=targets):
+                self._gate = asyncio.create_task(self._ask_gate(index, targets), name="gate")
+            case Hold(why=why):
+                await self._stand(why)
+            case Finish(why=why):
+                return why
+        return None
+
+    async def _pause_between(self) -> None:
+        tasks = set(self._tasks.values()) | ({self._gate} if self._gate else set())
+        waker = asyncio.create_task(self._woken(), name="wake")
+        done = await finished(tasks | {waker}, self.settings.seconds(POLL))
+        waker.cancel()
+        for task in done - {waker}:
+            self._tasks.pop(task.get_name(), None)
+            if task is self._gate:
+                self._gate = None
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+        self._give_up_stopping()
+
+    async def _woken(self) -> None:
+        await self.wake.wait()
+        self.wake.clear()
+
+    async def _stand(self, why: str) -> None:
+        """Nothing is in flight: say once why it stands and what may be asked."""
+        if self._standing == why:
+            return
+        self._standing = why
+        if self._credentials:
+            await self.desk.record(Waiting(on=WaitingFor.CREDENTIALS, detail=self._credentials))
+        else:
+            await self.desk.record(Paused(why=why))
+
+    # --- one target
+
+    async def _target(self, target: str) -> None:
+        attempt = self._next_attempt(target)
+        emit = self.desk.emit(target)
+        clock, intended, sent = Clock(), False, False
+
+        async def work() -> Finding:
+            nonlocal sent
+            sent = True
+            return await self.applying.apply(attempt, emit)
+
+        try:
+            if target not in self._checked and (why := await self._stale(target)):
+                await self._ended(target, Finding(outcome=Outcome.NOT_STARTED, evidence=why), "", clock)
+                return
+            intended = True
+            await self.desk.record(
+                AttemptIntended(attempt=attempt.id, target=target, number=self._number(target))
+            )
+            finding = await observed(work)
+        except CredentialsEnded as error:
+            await self._void(attempt, str(error))
+            return
+        except asyncio.CancelledError:
+            evidence = "it was stopped on its host" if sent else "stopped before anything was sent"
+            outcome = Outcome.CANCELLED if intended else Outcome.NOT_STARTED
+            finding = Finding(outcome=outcome, evidence=evidence)
+        finally:
+            emit.closed = True
+            self.desk.end_output(target)
+        await self._ended(target, finding, attempt.id if intended else "", clock)
+
+    def _number(self, target: str) -> int:
+        return self.desk.view.targets[target].attempts + 1
+
+    def _next_attempt(self, target: str) -> Attempt:
+        return Attempt(id=attempt_id(self.desk.at.id, target, self._number(target)), target=target)
+
+    async def _ended(self, target: str, finding: Finding, attempt: str, clock: Clock) -> None:
+        if target not in self.rollout.running:
+            return
+        self.rollout.ended(target, finding.outcome)
+        await self.desk.record(
+            TargetEnded(
+                target=target,
+                outcome=finding.outcome,
+                evidence=finding.evidence,
+                attempt=attempt,
+                status=finding.status,
+                seconds=clock.seconds(),
+            )
+        )
+
+    async def _void(self, attempt: Attempt, why: str) -> None:
+        self.rollout.again(attempt.target)
+        self._credentials = why
+        self.rollout.hold("credentials ended")
+        await self.desk.record(AttemptVoid(attempt=attempt.id, target=attempt.target, why=why))
+
+    async def _stale(self, target: str) -> str:
+        """What of the target's preconditions no longer holds; empty when all do."""
+        planned = tuple(p for p in self.desk.view.plan.draft.preconditions if p.target == target)
+        if not planned:
+            return ""
+        try:
+            now = await self.applying.check(target)
+        except (OndeckError, TimeoutError) as error:
+            return f"{target}: its preconditions cannot be read: {short(str(error) or 'timed out')}"
+        return _differences(target, planned, now)
+
+    # --- gate
+
+    async def _ask_gate(self, index: int, targets: tuple[str, ...]) -> None:
+        try:
+            gate = await self.applying.gate(targets)
+        except asyncio.CancelledError:
+            gate = Gate(passed=None, evidence="cancelled while it was asked")
+        except (OndeckError, TimeoutError) as error:
+            gate = Gate(passed=None, evidence=str(error) or "it did not answer in time")
+        except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded as no data
+            gate = Gate(passed=None, evidence=f"the gate broke: {type(error).__name__}: {error}")
+        self.rollout.gate(index, gate.passed)
+        await self.desk.record(GateAnswered(index=index, passed=gate.passed, evidence=short(gate.evidence)))
+
+    # --- requests
+
+    async def _take_asks(self) -> None:
+        for name, who, ask in self.desk.asks():
+            refused = self._cannot(ask)
+            await self.desk.taken(name, who, ask, refused)
+            if not refused:
+                await self._obey(ask, who)
+
+    def _cannot(self, ask: Ask) -> str:
+        match ask.what:
+            case What.CANCEL | What.PAUSE:
+                return ""
+            case What.CONTINUE:
+                return "" if self._standing else "it is not paused"
+            case What.CREDENTIALS:
+                return "" if self._credentials else "it does not wait for credentials"
+            case _:
+                return f"{ask.what.value} makes no sense while the job runs"
+
+    async def _obey(self, ask: Ask, who: str) -> None:
+        match ask.what:
+            case What.CANCEL:
+                self.cancel(who, hard=ask.hard)
+            case What.PAUSE:
+                self.rollout.hold(f"paused by {who}")
+            case What.CONTINUE if self._credentials:
+                await self._lend(ask, who)
+            case What.CONTINUE:
+                self._standing = ""
+                self.rollout.go_on()
+                await self.desk.record(Continued(why=f"continued by {who}"))
+            case What.CREDENTIALS:
+                await self._lend(ask, who)
+
+    def cancel(self, who: str, *, hard: bool) -> None:
+        """Start nothing more; hard stops what is in flight as well, once."""
+        self.cancelled_by = self.cancelled_by or who
+        self.rollout.stop(Ended.CANCELLED)
+        if self._gate is not None:
+            self._gate.cancel()
+        if hard and not self._hard:
+            self._hard = True
+            for task in self._tasks.values():
+                task.cancel()
+            self._stop_by = asyncio.get_running_loop().time() + self.settings.seconds(STOP_SECONDS)
+
+    def _give_up_stopping(self) -> None:
+        """What did not stop in time is unknown: its task may no longer write."""
+        if self._stop_by is None or asyncio.get_running_loop().time() < self._stop_by:
+            return
+        for target in tuple(self.rollout.running):
+            row = self.desk.view.targets[target]
+            evidence = f"it did not stop within {STOP_SECONDS:.0f} s"
+            self.rollout.ended(target, Outcome.UNKNOWN)
+            self._tasks.pop(target, None)
+            self.desk.write(
+                TargetEnded(target=target, outcome=Outcome.UNKNOWN, evidence=evidence, attempt=row.attempt)
+            )
+        self._stop_by = None
+
+    async def _lend(self, ask: Ask, who: str) -> None:
+        """Open everything again with what was lent."""
+        if socket := ask.env.get("SSH_AUTH_SOCK"):
+            os.environ["SSH_AUTH_SOCK"] = socket
+        try:
+            self.applying = await self._reopen()
+        except StateBroken:
+            raise
+        except (OndeckError, TimeoutError) as error:
+            self.desk.note(f"with the credentials that {who} lent it could not open: {error}")
+            return
+        self._credentials = self._standing = ""
+        self.rollout.hold("")
+        await self.desk.record(Continued(why=f"credentials lent by {who}"))
+
+
+def _differences(target: str, planned: tuple[Precondition, ...], now: tuple[Precondition, ...]) -> str:
+    current = {p.fact: p.expected for p in now}
+    changed = [
+        f"{p.fact} was {p.expected!r}, is {current[p.fact]!r}"
+        if p.fact in current
+        else f"{p.fact} cannot be read"
+        for p in planned
+        if current.get(p.fact) != p.expected
+    ]
+    return short(f"{target}: {', '.join(changed)}") if changed else ""

@@ -1,0 +1,176 @@
+"""One change at a time on a thing: a lock held by the worker's life, and kept while its outcome is in doubt."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from ondeck.errors import StateBroken
+from ondeck.record import folder
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Who holds a lock; since in ns."""
+
+    key: str
+    job: str
+    actor: str
+    reason: str
+    since: int
+    pid: int
+
+
+class LockView(msgspec.Struct, frozen=True, kw_only=True):
+    """A lock as it stands.
+
+    Attributes:
+        held: A living worker holds it; otherwise its job ended and something is in doubt.
+    """
+
+    key: str
+    job: str
+    actor: str
+    reason: str
+    since: int
+    held: bool
+
+
+def _name(key: str) -> str:
+    return quote(key, safe="@._-") if not key.startswith(".") else quote(key, safe="").replace(".", "%2E")
+
+
+class Lock:
+    """The lock of one key.
+
+    Beside the flock stands the owner's file. It is removed when the job let go in order; a file that is
+    left behind names a job that died or ended in doubt, and `in_doubt` says whether that is still so.
+    """
+
+    def __init__(self, root: Path, key: str) -> None:
+        self.key = key
+        self._file = root / f"{_name(key)}.lock"
+        self._owner = root / f"{_name(key)}.owner"
+        self._fd = -1
+
+    def take(self, owner: Owner, in_doubt: Callable[[str], bool]) -> Owner | None:
+        """Try once.
+
+        Args:
+            owner: Who wants it.
+            in_doubt: Is the outcome of that job unknown still?
+
+        Returns:
+            None when it is ours now, else who is in the way.
+
+        Raises:
+            StateBroken: The files cannot be used.
+        """
+        folder.ensure(self._file.parent)
+        fd = folder.open_private(self._file, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return self.owner() or _somebody(self.key)
+        try:
+            left = self.owner()
+            if left is not None and left.job != owner.job and in_doubt(left.job):
+                os.close(fd)
+                return left
+            folder.write_new(self._owner, msgspec.json.encode(owner))
+        except StateBroken:
+            os.close(fd)
+            raise
+        self._fd = fd
+        return None
+
+    def owner(self) -> Owner | None:
+        """Who the owner's file names; None when there is none.
+
+        Raises:
+            StateBroken: It is there and cannot be read: then nobody knows who is at it.
+        """
+        if not self._owner.exists():
+            return None
+        try:
+            return msgspec.json.decode(folder.read_private(self._owner), type=Owner)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise StateBroken(
+                f"{self._owner} is damaged, so it is not known who holds {self.key!r}",
+                hint=f"see `ondeck jobs`, then: ondeck lock break {self.key}",
+            ) from error
+
+    def release(self, *, clear: bool) -> None:
+        """Let go; with `clear` nothing is in doubt and the owner's file goes too."""
+        if self._fd < 0:
+            return
+        if clear:
+            self._owner.unlink(missing_ok=True)
+        os.close(self._fd)
+        self._fd = -1
+
+    def break_open(self) -> bool:
+        """Remove a left-behind owner; False while a living worker holds the lock.
+
+        Raises:
+            StateBroken: The files cannot be used.
+        """
+        fd = folder.open_private(self._file, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._owner.unlink(missing_ok=True)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    @property
+    def held(self) -> bool:
+        """True while some living process holds it."""
+        try:
+            fd = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise folder.broken(self._file, error) from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
+
+def _somebody(key: str) -> Owner:
+    return Owner(key=key, job="", actor="?", reason="it is being taken just now", since=0, pid=0)
+
+
+def views(root: Path, in_doubt: Callable[[str], bool]) -> list[LockView]:
+    """Every lock that is not free, by key.
+
+    Raises:
+        StateBroken: The files cannot be read.
+    """
+    found = []
+    for path in sorted(root.glob("*.owner")):
+        lock = Lock(root, unquote(path.name.removesuffix(".owner")))
+        held, owner = lock.held, lock.owner()
+        if owner is not None and (held or in_doubt(owner.job)):
+            found.append(
+                LockView(
+                    key=owner.key,
+                    job=owner.job,
+                    actor=owner.actor,
+                    reason=owner.reason,
+                    since=owner.since,
+                    held=held,
+                )
+            )
+    return found

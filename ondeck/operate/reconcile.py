@@ -1,0 +1,80 @@
+"""Finding out what became of a job whose worker is gone, and going on from there; as a face asks for it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ondeck.errors import BadInput, PlanStale, Refused
+from ondeck.operate import launch
+from ondeck.operate.events import Ask, Mode, What
+from ondeck.operate.outcome import Outcome
+from ondeck.operate.secrets import resolve
+
+if TYPE_CHECKING:
+    from ondeck.deck import Deck
+
+
+def tend(deck: Deck, job: str, ask: Ask) -> str:
+    """Ask something of a job, whether a worker lives or not; the id of the request.
+
+    A living worker takes it. For a job that is over, `reconcile` and `settle` start a worker that finds
+    out and ends again, and `continue` starts one that goes on with what was not begun.
+
+    Raises:
+        BadInput: There is no such job, or the request lacks something.
+        Refused: It makes no sense for this job.
+        StateBroken: It cannot be written.
+    """
+    at = deck.record.folder(job)
+    if ask.what is What.SETTLE and (not ask.reason.strip() or ask.outcome is None or not ask.target):
+        raise BadInput(
+            "settling needs a target, an outcome and a reason", hint="--target T --outcome O --reason WHY"
+        )
+    if at.is_alive():
+        return deck.record.ask(job, ask)
+    view = at.view()
+    match ask.what:
+        case What.RECONCILE | What.SETTLE:
+            if not view.in_doubt and not view.lost:
+                raise Refused(f"nothing about job {at.id} is in doubt")
+            mode = Mode.RECONCILE
+        case What.CONTINUE:
+            _may_continue(deck, at.id)
+            mode = Mode.RESUME
+        case _:
+            raise Refused(f"job {at.id} is over: {view.summary}")
+    name = at.ask(ask) if mode is Mode.RECONCILE else ""
+    found = resolve(view.plan.draft.secrets, os.environ)
+    launch.spawn(at, deck.settings, mode, found, deck.manifests)
+    return name
+
+
+def _may_continue(deck: Deck, job: str) -> None:
+    from ondeck.operate import road
+
+    view = deck.record.job(job)
+    if view.in_doubt:
+        names = ", ".join(view.in_doubt[:5])
+        raise Refused(f"find out first what became of {names}", hint=f"ondeck reconcile {job}")
+    if not any(row.outcome in (Outcome.NOT_STARTED, Outcome.CANCELLED) for row in view.targets.values()):
+        raise Refused(f"nothing of job {job} is left to do")
+    ruling = road.judge(deck, view.plan)
+    if ruling.refused:
+        raise Refused(ruling.refused, hint="\n".join(ruling.why))
+    if view.damaged >= 0:
+        raise PlanStale(f"the log of job {job} is damaged at record {view.damaged}; it cannot go on")
+
+
+def reconcile(deck: Deck, job: str, *, reason: str = "") -> str:
+    """Ask every target in doubt what became of it; never does anything again by itself."""
+    return tend(deck, job, Ask(what=What.RECONCILE, by=deck.settings.actor, reason=reason))
+
+
+def settle(deck: Deck, job: str, target: str, outcome: Outcome, reason: str) -> str:
+    """Say by hand how it ended for a target in doubt. Audited."""
+    return tend(
+        deck,
+        job,
+        Ask(what=What.SETTLE, by=deck.settings.actor, target=target, outcome=outcome, reason=reason),
+    )

@@ -1,0 +1,280 @@
+"""The one road of every change, as a face walks it: draft a plan, judge it, start its job."""
+
+from __future__ import annotations
+
+import os
+import secrets as tokens
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ondeck.errors import BadInput, OndeckError, PlanStale, Refused
+from ondeck.inventory.model import Protection
+from ondeck.operate import guard, launch, policy
+from ondeck.operate import plan as plans
+from ondeck.operate.bench import FaceBench
+from ondeck.operate.consent import Consent, Given
+from ondeck.operate.events import Mode
+from ondeck.operate.guard import Ruling
+from ondeck.operate.plan import Plan, Request
+from ondeck.operate.reconcile import reconcile, settle, tend
+from ondeck.operate.secrets import resolve
+from ondeck.operate.spec import OperationSpec, Risk, TargetKind
+from ondeck.record import folder
+from ondeck.record.jobfolder import JobFolder
+from ondeck.registry import Manifest
+
+if TYPE_CHECKING:
+    from ondeck.deck import Deck
+    from ondeck.operate.ports import Bench
+
+__all__ = [
+    "Drafted",
+    "draft",
+    "judge",
+    "provider_of",
+    "reconcile",
+    "settle",
+    "start",
+    "stored_plan",
+    "tend",
+]
+
+PLAN_SECONDS = 3600
+_RISKS = (Risk.READ, Risk.CHANGE, Risk.DESTROY)
+
+
+class Drafted(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan as it was stored: what is confirmed is the digest of these bytes."""
+
+    plan: Plan
+    stored: bytes
+    digest: str
+    path: Path
+
+
+def provider_of(deck: Deck, request: Request) -> tuple[OperationSpec, Manifest]:
+    """Who plans and applies a request: for a service the provider of its `deploy.kind`.
+
+    Raises:
+        BadInput: No such operation, or the service says nothing of how it is deployed.
+        Missing: No installed provider serves the kind.
+    """
+    known = deck.registry.operations()
+    if request.operation not in known:
+        from difflib import get_close_matches
+
+        near = ", ".join(get_close_matches(request.operation, known, n=3))
+        raise BadInput(
+            f"no operation {request.operation!r}", hint=f"near: {near}" if near else "see: ondeck --help"
+        )
+    spec, manifest = known[request.operation]
+    if spec.target is not TargetKind.SERVICE:
+        return spec, manifest
+    service = deck.inventory.services.get(request.subject.partition("@")[0])
+    if service is None or service.deploy is None:
+        return spec, manifest
+    serving = deck.registry.serving("deploy.kind", service.deploy.kind)
+    own = {each.name: each for each in serving.operations}
+    if request.operation not in own:
+        raise BadInput(f"deploy kind {service.deploy.kind!r} has no {request.operation}")
+    return own[request.operation], serving
+
+
+async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Drafted:
+    """Look (reads only) and store exactly what would happen; valid for an hour.
+
+    Args:
+        deck: Where we stand.
+        request: With exact targets of one environment.
+        bench: The caller's bench with its connections; without one a bench is made and closed again.
+
+    Raises:
+        BadInput: The request makes no sense.
+        Unreachable: No target could be asked.
+        StateBroken: The plan cannot be stored.
+    """
+    spec, manifest = provider_of(deck, request)
+    operator = deck.registry.load(manifest.name, "operator")
+    own = None if bench is not None else FaceBench(deck)
+    try:
+        drafted = await operator.plan(request, bench if bench is not None else own)
+    finally:
+        if own is not None:
+            await own.aclose()
+    if _RISKS.index(drafted.risk) > _RISKS.index(spec.risk):
+        raise BadInput(
+            f"{manifest.name} drafted a {drafted.risk.value} for {spec.name}, which is a {spec.risk.value}"
+        )
+    plan = Plan(
+        id=f"p{tokens.token_hex(4)}",
+        request=request,
+        title=spec.title,
+        provider=manifest.name,
+        draft=drafted,
+        inventory=deck.inventory.revision.digest,
+        policy=policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), request.env),
+        made=time.time_ns(),
+    )
+    _check_targets(plan)
+    return _store(deck, plan)
+
+
+def _check_targets(plan: Plan) -> None:
+    targets = plan.targets
+    if not targets:
+        left = "; ".join(f"{t}: {why}" for t, why in sorted(plan.draft.left_out.items())[:5])
+        raise BadInput("there is nothing to do: no target is left in the plan", hint=left)
+    if len(set(targets)) != len(targets):
+        raise BadInput("a target stands twice in the plan's batches")
+    if strange := sorted(set(targets) - set(plan.request.targets)):
+        raise BadInput(f"the plan touches targets that were not asked for: {', '.join(strange[:5])}")
+
+
+def _store(deck: Deck, plan: Plan) -> Drafted:
+    root = folder.ensure(deck.record.plans_root)
+    _sweep(root)
+    stored = plans.encode(plan)
+    path = root / f"{plan.id}.json"
+    folder.write_new(path, stored, durable=False)
+    # Shown and compared as it reads back: JSON knows no tuples in free data.
+    return Drafted(plan=plans.decode(stored), stored=stored, digest=plans.digest(stored), path=path)
+
+
+def _sweep(root: Path) -> None:
+    """Plans of yesterday go; they could not be started any more for 23 hours."""
+    limit = time.time() - 24 * 3600
+    for path in root.glob("p*.json"):
+        if path.stat().st_mtime < limit:
+            path.unlink(missing_ok=True)
+
+
+def stored_plan(deck: Deck, name: str) -> Drafted:
+    """A plan that was drafted before, by its id.
+
+    Raises:
+        BadInput: There is no such plan.
+        PlanStale: It is older than an hour.
+    """
+    path = deck.record.plans_root / f"{name}.json"
+    if not name.isalnum() or not path.exists():
+        raise BadInput(f"no plan {name!r}", hint="plans are kept for an hour, for who made them")
+    stored = folder.read_private(path)
+    try:
+        plan = plans.decode(stored)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is no plan: {error}") from error
+    _check_age(plan)
+    return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
+
+
+def _check_age(plan: Plan) -> None:
+    age = (time.time_ns() - plan.made) / 1e9
+    if not -60 <= age <= PLAN_SECONDS:
+        raise PlanStale(
+            f"plan {plan.id} is {age / 60:.0f} minutes old, plans are valid for an hour", hint="plan again"
+        )
+
+
+def judge(deck: Deck, plan: Plan, *, now: datetime | None = None) -> Ruling:
+    """What the rules say about this plan for us, now."""
+    try:
+        rules = policy.rules_of(
+            deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env
+        )
+        size = guard.service_size(deck.inventory, plan.request.subject, plan.targets)
+    except (Refused, BadInput) as error:
+        return Ruling(
+            level=Protection.TYPE_NAME, refused=error.message, why=(error.hint,) if error.hint else ()
+        )
+    return guard.judge(
+        rules,
+        plan,
+        person=guard.person_of(deck.inventory, deck.settings.actor),
+        now=now or datetime.now(UTC),
+        read_only=deck.settings.read_only,
+        size=size,
+    )
+
+
+def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 0.0) -> str:
+    """Start the job of a stored plan in a process of its own; returns the job's id at once.
+
+    Args:
+        deck: Where we stand.
+        drafted: What was shown and confirmed.
+        consent: What the person gave.
+        lock_wait: Seconds to wait for the lock; 0 ends the job at once when somebody holds it.
+
+    Raises:
+        Refused: A rule says no. Audited.
+        NeedsPerson: The consent is less than the rules ask for. Audited.
+        PlanStale: The plan is too old, or its bytes are not those that were shown.
+        Missing: A secret is not there.
+        StateBroken: The job or the audit cannot be written; nothing was started.
+    """
+    plan = drafted.plan
+    _check_age(plan)
+    if plans.digest(drafted.stored) != drafted.digest or plans.decode(drafted.stored) != plan:
+        raise PlanStale("the plan's bytes are not those that were shown", hint="plan again")
+    rules_now = policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env)
+    try:
+        decision = guard.admit(judge(deck, plan), consent)
+        if rules_now != plan.policy:
+            raise Refused("the rules changed since the plan was made", hint="plan again")
+    except OndeckError as error:
+        _audit_refusal(deck, drafted, consent, error)
+        raise
+    if plan.draft.risk is not Risk.READ:
+        deck.record.audit.writable()
+    found = resolve(plan.draft.secrets, os.environ)
+    given = Given(
+        plan=drafted.digest,
+        policy=rules_now,
+        actor=deck.settings.actor,
+        consent=consent,
+        decision=decision,
+        made=time.time_ns(),
+        lock_wait=lock_wait,
+        uid=os.getuid(),
+        ssh=os.environ.get("SSH_CLIENT", ""),
+        tty=_tty(),
+    )
+    at = _write_folder(deck, drafted, given)
+    launch.spawn(at, deck.settings, Mode.RUN, found, deck.manifests)
+    return at.id
+
+
+def _write_folder(deck: Deck, drafted: Drafted, given: Given) -> JobFolder:
+    at = JobFolder.claim(folder.ensure(deck.record.jobs_root))
+    folder.write_new(at.plan, drafted.stored)
+    folder.write_new(at.inventory, msgspec.json.encode(deck.inventory), durable=False)
+    folder.write_new(at.given, msgspec.json.encode(given))
+    return at
+
+
+def _audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckError) -> None:
+    request = drafted.plan.request
+    deck.record.audit.append(
+        "refused",
+        actor=deck.settings.actor,
+        uid=os.getuid(),
+        ssh=os.environ.get("SSH_CLIENT", ""),
+        tty=_tty(),
+        operation=request.operation,
+        subject=request.subject,
+        env=request.env,
+        plan=drafted.digest,
+        reason=consent.reason,
+        text=error.message,
+    )
+
+
+def _tty() -> str:
+    try:
+        return os.ttyname(0)
+    except OSError:
+        return ""

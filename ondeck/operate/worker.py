@@ -1,0 +1,483 @@
+"""The worker: a process for one job, without a terminal, the only writer of its folder.
+
+`python -I -m ondeck.operate.worker JOBDIR ALIVE_FD`, with one handshake message on its standard input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from ondeck.errors import OndeckError, Refused, StateBroken
+from ondeck.inventory.model import Inventory
+from ondeck.operate import guard, policy
+from ondeck.operate.attempt import honest, short
+from ondeck.operate.bench import WorkBench
+from ondeck.operate.consent import Given
+from ondeck.operate.desk import Desk
+from ondeck.operate.drive import POLL, Drive
+from ondeck.operate.events import (
+    Continued,
+    Ended,
+    JobEnded,
+    JobStarted,
+    LockTaken,
+    Mode,
+    Opened,
+    Reconciled,
+    Remembered,
+    Settled,
+    Step,
+    TargetEnded,
+    Waiting,
+    What,
+)
+from ondeck.operate.launch import Handshake
+from ondeck.operate.lock import Lock, Owner
+from ondeck.operate.outcome import Outcome, WaitingFor, of_job
+from ondeck.operate.ports import Applying, Attempt, Finding
+from ondeck.operate.rollout import Rollout
+from ondeck.operate.spec import Risk
+from ondeck.record.folder import read_private
+from ondeck.record.jobfolder import JobFolder
+from ondeck.record.journal import Fault, no_fault
+from ondeck.record.store import Record
+from ondeck.registry import Manifest, Registry
+from ondeck.secret import Secret
+
+
+class Stopped(Exception):
+    """The job ends before its first change."""
+
+    def __init__(self, why: Ended, summary: str) -> None:
+        super().__init__(summary)
+        self.why = why
+        self.summary = summary
+
+
+def fault_at(text: str) -> Fault:
+    """The hook of the kill tests: `N` dies right after record N was written, `N-` right before."""
+    if not text:
+        return no_fault
+    wanted, after = int(text.rstrip("-")), not text.endswith("-")
+
+    def fault(number: int, written: bool) -> None:
+        if number == wanted and written is after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return fault
+
+
+class Worker:
+    """One life of a worker."""
+
+    def __init__(self, at: JobFolder, hand: Handshake) -> None:
+        self.at = at
+        self.hand = hand
+        self.settings = hand.settings()
+        self.record = Record(self.settings)
+        self.given: Given = at.read_given()
+        self.inventory = msgspec.json.decode(read_private(at.inventory), type=Inventory)
+        self.desk = Desk(at, fault_at(hand.fault))
+        self.plan = self.desk.view.plan
+        self.registry = _registry(hand.manifests)
+        self.secrets = {reference: Secret(value) for reference, value in hand.secrets.items()}
+        self.bench = self._new_bench()
+        self.lock: Lock | None = None
+        self.stack = AsyncExitStack()
+        self.drive: Drive | None = None
+        self.asked_to_stop = ""
+        self.changing = self.plan.draft.risk is not Risk.READ
+
+    def _new_bench(self) -> WorkBench:
+        return WorkBench(self.inventory, self.registry, self.record, self.settings, self.secrets)
+
+    async def live(self) -> None:
+        """From the first record to the last."""
+        self._signals()
+        await self.desk.record(JobStarted(mode=self.hand.mode, pid=os.getpid(), boot=_boot_id()))
+        try:
+            why, summary = await self._work()
+        except Stopped as stopped:
+            why, summary = stopped.why, stopped.summary
+        except OndeckError as error:
+            why, summary = Ended.BROKEN, error.message
+        finally:
+            await self._close()
+        await self._end(why, summary)
+
+    async def _work(self) -> tuple[Ended, str]:
+        if self.hand.mode is Mode.RECONCILE:
+            return await self._reconcile()
+        self._check_again()
+        self._audit("intent")
+        await self._take_lock()
+        applying = await self._open()
+        return await self._run(applying)
+
+    # --- before the first change
+
+    def _check_again(self) -> None:
+        """What the face checked, checked by who acts: bytes, rules, consent."""
+        if self.desk.view.digest != self.given.plan:
+            raise Stopped(Ended.REFUSED, "the stored plan is not the one that was confirmed")
+        if self.desk.view.in_doubt:
+            names = ", ".join(self.desk.view.in_doubt)
+            raise Stopped(
+                Ended.REFUSED, f"find out first what became of {names}: ondeck reconcile {self.at.id}"
+            )
+        env = self.plan.request.env
+        try:
+            floor = policy.load_floor(self.settings.policy_floor)
+            if policy.digest(self.inventory, floor, env) != self.given.policy:
+                raise Refused("the rules changed since it was confirmed")
+            ruling = guard.judge(
+                policy.rules_of(self.inventory, floor, env),
+                self.plan,
+                person=guard.person_of(self.inventory, self.given.actor),
+                now=datetime.now(UTC),
+                read_only=self.settings.read_only,
+                size=guard.service_size(self.inventory, self.plan.request.subject, self.plan.targets),
+            )
+            guard.admit(ruling, self.given.consent)
+        except OndeckError as error:
+            raise Stopped(Ended.REFUSED, error.message) from error
+        if self.given.decision == "break-glass":
+            self.desk.note(f"BREAK-GLASS by {self.given.actor}: {self.given.consent.reason}")
+
+    def _audit(self, phase: str, text: str = "") -> None:
+        request, given = self.plan.request, self.given
+        try:
+            self.record.audit.append(
+                phase,
+                actor=given.actor,
+                uid=given.uid,
+                ssh=given.ssh,
+                tty=given.tty,
+                job=self.at.id,
+                operation=request.operation,
+                subject=request.subject,
+                env=request.env,
+                plan=given.plan,
+                decision=given.decision,
+                reason=given.consent.reason,
+                text=text,
+            )
+        except StateBroken as error:
+            if phase == "intent" and self.changing:
+                raise Stopped(
+                    Ended.REFUSED, f"the audit cannot be written, so nothing was changed: {error.message}"
+                ) from error
+            self.desk.note(f"the audit could not be written: {error.message}")
+
+    async def _take_lock(self) -> None:
+        key = self.plan.draft.lock_key
+        if not key:
+            return
+        lock = Lock(self.record.locks_root, key)
+        owner = self._owner(key)
+        loop, waiting = asyncio.get_running_loop(), ""
+        until = loop.time() + self.given.lock_wait
+        while (other := lock.take(owner, self.record.in_doubt)) is not None:
+            held = f"{key} is locked by job {other.job or '?'} of {other.actor}: {other.reason or 'no reason given'}"
+            if self._cancel_asked() or await self._asked_to_cancel():
+                raise Stopped(Ended.CANCELLED, f"cancelled while it waited for the lock; {held}")
+            if loop.time() >= until:
+                doubt = "" if lock.held else f"; its outcome is in doubt: ondeck reconcile {other.job}"
+                raise Stopped(Ended.LOCKED, held + doubt)
+            if held != waiting:
+                waiting = held
+                await self.desk.record(Waiting(on=WaitingFor.LOCK, detail=held))
+            await asyncio.sleep(self.settings.seconds(POLL))
+        self.lock = lock
+        await self.desk.record(LockTaken(key=key))
+        if waiting:
+            await self.desk.record(Continued(why="the lock is ours"))
+
+    def _owner(self, key: str) -> Owner:
+        return Owner(
+            key=key,
+            job=self.at.id,
+            actor=self.given.actor,
+            reason=self.given.consent.reason or self.plan.title,
+            since=self.given.made,
+            pid=os.getpid(),
+        )
+
+    async def _asked_to_cancel(self) -> bool:
+        for name, who, ask in self.desk.asks():
+            wanted = ask.what is What.CANCEL
+            await self.desk.taken(name, who, ask, "" if wanted else "it waits for its lock")
+            if wanted:
+                return True
+        return False
+
+    async def _open(self) -> Applying:
+        operator = self.registry.load(self.plan.provider, "operator")
+        try:
+            applying: Applying = await self.stack.enter_async_context(operator.open(self.plan, self.bench))
+        except TimeoutError as error:
+            raise Stopped(
+                Ended.BROKEN, "the connections could not be opened in time; nothing was changed"
+            ) from error
+        return applying
+
+    async def _reopen(self) -> Applying:
+        await self.stack.aclose()
+        await self.bench.aclose()
+        self.stack, self.bench = AsyncExitStack(), self._new_bench()
+        return await self._open()
+
+    # --- the run
+
+    async def _run(self, applying: Applying) -> tuple[Ended, str]:
+        again = {
+            name: row.outcome
+            for name, row in self.desk.view.targets.items()
+            if row.outcome is not None and row.outcome not in (Outcome.NOT_STARTED, Outcome.CANCELLED)
+        }
+        rollout = Rollout(self.plan.draft.rollout, again)
+        await self._ready(applying, rollout)
+        self.drive = drive = Drive(self.desk, rollout, applying, self.settings, self._reopen)
+        if self._cancel_asked():
+            drive.cancel(self.asked_to_stop, hard=False)
+        if stale := await drive.stale_before_start():
+            raise Stopped(Ended.STALE, f"the world changed since the plan was made: {stale}")
+        why = await drive.run()
+        await self._name_the_rest(drive, why)
+        if why is Ended.COMPLETE:
+            await self._finish(drive.applying, rollout)
+        return why, self._summary(rollout, why)
+
+    async def _ready(self, applying: Applying, rollout: Rollout) -> None:
+        findings = {t: f for t, f in (await applying.ready()).items() if t in rollout.pending}
+        for target, finding in findings.items():
+            told = honest(finding)
+            # Nothing was sent yet, so nothing can be unknown or done.
+            outcome = told.outcome if told.outcome in _BEFORE else Outcome.UNREACHABLE
+            rollout.ended(target, outcome)
+            await self.desk.record(TargetEnded(target=target, outcome=outcome, evidence=told.evidence))
+        await self.desk.record(Opened(ready=len(rollout.pending), left_out=len(findings)))
+
+    async def _name_the_rest(self, drive: Drive, why: Ended) -> None:
+        text = {
+            Ended.CANCELLED: f"cancelled by {drive.cancelled_by} before it began",
+            Ended.STOPPED: "our own disk is full" if self.desk.full else "too many others failed before it",
+        }.get(why, "never begun")
+        for target in drive.rollout.pending:
+            drive.rollout.ended(target, Outcome.NOT_STARTED)
+            self.desk.write(TargetEnded(target=target, outcome=Outcome.NOT_STARTED, evidence=text))
+
+    async def _finish(self, applying: Applying, rollout: Rollout) -> None:
+        def tell(text: str) -> None:
+            if not self.desk.full:
+                self.desk.write(Step(target="", text=short(text)))
+
+        try:
+            facts = await applying.finish(rollout.passed(), tell)
+        except (OndeckError, TimeoutError) as error:
+            self.desk.note(f"tidying up after the last batch failed: {error}")
+            return
+        for key, value in facts.items():
+            await self.desk.record(Remembered(key=short(key), value=short(value)))
+
+    def _summary(self, rollout: Rollout, why: Ended) -> str:
+        counts = ", ".join(f"{n} {word}" for word, n in self.desk.view.counts().items())
+        gate = {False: "; the last gate did not pass", None: "; the last gate had no data"}
+        return counts + (gate.get(rollout.last_gate(), "") if why is Ended.COMPLETE else "")
+
+    # --- after a lost worker
+
+    async def _reconcile(self) -> tuple[Ended, str]:
+        key = self.plan.draft.lock_key
+        if key and self.record.in_doubt(self.at.id):
+            lock = Lock(self.record.locks_root, key)
+            if (
+                lock.take(self._owner(key), lambda job: job != self.at.id and self.record.in_doubt(job))
+                is None
+            ):
+                self.lock = lock
+        look = False
+        for name, who, ask in self.desk.asks():
+            refused = "" if ask.what in (What.SETTLE, What.RECONCILE) else "the job is over"
+            if ask.what is What.SETTLE:
+                refused = await self._settle(ask.target, ask.outcome, ask.reason, who)
+            look = look or ask.what is What.RECONCILE
+            await self.desk.taken(name, who, ask, refused)
+        if look and self.desk.view.in_doubt:
+            await self._look()
+        for row in list(self.desk.view.targets.values()):
+            if row.outcome is None and not row.in_doubt:
+                evidence = "never begun: the worker was lost before it"
+                await self.desk.record(
+                    TargetEnded(target=row.target, outcome=Outcome.NOT_STARTED, evidence=evidence)
+                )
+            elif row.outcome is None:
+                await self.desk.record(
+                    TargetEnded(
+                        target=row.target,
+                        outcome=Outcome.UNKNOWN,
+                        evidence="the worker died before an answer was seen",
+                        attempt=row.attempt,
+                    )
+                )
+        counts = ", ".join(f"{n} {word}" for word, n in self.desk.view.counts().items())
+        return Ended.BROKEN, f"reconciled: {counts}"
+
+    async def _settle(self, target: str, outcome: Outcome | None, reason: str, who: str) -> str:
+        row = self.desk.view.targets.get(target)
+        if row is None:
+            return f"no target {target!r}"
+        if not reason.strip() or outcome is None or outcome is Outcome.MIXED:
+            return "settling needs an outcome and a reason"
+        if not row.in_doubt:
+            return "its outcome is known"
+        text = f"{target} settled as {outcome.value}: {reason}"
+        try:
+            self.record.audit.append(
+                "settle", actor=who, job=self.at.id, subject=target, reason=reason, text=text
+            )
+        except StateBroken as error:
+            return f"the audit cannot be written: {error.message}"
+        await self.desk.record(Settled(target=target, outcome=outcome, reason=short(reason), by=who))
+        return ""
+
+    async def _look(self) -> None:
+        try:
+            applying = await self._open()
+        except (OndeckError, Stopped) as error:
+            self.desk.note(f"nothing could be asked: {error}")
+            return
+        for target in self.desk.view.in_doubt:
+            row = self.desk.view.targets[target]
+            try:
+                finding = honest(await applying.reconcile(Attempt(id=row.attempt, target=target)))
+            except (OndeckError, TimeoutError) as error:
+                finding = Finding(outcome=Outcome.UNKNOWN, evidence=short(f"could not be asked: {error}"))
+            outcome = Outcome.UNKNOWN if finding.still_running else finding.outcome
+            await self.desk.record(
+                Reconciled(
+                    attempt=row.attempt,
+                    target=target,
+                    outcome=outcome,
+                    evidence=finding.evidence,
+                    status=finding.status,
+                    still_running=finding.still_running,
+                )
+            )
+
+    # --- the end
+
+    async def _end(self, why: Ended, summary: str) -> None:
+        view = self.desk.view
+        outcome = self._outcome(why)
+        self._audit("outcome", f"{outcome.value} ({why.value}): {summary}")
+        if self.lock is not None:
+            self.lock.release(clear=not view.in_doubt)
+        await self.desk.record(JobEnded(outcome=outcome, why=why, summary=short(summary)))
+        self.desk.close(ended=True)
+
+    def _outcome(self, why: Ended) -> Outcome:
+        rows = [row.outcome or Outcome.NOT_STARTED for row in self.desk.view.targets.values()]
+        outcome = of_job(rows)
+        if outcome is Outcome.UNKNOWN or self.desk.view.in_doubt:
+            return Outcome.UNKNOWN
+        if why is Ended.CANCELLED and outcome is not Outcome.SUCCEEDED:
+            return Outcome.CANCELLED
+        if self.drive is not None and why is Ended.COMPLETE and outcome is Outcome.SUCCEEDED:
+            return {True: outcome, False: Outcome.FAILED, None: Outcome.UNKNOWN}[
+                self.drive.rollout.last_gate()
+            ]
+        return outcome
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(self.settings.seconds(20)):
+                await self.stack.aclose()
+                await self.bench.aclose()
+        except (OndeckError, OSError, TimeoutError) as error:
+            self.desk.note(f"closing the connections failed: {error}")
+
+    def _cancel_asked(self) -> bool:
+        return bool(self.asked_to_stop)
+
+    def _signals(self) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+        def terminated() -> None:
+            self.asked_to_stop = "SIGTERM"
+            self.desk.note("SIGTERM: nothing new is begun, what is in flight is awaited")
+            if self.drive is not None:
+                self.drive.cancel("SIGTERM", hard=False)
+                self.drive.wake.set()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated)
+
+
+_BEFORE = (Outcome.UNREACHABLE, Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_STARTED, Outcome.TIMED_OUT)
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _registry(paths: tuple[str, ...]) -> Registry:
+    if not paths:
+        return Registry()
+    import importlib
+
+    given: list[Manifest] = list(Registry().manifests())
+    for path in paths:
+        module, _, attribute = path.partition(":")
+        given.append(getattr(importlib.import_module(module), attribute))
+    return Registry(given)
+
+
+async def _live(worker: Worker) -> None:
+    await worker.live()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=worker.settings.seconds(2))
+    if any(not task.done() for task in left):
+        # Everything is recorded. A provider that is deaf to cancelling must not keep the job's lock.
+        sys.stderr.write("a task did not end when it was cancelled; the worker leaves it behind\n")
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def main(argv: list[str], read: Callable[[], bytes] = sys.stdin.buffer.read) -> int:
+    """Take the handshake and live; the exit status is for the log only, the folder is what counts."""
+    os.umask(0o077)
+    at = JobFolder(Path(argv[1]))
+    os.set_inheritable(int(argv[2]), False)
+    message = read()
+    if not message:
+        sys.stderr.write("no handshake: who started this worker died first; nothing was done\n")
+        return 1
+    hand = msgspec.json.decode(message, type=Handshake)
+    os.environ.update(hand.lent)
+    try:
+        worker = Worker(at, hand)
+        asyncio.run(_live(worker))
+    except OndeckError as error:
+        sys.stderr.write(f"{error}\n")
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv))

@@ -1,0 +1,130 @@
+"""A quick list of ended jobs: a cache in SQLite over the job folders. Delete it and it comes back."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from ondeck.errors import StateBroken
+from ondeck.record.folder import PRIVATE_FILE
+from ondeck.record.jobfolder import JobFolder
+from ondeck.record.view import JobView
+
+T = TypeVar("T")
+
+_VERSION = 1
+_TABLES = """
+create table if not exists jobs (id text primary key, size integer, changed integer, view blob);
+create table if not exists facts (key text, job text, at integer, value text, primary key (key, job));
+create index if not exists facts_by_key on facts (key, at);
+"""
+
+
+class Index:
+    """The index of one state folder. Whatever is wrong with it, the folders still answer."""
+
+    def __init__(self, path: Path, jobs: Path) -> None:
+        self._path = path
+        self._jobs = jobs
+
+    def views(self, limit: int) -> list[JobView]:
+        """The newest jobs; folders that cannot be read are left out here and told by `job`."""
+        names = sorted(self._names(), reverse=True)[:limit]
+        return self._with(lambda database: self._read(database, names))
+
+    def remembered(self, key: str) -> str:
+        """The newest value of a fact that an ended job left; empty when there is none."""
+
+        def ask(database: sqlite3.Connection | None) -> str:
+            views = self._read(database, self._names(), facts_only=database is not None)
+            if database is None:
+                facts = [(v.ended, v.remembered[key]) for v in views if key in v.remembered]
+                return max(facts)[1] if facts else ""
+            row = database.execute(
+                "select value from facts where key = ? order by at desc, job desc limit 1", (key,)
+            ).fetchone()
+            return str(row[0]) if row else ""
+
+        return self._with(ask)
+
+    def _names(self) -> list[str]:
+        try:
+            with os.scandir(self._jobs) as entries:
+                return [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StateBroken(f"{self._jobs} cannot be read: {error.strerror}") from error
+
+    def _with(self, ask: Callable[[sqlite3.Connection | None], T]) -> T:
+        try:
+            with self._open() as database:
+                return ask(database)
+        except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError):
+            # Only a cache: throw it away, answer from the folders, and it is built again next time.
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            return ask(None)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=0.5)) as database:
+            if database.execute("pragma user_version").fetchone()[0] != _VERSION:
+                database.executescript("drop table if exists jobs; drop table if exists facts;" + _TABLES)
+                database.execute(f"pragma user_version = {_VERSION}")
+                self._path.chmod(PRIVATE_FILE)
+            yield database
+            database.commit()
+
+    def _read(
+        self, database: sqlite3.Connection | None, names: list[str], *, facts_only: bool = False
+    ) -> list[JobView]:
+        column = "null" if facts_only else "view"
+        known = (
+            {}
+            if database is None
+            else {
+                row[0]: row[1:] for row in database.execute(f"select id, size, changed, {column} from jobs")
+            }
+        )
+        found = []
+        for name in names:
+            folder = JobFolder(self._jobs / name)
+            stamp = _stamp(folder.events)
+            row = known.get(name)
+            if row is not None and row[:2] == stamp:
+                if not facts_only:
+                    found.append(msgspec.msgpack.decode(row[2], type=JobView))
+                continue
+            try:
+                view = folder.view()
+            except StateBroken:
+                continue
+            found.append(view)
+            if database is not None and view.over and not view.lost:
+                _keep(database, view, stamp)
+        return found
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        facts = path.stat()
+    except OSError:
+        return (0, 0)
+    return (facts.st_size, facts.st_mtime_ns)
+
+
+def _keep(database: sqlite3.Connection, view: JobView, stamp: tuple[int, int]) -> None:
+    database.execute(
+        "insert or replace into jobs values (?, ?, ?, ?)", (view.id, *stamp, msgspec.msgpack.encode(view))
+    )
+    for key, value in view.remembered.items():
+        database.execute(
+            "insert or replace into facts values (?, ?, ?, ?)", (key, view.id, view.ended, value)
+        )

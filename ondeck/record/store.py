@@ -1,0 +1,216 @@
+"""The record of one state folder: jobs, output, locks, marks, audit. Faces read here; only a worker writes a job."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+
+from ondeck.errors import BadInput, Refused, StateBroken
+from ondeck.observe.records import Change
+from ondeck.operate.events import Ask, Event
+from ondeck.operate.lock import Lock, LockView, views
+from ondeck.operate.spec import Risk
+from ondeck.record import folder, marks, outputs
+from ondeck.record.audit import Audit
+from ondeck.record.index import Index
+from ondeck.record.jobfolder import JobFolder, valid_id
+from ondeck.record.journal import Tail
+from ondeck.record.view import JobView
+from ondeck.settings import Settings
+
+
+class Record:
+    """What ondeck knows of its own doings."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Check the state folder; makes nothing but the folder itself.
+
+        Raises:
+            StateBroken: It is not private, not ours, or cannot be made.
+        """
+        self.settings = settings
+        self.root = folder.ensure(settings.state)
+        self.jobs_root = self.root / "jobs"
+        self.locks_root = self.root / "locks"
+        self.plans_root = self.root / "plans"
+        self.audit = Audit(self.root / "audit")
+        self._marks = self.root / "marks.log"
+        self._index = Index(self.root / "index.db", self.jobs_root)
+
+    def folder(self, job: str) -> JobFolder:
+        """The folder of a job, named by its id or a unique end or beginning of it.
+
+        Raises:
+            BadInput: There is no such job, or several.
+        """
+        path = self.jobs_root / valid_id(job)
+        if path.is_dir():
+            return JobFolder(path)
+        names = [p.name for p in self.jobs_root.glob("*") if p.name.startswith(job) or p.name.endswith(job)]
+        if len(names) == 1:
+            return JobFolder(self.jobs_root / names[0])
+        if names:
+            raise BadInput(f"{job!r} names {len(names)} jobs", hint=f"e.g. {', '.join(sorted(names)[-3:])}")
+        raise BadInput(f"no job {job!r}", hint="see: ondeck jobs")
+
+    def jobs(self, limit: int = 50) -> list[JobView]:
+        """The newest jobs first."""
+        return self._index.views(limit)
+
+    def job(self, job: str) -> JobView:
+        """One job as it stands now.
+
+        Raises:
+            BadInput: There is no such job.
+            StateBroken: It cannot be read.
+        """
+        return self.folder(job).view()
+
+    async def follow(self, job: str, after: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
+        """Events with their number from `after` on, as they are written; ends when the job is over or lost.
+
+        Raises:
+            BadInput: There is no such job.
+            StateBroken: It cannot be read.
+        """
+        at = self.folder(job)
+        tail, pause = Tail(at.events), 0.05
+        while True:
+            alive = at.is_alive()
+            before = tail.count
+            events = tail.read()
+            for number, event in enumerate(events, start=before):
+                if number >= after:
+                    yield number, event
+            if not events and not alive:
+                return
+            pause = 0.05 if events else min(0.5, pause * 1.5)
+            await asyncio.sleep(self.settings.seconds(pause))
+
+    def output(self, job: str, target: str, offset: int = 0, limit: int = 65536) -> bytes:
+        """Bytes a target printed, from an offset; raw: make them safe before they are shown.
+
+        Raises:
+            BadInput: There is no such job.
+        """
+        return outputs.read(self.folder(job).out, target, offset, limit)
+
+    def ask(self, job: str, ask: Ask) -> str:
+        """Leave a request to a living job; its id. For a job that is over use `reconcile.tend`.
+
+        Raises:
+            BadInput: There is no such job.
+            Refused: Nobody is there to take it.
+            StateBroken: It cannot be written.
+        """
+        at = self.folder(job)
+        if not at.is_alive():
+            raise Refused(
+                f"no worker holds job {at.id}, so nobody would answer", hint=f"ondeck reconcile {at.id}"
+            )
+        return at.ask(ask)
+
+    def remembered(self, key: str) -> str:
+        """A fact that ended jobs left, e.g. `last-good checkout@prod`; empty when unknown."""
+        return self._index.remembered(key)
+
+    def mark(self, subject: str, text: str, *, who: str = "", time: int = 0) -> None:
+        """Note that something happened outside of ondeck.
+
+        Raises:
+            StateBroken: It cannot be written.
+        """
+        stamp = time or _now()
+        marks.add(
+            self._marks, marks.Mark(time=stamp, subject=subject, text=text, who=who or self.settings.actor)
+        )
+
+    def changes(self, since: int) -> list[Change]:
+        """Own jobs that changed something, and marks, since a time (ns), newest first.
+
+        Raises:
+            StateBroken: Something could not be read: an empty list would say that nothing changed.
+        """
+        found = [_change(view) for view in self.jobs(500) if view.plan.draft.risk is not Risk.READ]
+        read, complete = marks.read(self._marks)
+        if not complete:
+            raise StateBroken(f"{self._marks} is damaged", hint="move it away; marks begin anew")
+        for mark in read:
+            env = mark.subject.rpartition("@")[2] if "@" in mark.subject else ""
+            found.append(
+                Change(
+                    time=mark.time, env=env, kind="mark", subject=mark.subject, text=mark.text, who=mark.who
+                )
+            )
+        return sorted((c for c in found if c.time >= since), key=lambda c: c.time, reverse=True)
+
+    def in_doubt(self, job: str) -> bool:
+        """True while somebody has to find out what became of a job; a job nobody can read is in doubt."""
+        try:
+            return bool(self.job(job).in_doubt)
+        except BadInput:
+            return False
+        except StateBroken:
+            return True
+
+    def locks(self) -> list[LockView]:
+        """Every lock that is not free.
+
+        Raises:
+            StateBroken: They cannot be read.
+        """
+        return views(self.locks_root, self.in_doubt)
+
+    def break_lock(self, key: str, *, typed: str, reason: str) -> None:
+        """Free the lock of a job that is over, against its doubt. Audited.
+
+        Raises:
+            BadInput: The key was not typed, or no reason was given.
+            Refused: A living worker holds it.
+            StateBroken: Audit or lock cannot be written.
+        """
+        if typed != key or not reason.strip():
+            raise BadInput(
+                "to break a lock type its key and give a reason", hint=f"--confirm {key} --reason WHY"
+            )
+        self.audit.append("lock-break", actor=self.settings.actor, subject=key, reason=reason)
+        if not Lock(self.locks_root, key).break_open():
+            raise Refused(f"a living job holds {key!r}", hint="see: ondeck lock ls; then: ondeck cancel JOB")
+
+    def shell_opened(self, host: str, env: str, reason: str) -> None:
+        """An interactive shell is about to open.
+
+        Raises:
+            StateBroken: The audit cannot be written, so it must not open.
+        """
+        self.audit.append(
+            "shell", actor=self.settings.actor, subject=host, env=env, reason=reason, text="opened"
+        )
+
+    def shell_closed(self, host: str, env: str, status: int) -> None:
+        """An interactive shell ended.
+
+        Raises:
+            StateBroken: The audit cannot be written.
+        """
+        self.audit.append(
+            "shell", actor=self.settings.actor, subject=host, env=env, text=f"closed, status {status}"
+        )
+
+
+def _now() -> int:
+    return time.time_ns()
+
+
+def _change(view: JobView) -> Change:
+    outcome = view.outcome.value if view.outcome else view.state.value
+    return Change(
+        time=view.started or view.made,
+        env=view.plan.request.env,
+        kind="job",
+        subject=view.plan.request.subject,
+        text=f"{view.plan.title}: {view.plan.draft.summary} ({outcome})",
+        who=view.actor,
+        job=view.id,
+    )

@@ -1,0 +1,150 @@
+"""How this provider asks a host: open, follow with silences noticed, wait before asking again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+from ondeck.errors import AuthFailed, HostKeyChanged, HostKeyUnknown, OndeckError
+from ondeck.inventory.model import Host
+from ondeck.observe.records import Health, SourceState
+from ondeck.operate.ports import Bench
+from ondeck.reach.ports import Become, Chunk, Completed, Fd, Link, Stream
+from ondeck.settings import Settings
+from ondeck.text import decode, safe_line
+
+# Seconds between tries after a loss: doubling from the first to the last.
+FIRST_PAUSE = 1.0
+LAST_PAUSE = 30.0
+# After a refusal that a new try cannot change; more tries only fill the host's security log.
+REFUSED_PAUSE = 300.0
+ERRORS = 4096
+
+
+@asynccontextmanager
+async def linked(host: Host, bench: Bench) -> AsyncIterator[Link]:
+    """A link to a host, let go at the end.
+
+    Raises:
+        Unreachable: It could not be opened.
+        Missing: No provider carries the host's transport.
+    """
+    link = await bench.reach(host.transport).connect(host)
+    try:
+        yield link
+    finally:
+        await link.aclose()
+
+
+def become_root(wanted: bool) -> Become | None:
+    """Root through sudo, when a source wants it."""
+    return Become() if wanted else None
+
+
+def why(done: Completed) -> str:
+    """One line that says how a command failed."""
+    lines = [line for line in decode(done.stderr).splitlines() if line.strip()]
+    said = safe_line(lines[-1].strip()) if lines else ""
+    if done.status is None:
+        return said or "its exit status was not seen"
+    return said or f"it ended with status {done.status}"
+
+
+def words(error: BaseException) -> str:
+    """One line for a state."""
+    if isinstance(error, OndeckError):
+        return safe_line(error.message)
+    return "timed out" if isinstance(error, TimeoutError) else safe_line(f"{type(error).__name__}: {error}")
+
+
+class Pauses:
+    """Growing pauses with jitter, so that a hundred lost sources do not come back in one second."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._next = FIRST_PAUSE
+
+    def reset(self) -> None:
+        """It worked: the next pause is short again."""
+        self._next = FIRST_PAUSE
+
+    async def wait(self, error: BaseException | None) -> None:
+        """Wait before the next try; long after a refusal of who we are or of who they are."""
+        refused = isinstance(error, AuthFailed | HostKeyUnknown | HostKeyChanged)
+        pause = REFUSED_PAUSE if refused else self._next
+        self._next = min(self._next * 2, LAST_PAUSE)
+        await asyncio.sleep(self._settings.seconds(pause) * random.uniform(0.8, 1.2))
+
+
+class States:
+    """The state of one source: makes a record when it changes."""
+
+    def __init__(self, source: str) -> None:
+        self._now = SourceState(source, Health.CONNECTING, time.time_ns())
+        self._seen = 0
+
+    @property
+    def health(self) -> Health:
+        """How it is."""
+        return self._now.health
+
+    def saw(self) -> None:
+        """A record arrived."""
+        self._seen = time.time_ns()
+
+    def begin(self) -> SourceState:
+        """The first state, to be told before anything is known."""
+        return self._now
+
+    def to(self, health: Health, error: str = "") -> SourceState | None:
+        """The new state; None when it is the one that was told already."""
+        if health is self._now.health and error == self._now.error:
+            return None
+        since = self._now.since if health is self._now.health else time.time_ns()
+        self._now = SourceState(self._now.source, health, since, self._seen, 0, error)
+        return self._now
+
+
+class Following:
+    """Standard output of a followed command, with silences and the last words of its standard error."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._errors = b""
+
+    @property
+    def errors(self) -> str:
+        """The last line of standard error; empty when there is none."""
+        lines = [line.strip() for line in decode(self._errors).splitlines() if line.strip()]
+        return safe_line(lines[-1]) if lines else ""
+
+    async def chunks(self, silence: float) -> AsyncGenerator[bytes | None, None]:
+        """Chunks as they come, and None after so many seconds without any. Use `aclosing`."""
+        chunks = aiter(self._stream)
+        coming = asyncio.ensure_future(_next(chunks))
+        try:
+            while True:
+                done, _ = await asyncio.wait({coming}, timeout=silence)
+                if not done:
+                    yield None
+                    continue
+                chunk = coming.result()
+                if chunk is None:
+                    return
+                coming = asyncio.ensure_future(_next(chunks))
+                if chunk[0] is Fd.OUT:
+                    yield chunk[1]
+                else:
+                    self._errors = (self._errors + chunk[1])[-ERRORS:]
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+
+
+async def _next(chunks: AsyncIterator[Chunk]) -> tuple[Fd, bytes] | None:
+    async for chunk in chunks:
+        return chunk.fd, chunk.data
+    return None

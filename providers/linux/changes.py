@@ -1,0 +1,217 @@
+"""Capability `changes`: unit restarts, packages and reboots of a host, each with its own answer."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import msgspec
+
+from ondeck.errors import OndeckError
+from ondeck.inventory.model import Host
+from ondeck.observe.records import Asked, Change
+from ondeck.operate.ports import Bench
+from ondeck.reach.ports import Become, Completed, Link
+from ondeck.text import decode, safe_line
+from providers.linux.asking import linked, why, words
+from providers.linux.journal import field
+
+NS = 1_000_000_000
+# Message ids of systemd's own entries: systemd, src/systemd/sd-messages.h.
+MESSAGES = {
+    "39f53479d3a045ac8e11786248231fbf": "started",
+    "9d1aaa27d60140bd96365438aad20286": "stopped",
+    "be02cf6855d2428ba40df7e9d022f03d": "failed to start",
+    "d9b373ed55a64feb8242e02dbe79a49c": "failed",
+    "5eb03494b6584870a536b337290809b3": "restarts by itself",
+}
+TOGETHER = 60 * NS
+
+PACKAGES = r"""
+LC_ALL=C; export LC_ALL
+if [ -r /var/log/dpkg.log ]; then
+  echo "dpkg $(date +%z)"
+  cat /var/log/dpkg.log.1 /var/log/dpkg.log 2>/dev/null |
+    grep -E '^[^ ]+ [^ ]+ (install|upgrade|remove|purge) ' | tail -n 2000
+  echo @history
+  cat /var/log/apt/history.log 2>/dev/null |
+    grep -E '^(Start-Date|End-Date|Commandline|Requested-By):' | tail -n 1000
+elif command -v rpm >/dev/null; then
+  echo rpm
+  rpm -qa --qf '%{INSTALLTIME} %{NAME} %{VERSION}-%{RELEASE}\n' | sort -n | tail -n 500
+else
+  echo 'neither /var/log/dpkg.log can be read nor rpm is there' >&2; exit 1
+fi
+"""
+BOOTS = r"""
+LC_ALL=C; export LC_ALL
+grep '^btime' /proc/stat || exit
+last -x --time-format=iso reboot 2>/dev/null | grep '^reboot' | head -n 50
+exit 0
+"""
+
+
+class LinuxChanges:
+    """Asks journal, package history and boot times; what could not be asked is named in the error."""
+
+    async def changes(self, host: Host, bench: Bench, *, since: int) -> Asked:
+        """Changes since a time (ns), oldest first.
+
+        With `error` set the list is what the other parts answered; nothing follows from its gaps.
+        """
+        try:
+            async with linked(host, bench) as link:
+                parts = await asyncio.gather(
+                    _units(link, host, since), _packages(link, host), _boots(link, host)
+                )
+        except (OndeckError, TimeoutError, OSError) as error:
+            return Asked(source=host.name, error=words(error))
+        errors = [error for _, error in parts if error]
+        found = [change for changes, _ in parts for change in changes if change.time >= since]
+        found.sort(key=lambda change: change.time)
+        return Asked(source=host.name, error="; ".join(errors), changes=tuple(found))
+
+
+async def _run(link: Link, argv: list[str], host: Host) -> Completed:
+    """As root where the inventory says that the host has sudo: the journal and logs are often closed."""
+    become = Become(host.become) if host.become else None
+    return await link.run(argv, become=become, timeout=20.0, limit=4 << 20)
+
+
+async def _units(link: Link, host: Host, since: int) -> tuple[list[Change], str]:
+    argv = ["env", "LC_ALL=C", "journalctl", "--no-pager", "--quiet", "--output=json", "_PID=1"]
+    fields = "--output-fields=MESSAGE_ID,UNIT,JOB_RESULT"
+    done = await _run(link, [*argv, fields, f"--since=@{since // NS}", "--lines=5000"], host)
+    if not done.ok:
+        return [], f"journal: {why(done)}"
+    if not done.stdout and done.stderr:
+        return [], f"journal: {why(done)}"
+    return unit_changes(host, done.stdout), ""
+
+
+def unit_changes(host: Host, data: bytes) -> list[Change]:
+    """Changes of units by systemd's own messages; stopped and started within a minute is restarted."""
+    found: list[Change] = []
+    latest: dict[str, int] = {}
+    for raw in data.splitlines():
+        try:
+            fields = msgspec.json.decode(raw, type=dict[str, object])
+            at = int(str(fields["__REALTIME_TIMESTAMP"])) * 1000
+        except (msgspec.DecodeError, RecursionError, KeyError, ValueError):
+            continue
+        text = MESSAGES.get(field(fields.get("MESSAGE_ID")), "")
+        unit = safe_line(field(fields.get("UNIT")))
+        if not text or not unit.endswith(".service"):
+            continue
+        unit = unit.removesuffix(".service")
+        before = latest.get(unit)
+        stopped = found[before] if before is not None and found[before].text == "stopped" else None
+        if text == "started" and before is not None and stopped is not None and at - stopped.time < TOGETHER:
+            found[before] = msgspec.structs.replace(stopped, time=at, text="restarted")
+            continue
+        latest[unit] = len(found)
+        found.append(Change(time=at, env=host.env, kind="restart", subject=unit, text=text, host=host.name))
+    return found
+
+
+async def _packages(link: Link, host: Host) -> tuple[list[Change], str]:
+    done = await _run(link, ["sh", "-c", PACKAGES], host)
+    if not done.ok:
+        return [], f"packages: {why(done)}"
+    return package_changes(host, decode(done.stdout)), ""
+
+
+def package_changes(host: Host, text: str) -> list[Change]:
+    """Changes of packages from dpkg's log (in the host's zone) or rpm's install times."""
+    first, _, rest = text.partition("\n")
+    if first == "rpm":
+        return [
+            _package(host, int(time) * NS, name, f"installed {version}", "")
+            for time, name, version in (
+                line.split(" ", 2) for line in rest.splitlines() if line[:1].isdigit()
+            )
+        ]
+    zone = first.removeprefix("dpkg ").strip() or "+0000"
+    log, _, history = rest.partition("@history\n")
+    people = _people(history, zone)
+    found = []
+    for line in log.splitlines():
+        parts = line.split()
+        at = _moment(" ".join(parts[:2]), zone)
+        if at is None or len(parts) < 6:
+            continue
+        action, name, old, new = parts[2:6]
+        says = {"install": f"installed {new}", "upgrade": f"{old} -> {new}"}.get(
+            action, action.removesuffix("e") + f"ed {old}"
+        )
+        who = next((who for start, end, who in people if start <= at <= end), "")
+        found.append(_package(host, at, name.partition(":")[0], says, who))
+    return found
+
+
+def _package(host: Host, time: int, name: str, text: str, who: str) -> Change:
+    return Change(
+        time=time,
+        env=host.env,
+        kind="package",
+        subject=safe_line(name),
+        text=safe_line(text),
+        host=host.name,
+        who=safe_line(who),
+    )
+
+
+def _people(history: str, zone: str) -> list[tuple[int, int, str]]:
+    """Who ran apt, by the stretch of time: its history names a person or a command line."""
+    found: list[tuple[int, int, str]] = []
+    start: int | None = None
+    who = ""
+    for line in history.splitlines():
+        name, _, value = line.partition(": ")
+        if name == "Start-Date":
+            start, who = _moment(value.replace("  ", " "), zone), ""
+        elif name == "Requested-By":
+            who = value.partition(" ")[0]
+        elif name == "Commandline" and not who:
+            program = value.partition(" ")[0].rpartition("/")[2]
+            who = program if program == "unattended-upgrade" else ""
+        elif name == "End-Date" and start is not None:
+            end = _moment(value.replace("  ", " "), zone)
+            found.append((start, end or start, who))
+    return found
+
+
+def _moment(text: str, zone: str) -> int | None:
+    try:
+        return int(datetime.strptime(f"{text} {zone}", "%Y-%m-%d %H:%M:%S %z").timestamp()) * NS
+    except ValueError:
+        return None
+
+
+async def _boots(link: Link, host: Host) -> tuple[list[Change], str]:
+    done = await link.run(["sh", "-c", BOOTS], timeout=20.0)
+    if not done.ok:
+        return [], f"boots: {why(done)}"
+    return boot_changes(host, decode(done.stdout)), ""
+
+
+def boot_changes(host: Host, text: str) -> list[Change]:
+    """Boots: the kernel's own boot time, and those before it that wtmp remembers."""
+    times: list[int] = []
+    for line in text.splitlines():
+        parts = line.split()
+        if parts[:1] == ["btime"] and parts[1:2] and parts[1].isdigit():
+            times.append(int(parts[1]) * NS)
+        elif len(parts) > 4:
+            stamp = next((part for part in parts if part[:4].isdigit() and "T" in part), "")
+            try:
+                at = int(datetime.fromisoformat(stamp).timestamp()) * NS
+            except ValueError:
+                continue
+            # wtmp is written a little after the kernel counts its boot.
+            if all(abs(at - known) > 300 * NS for known in times):
+                times.append(at)
+    return [
+        Change(time=at, env=host.env, kind="reboot", subject=host.name, text="booted", host=host.name)
+        for at in sorted(times)
+    ]

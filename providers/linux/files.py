@@ -1,0 +1,243 @@
+"""Log files: history from the end, then following by inode and offset, so that a lost connection and a
+rotation lose nothing and repeat nothing.
+
+The remote loop sends frames, one a line: `INODE OFFSET BASE64`. Framing makes the position of every
+byte known; base64 keeps a frame whole when a file shrinks while it is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from ondeck.errors import LinkLost, Missing, RemoteFailed
+from ondeck.inventory.model import Host, LogSource
+from ondeck.observe.parse import Parser
+from ondeck.observe.records import Health, LogBatch, LogLine
+from ondeck.reach.ports import Link
+from ondeck.settings import Settings
+from ondeck.text import Lines, decode, safe_line
+from providers.linux.asking import Following, States, become_root, why
+
+HISTORY = 200
+# Bytes of history that are read back at most, for one file.
+FURTHEST = 8 << 20
+FIRST_LOOK = 64 << 10
+EVERY = 0.5
+LONGEST_FRAME = 1 << 20
+BATCH = 2_000
+
+# Patterns are expanded with an empty IFS: only `*` and `?` mean anything, nothing is split.
+LIST = r"""
+IFS=; set -- $1; unset IFS
+[ -e "$1" ] || [ -L "$1" ] || { ls -d -- "$1" >&2; exit 44; }
+stat -L -c '%i %s %n' -- "$@"
+"""
+
+SLICE = r"""
+[ -r "$1" ] || { echo "cannot read $1: permission denied" >&2; exit 43; }
+tail -c "+$(($2 + 1))" -- "$1" | head -c "$3"
+"""
+
+FOLLOW = r"""
+LC_ALL=C; export LC_ALL
+pattern=$1; every=$2; shift 2
+dir=$(dirname -- "$pattern")
+known=
+for pair; do eval "o_${pair%%:*}=${pair#*:}"; known="$known ${pair%%:*}"; done
+send() {
+  at=$3
+  if [ "$at" -lt "$4" ] && ! [ -r "$1" ]; then printf '? cannot read %s\n' "$1" || exit; return; fi
+  while [ "$at" -lt "$4" ]; do
+    n=$(($4 - at)); if [ "$n" -gt 262144 ]; then n=262144; fi
+    printf '%s %s ' "$2" "$at" || exit
+    tail -c "+$((at + 1))" -- "$1" | head -c "$n" | base64 | tr -d '\n'
+    printf '\n' || exit
+    at=$((at + n))
+  done
+  eval "o_$2=$at"
+}
+while :; do
+  IFS=; set -- $pattern; unset IFS
+  all=$(stat -L -c '%i %s %n' -- "$@" 2>/dev/null)
+  seen=' '
+  while read -r ino size path; do seen="$seen$ino "; done <<END
+$all
+END
+  [ -n "$all" ] || printf '? no such file %s\n' "$pattern" || exit
+  left=
+  for ino in $known; do
+    case "$seen" in *" $ino "*) left="$left $ino"; continue ;; esac
+    old=$(find "$dir" -maxdepth 1 -type f -inum "$ino" 2>/dev/null | head -n 1)
+    if [ -n "$old" ]; then eval "off=\$o_$ino"; send "$old" "$ino" "$off" "$(stat -c %s -- "$old")"; fi
+    printf '%s -\n' "$ino" || exit
+  done
+  known=$left
+  while read -r ino size path; do
+    [ -n "$ino" ] || continue
+    case " $known " in *" $ino "*) eval "off=\$o_$ino" ;; *) off=0; known="$known $ino" ;; esac
+    if [ "$size" -lt "$off" ]; then off=0; fi
+    eval "o_$ino=$off"
+    send "$path" "$ino" "$off" "$size"
+  done <<END
+$all
+END
+  echo . || exit
+  sleep "$every" || exit
+done
+"""
+
+
+class FileTail:
+    """One source of files on one host: keeps its positions between connections."""
+
+    def __init__(self, host: Host, source: LogSource, settings: Settings, states: States, since: int) -> None:
+        self._host = host
+        self._source = source
+        self._settings = settings
+        self._states = states
+        self._since = since
+        self._name = f"{host.name}/{source.name}"
+        self._become = become_root(source.become)
+        self._places: dict[str, int] = {}
+        self._readers: dict[str, tuple[Lines, Parser]] = {}
+        self._begun = False
+
+    async def read(self, link: Link, follow: bool) -> AsyncGenerator[LogBatch, None]:
+        """History the first time, then what comes.
+
+        Raises:
+            LinkLost: The connection ended.
+            RemoteFailed: A file cannot be read.
+            Missing: There is no such file, and nobody waits for one.
+        """
+        if not self._begun:
+            try:
+                async with aclosing(self._history(link)) as batches:
+                    async for batch in batches:
+                        yield batch
+            except Missing as error:
+                if not follow:
+                    raise
+                yield LogBatch(state=self._states.to(Health.LOST, error.message))
+            self._begun = True
+            yield LogBatch(caught_up=True)
+        if follow:
+            async with aclosing(self._follow(link)) as batches:
+                async for batch in batches:
+                    yield batch
+        else:
+            rest = [
+                line for lines, parser in self._readers.values() for line in self._parse_rest(lines, parser)
+            ]
+            yield LogBatch(tuple(rest))
+
+    def _parse_rest(self, lines: Lines, parser: Parser) -> list[LogLine]:
+        return [
+            line
+            for line in parser.parse(lines.flush(), time.time_ns(), backlog=True)
+            if line.time >= self._since
+        ]
+
+    async def _history(self, link: Link) -> AsyncGenerator[LogBatch, None]:
+        done = await link.run(["sh", "-c", LIST, "sh", self._source.file], become=self._become)
+        if done.status == 44:
+            raise Missing(f"no such file {self._source.file}", where=self._host.name)
+        if not done.ok and not done.stdout:
+            raise RemoteFailed(why(done), where=self._host.name)
+        found: list[LogLine] = []
+        for row in done.stdout.decode("utf-8", "surrogateescape").splitlines():
+            inode, size, path = row.split(" ", 2)
+            found.extend(await self._back(link, inode, int(size), path))
+        found.sort(key=lambda line: line.time)
+        self._states.saw()
+        yield LogBatch(state=self._states.to(Health.OK))
+        for at in range(0, len(found), BATCH):
+            yield LogBatch(tuple(found[at : at + BATCH]))
+
+    async def _back(self, link: Link, inode: str, size: int, path: str) -> list[LogLine]:
+        """The wanted end of one file: looks further and further back until it is enough."""
+        look = FIRST_LOOK
+        while True:
+            start = max(0, size - look)
+            done = await link.run(
+                ["sh", "-c", SLICE, "sh", path, str(start), str(size - start)],
+                become=self._become,
+                limit=FURTHEST,
+            )
+            if not done.ok:
+                raise RemoteFailed(why(done), where=self._host.name)
+            data = done.stdout if start == 0 else done.stdout.partition(b"\n")[2]
+            self._readers[inode] = reader, parser = Lines(), Parser(self._name, self._source.format)
+            lines = parser.parse(reader.feed(data), time.time_ns(), backlog=True)
+            self._places[inode] = start + len(done.stdout)
+            enough = bool(lines) and lines[0].time < self._since if self._since else len(lines) >= HISTORY
+            if enough or start == 0 or look >= FURTHEST:
+                break
+            look = min(look * 8, FURTHEST)
+        if self._since:
+            return [line for line in lines if line.time >= self._since]
+        return lines[-HISTORY:]
+
+    async def _follow(self, link: Link) -> AsyncGenerator[LogBatch, None]:
+        every = max(0.02, self._settings.seconds(EVERY))
+        places = [f"{inode}:{offset}" for inode, offset in self._places.items()]
+        argv = ["sh", "-c", FOLLOW, "sh", self._source.file, f"{every:.3f}", *places]
+        silence = self._settings.seconds(20.0) + 10 * every
+        pending = b""
+        async with link.stream(argv, become=self._become) as stream:
+            following = Following(stream)
+            async with aclosing(following.chunks(silence)) as chunks:
+                async for chunk in chunks:
+                    if chunk is None:
+                        raise LinkLost("the reading loop fell silent", where=self._host.name)
+                    *frames, pending = (pending + chunk).split(b"\n")
+                    if len(pending) > LONGEST_FRAME:
+                        raise RemoteFailed("not a frame of the reading loop", where=self._host.name)
+                    for batch in self._batches(frames):
+                        yield batch
+            if following.errors:
+                raise RemoteFailed(following.errors, where=self._host.name)
+
+    def _batches(self, frames: list[bytes]) -> list[LogBatch]:
+        batches = []
+        lines: list[LogLine] = []
+        trouble = ""
+        alive = False
+        for frame in frames:
+            if frame == b".":
+                alive = True
+            elif frame.startswith(b"? "):
+                trouble = safe_line(decode(frame[2:]))
+            else:
+                lines.extend(self._frame(frame))
+        if lines:
+            self._states.saw()
+            batches.append(LogBatch(tuple(lines)))
+        state = self._states.to(Health.LOST, trouble) if trouble else None
+        if not trouble and (lines or alive):
+            state = self._states.to(Health.OK)
+        if state is not None:
+            batches.append(LogBatch(state=state))
+        return batches
+
+    def _frame(self, frame: bytes) -> list[LogLine]:
+        inode, _, rest = frame.decode("ascii", "replace").partition(" ")
+        if inode not in self._readers:
+            self._readers[inode] = Lines(), Parser(self._name, self._source.format)
+        reader, parser = self._readers[inode]
+        now = time.time_ns()
+        if rest == "-":
+            del self._readers[inode]
+            self._places.pop(inode, None)
+            return parser.parse(reader.flush(), now)
+        offset, _, payload = rest.partition(" ")
+        try:
+            data = base64.b64decode(payload, validate=True)
+            self._places[inode] = int(offset) + len(data)
+        except (binascii.Error, ValueError) as error:
+            raise RemoteFailed("not a frame of the reading loop", where=self._host.name) from error
+        return parser.parse(reader.feed(data), now)

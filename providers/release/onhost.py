@@ -1,0 +1,246 @@
+"""The change of one host: stage, drain, switch and restart as one detached step, wait, take back in."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from ondeck.errors import RemoteFailed
+from ondeck.inventory.model import Deploy, Host, Service
+from ondeck.operate.health import Alive, Verdict, declared, wait_healthy
+from ondeck.operate.outcome import Outcome
+from ondeck.operate.ports import Attempt, Emit, Finding
+from ondeck.reach.detached import Detached, Look, Stage
+from ondeck.reach.ports import Link
+from ondeck.settings import Settings
+from ondeck.text import safe_line
+from providers.release import scripts
+from providers.release.commands import change_argv, drain_argv, migration_argv
+from providers.release.hoststate import HostState, look
+from providers.release.liveness import watch
+from providers.release.options import Options, ReleaseDir
+from providers.release.staging import said, stage
+from providers.release.work import Release, Work
+
+BACK = ".back"
+"""What the claim of going back has behind the attempt's id."""
+
+
+class OnHost(msgspec.Struct, frozen=True, kw_only=True):
+    """One target with its links.
+
+    Attributes:
+        link: Where the steps run: the host, or this machine for `on: bastion`.
+        direct: The host itself; health is asked over it.
+        drain_link: Where drain and undrain run.
+    """
+
+    host: Host
+    service: Service
+    deploy: Deploy
+    options: Options
+    work: Work
+    settings: Settings
+    link: Link
+    direct: Link
+    drain_link: Link
+
+    async def aclose(self) -> None:
+        """Let its links go."""
+        for link in {id(entry): entry for entry in (self.link, self.direct, self.drain_link)}.values():
+            await link.aclose()
+
+    async def state(self) -> HostState:
+        """What the host runs now."""
+        return await look(self.link, self.service, self.host, self.options)
+
+    async def alive(self) -> Alive | None:
+        """A question for a dead process, with its restart count from now on."""
+        return await watch(self.link, self.service, self.host, self.options)
+
+    def step(self, claim: str) -> Detached:
+        """The detached step of a claim."""
+        return Detached(self.link, claim, self.settings, self.options.as_user())
+
+    async def healthy(self) -> Verdict:
+        """Wait for health after a change; without a check only that the process did not die at once."""
+        check = self.service.health
+        alive = await self.alive()
+        if check is None or not declared(check):
+            dead = await alive() if alive else ""
+            return Verdict(not dead, dead or "no health check is declared")
+        return await wait_healthy(self.direct, check, self.host, self.settings, alive=alive)
+
+    async def change(self, attempt: Attempt, emit: Emit, pinned: OnHost | None) -> Finding:
+        """Bring the plan's release onto this host, or leave it with the one that it ran."""
+        state = await self.state()
+        already = await self._already(state)
+        if already:
+            return Finding(outcome=Outcome.SUCCEEDED, evidence=already)
+        release = self.work.release
+        if isinstance(self.options, ReleaseDir) and state.has(release.version) is None:
+            if not self.work.archive:
+                raise RemoteFailed(f"release {release.version} is not on the host any more")
+            await stage(self.link, self.options, self.work, attempt, emit)
+        await self._migrate(emit, pinned, state)
+        await self._drain(attempt, emit)
+        done = await self._run(attempt.id, self._argv(attempt.id), emit)
+        if done.status == 0:
+            emit.step(f"switched to {release.version} and restarted")
+            verdict = await self.healthy()
+        else:
+            verdict = Verdict(False, f"the step failed: {done.finding().evidence}")
+        if verdict.ok:
+            return await self._back_in(emit, f"exit 0, runs {release.version}, {verdict.text}")
+        if verdict.ok is None:
+            drained = ", still drained" if self.deploy.drain else ""
+            text = f"runs {release.version}, health could not be asked: {verdict.text}{drained}"
+            return Finding(outcome=Outcome.UNKNOWN, evidence=text, status=done.status)
+        emit.step(f"not healthy: {verdict.text}")
+        return await self._go_back(attempt, emit, state, verdict.text, done.status)
+
+    async def _already(self, state: HostState) -> str:
+        """Evidence that nothing has to be done; empty when something has."""
+        if self.host.name not in self.work.unchanged:
+            return ""
+        if Release(state.version, state.digest) != self.work.release:
+            return ""
+        verdict = await self.healthy()
+        return f"ran {state.label()} already, {verdict.text}; nothing was changed" if verdict.ok else ""
+
+    def _argv(self, claim: str, release: Release | None = None) -> list[str]:
+        return change_argv(self.service, self.options, self.host, self.work, claim, release)
+
+    async def _run(self, claim: str, argv: list[str], emit: Emit) -> Look:
+        """Run one claimed step; cancelled means that it was really stopped."""
+        step = self.step(claim)
+        try:
+            await step.launch(argv)
+            async with asyncio.timeout(self.settings.seconds(self.options.seconds())):
+                await step.follow(lambda data, err: emit.output(data, err=err))
+        except (asyncio.CancelledError, TimeoutError):
+            await asyncio.shield(step.stop())
+            raise
+        return await step.look()
+
+    async def _go_back(
+        self, attempt: Attempt, emit: Emit, before: HostState, why: str, status: int | None
+    ) -> Finding:
+        """The old release again on this host. A rollback is never rolled back."""
+        old = Release(before.version, before.digest)
+        kept = not isinstance(self.options, ReleaseDir) or before.has(old.version) is not None
+        if (
+            self.work.operation == "service.rollback"
+            or not old.version
+            or old == self.work.release
+            or not kept
+        ):
+            reason = "a rollback is not taken back by itself" if old.version else "it ran no release before"
+            text = f"{why}; left on {self.work.release.version}{self._out()}: {reason}"
+            return Finding(outcome=Outcome.FAILED, evidence=text, status=status)
+        emit.step(f"going back to {old.version}")
+        back = await self._run(attempt.id + BACK, self._argv(attempt.id + BACK, old), emit)
+        verdict = await self.healthy() if back.status == 0 else Verdict(False, back.finding().evidence)
+        if not verdict.ok:
+            text = f"{why}; went back to {old.version}, NOT healthy: {verdict.text}{self._out()}"
+            return Finding(outcome=Outcome.FAILED, evidence=text, status=status)
+        taken = await self._back_in(emit, f"went back to {old.version}, healthy")
+        return Finding(outcome=Outcome.FAILED, evidence=f"{why}; {taken.evidence}", status=status)
+
+    def _out(self) -> str:
+        return ", still drained" if self.deploy.drain else ""
+
+    async def _migrate(self, emit: Emit, pinned: OnHost | None, state: HostState) -> None:
+        release = self.work.release
+        mine = state.has(release.version)
+        for migration in self.deploy.before:
+            name = migration.name
+            if name not in self.work.migrations or (mine and name in mine.migrated):
+                continue
+            if migration.on == "one" and pinned is not None:
+                done = (await pinned.state()).has(release.version)
+                if isinstance(self.options, ReleaseDir) and not (done and name in done.migrated):
+                    raise RemoteFailed(f"{name} has not run: it runs once, with {pinned.host.name}")
+                continue
+            emit.step(f"runs {name}")
+            argv = migration_argv(self.service, self.options, self.host, self.work, name)
+            ended = await self.link.run(argv, become=self.options.as_user(), timeout=self.options.seconds())
+            emit.output(ended.stdout)
+            emit.output(ended.stderr, err=True)
+            if not ended.ok:
+                raise RemoteFailed(f"{name} failed: {said(ended)}; nothing was switched")
+            if isinstance(self.options, ReleaseDir):
+                folder = f"{self.options.path}/releases/{release.version}"
+                await self._mark(scripts.argv(scripts.MIGRATED, folder, name))
+
+    async def _mark(self, argv: list[str]) -> None:
+        done = await self.link.run(argv, become=self.options.as_user())
+        if not done.ok:
+            raise RemoteFailed(f"cannot write a mark on the host: {said(done)}")
+
+    async def _drain(self, attempt: Attempt, emit: Emit) -> None:
+        argv = drain_argv(self.service, self.deploy, self.host, "drain")
+        if not argv:
+            return
+        if isinstance(self.options, ReleaseDir):
+            await self._mark(scripts.argv(scripts.DRAINED, self.options.path, "on", attempt.id))
+        done = await self.drain_link.run(argv, timeout=self.options.seconds())
+        emit.output(done.stdout)
+        emit.output(done.stderr, err=True)
+        if not done.ok:
+            raise RemoteFailed(f"drain failed: {said(done)}; nothing was switched")
+        emit.step("drained")
+
+    async def _undrain(self, emit: Emit) -> str:
+        """Take it back in; answers what went wrong."""
+        argv = drain_argv(self.service, self.deploy, self.host, "undrain")
+        if not argv:
+            return ""
+        done = await self.drain_link.run(argv, timeout=self.options.seconds())
+        emit.output(done.stdout)
+        emit.output(done.stderr, err=True)
+        if not done.ok:
+            return f"undrain failed: {said(done)}"
+        if isinstance(self.options, ReleaseDir):
+            await self._mark(scripts.argv(scripts.DRAINED, self.options.path, "off", ""))
+        emit.step("taken back in")
+        return ""
+
+    async def _back_in(self, emit: Emit, evidence: str) -> Finding:
+        wrong = await self._undrain(emit)
+        if wrong:
+            return Finding(outcome=Outcome.FAILED, evidence=f"{evidence}, but still out: {wrong}")
+        return Finding(outcome=Outcome.SUCCEEDED, evidence=safe_line(evidence), status=0)
+
+    async def prune(self, versions: list[str]) -> bool:
+        """Remove old releases; False when the host refused."""
+        if not isinstance(self.options, ReleaseDir):
+            return False
+        argv = scripts.argv(scripts.PRUNE, self.options.path, *versions)
+        return (await self.link.run(argv, become=self.options.as_user(), timeout=300)).ok
+
+    async def restart(self, attempt: Attempt, emit: Emit) -> Finding:
+        """Drain, restart, wait, take back in; the release stays."""
+        await self._drain(attempt, emit)
+        done = await self._run(attempt.id, self._argv(attempt.id), emit)
+        if done.stage is not Stage.ENDED or done.status != 0:
+            finding = done.finding()
+            return msgspec.structs.replace(finding, evidence=f"restart: {finding.evidence}{self._out()}")
+        verdict = await self.healthy()
+        if verdict.ok:
+            return await self._back_in(emit, f"exit 0, {verdict.text}")
+        outcome = Outcome.UNKNOWN if verdict.ok is None else Outcome.FAILED
+        return Finding(outcome=outcome, evidence=f"restarted, {verdict.text}{self._out()}", status=0)
+
+    async def drain_only(self, attempt: Attempt, emit: Emit) -> Finding:
+        """Take it out."""
+        await self._drain(attempt, emit)
+        return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0, drained", status=0)
+
+    async def undrain_only(self, attempt: Attempt, emit: Emit) -> Finding:
+        """Take it back in."""
+        wrong = await self._undrain(emit)
+        if wrong:
+            return Finding(outcome=Outcome.FAILED, evidence=wrong)
+        return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0, taken back in", status=0)

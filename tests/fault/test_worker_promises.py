@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from ondeck.errors import NeedsPerson, Refused
+from ondeck.operate import reconcile, road
+from ondeck.operate.consent import Consent
+from ondeck.operate.events import Ask, Ended, What
+from ondeck.operate.outcome import JobState, Outcome, WaitingFor
+from tests import road as on_road
+
+
+def test_a_job_runs_to_its_end_and_tells_everything(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    view = on_road.over(deck, on_road.start(deck, tmp_path, batches="1,2", gate=True, lock="x@lab"))
+    assert (view.state, view.outcome, view.why) == (JobState.ENDED, Outcome.SUCCEEDED, Ended.COMPLETE)
+    assert all(len(lines) == 1 for lines in on_road.effects(tmp_path).values())
+    assert [batch.passed for batch in view.batches] == [True, True]
+    assert deck.record.output(view.id, "web-2") == b"web-2 touched\n"
+    assert deck.record.locks() == []
+    assert deck.record.remembered("touched env=lab") == "web-1,web-2,web-3"
+    assert deck.record.audit.verify().ok
+    assert deck.record.audit.verify().open == ()
+    assert [job.id for job in deck.record.jobs()] == [view.id]
+
+
+def test_a_failed_canary_pauses_and_continue_goes_on(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.start(deck, tmp_path, batches="1,2", script=("web-1=fail",))
+    view = on_road.wait_for(deck, job, lambda v: v.state is JobState.PAUSED)
+    assert "1 failed" in view.pause
+    assert set(on_road.effects(tmp_path)) == {"web-1"}
+    deck.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    view = on_road.over(deck, job)
+    assert view.outcome is Outcome.MIXED
+    assert view.exit_code == 3
+
+
+def test_a_gate_without_data_pauses_and_cancel_ends_it(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.start(deck, tmp_path, batches="1,2", gate=True, script=("gate0=none",))
+    on_road.wait_for(deck, job, lambda v: v.state is JobState.PAUSED)
+    deck.record.ask(job, Ask(what=What.CANCEL, by="anna", reason="no"))
+    view = on_road.over(deck, job)
+    assert (view.outcome, view.why) == (Outcome.CANCELLED, Ended.CANCELLED)
+    assert view.targets["web-3"].outcome is Outcome.NOT_STARTED
+
+
+def test_a_lost_link_is_unknown_and_keeps_the_lock_until_it_is_settled(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.start(deck, tmp_path, lock="x@lab", script=("web-2=lost",), max_failures=3)
+    view = on_road.over(deck, job)
+    assert view.outcome is Outcome.UNKNOWN
+    assert view.in_doubt == ("web-2",)
+    assert [lock.job for lock in deck.record.locks()] == [job]
+    blocked = on_road.over(deck, on_road.start(deck, tmp_path, lock="x@lab"))
+    assert blocked.why is Ended.LOCKED
+    assert on_road.reconciled(deck, job).in_doubt == ("web-2",)
+    reconcile.settle(deck, job, "web-2", Outcome.SUCCEEDED, "looked at it by hand")
+    assert on_road.over(deck, job).outcome is Outcome.SUCCEEDED
+    assert deck.record.locks() == []
+
+
+def test_credentials_that_end_wait_and_never_count_against_hosts(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.start(deck, tmp_path, batches="1,2", script=("web-2=auth",))
+    view = on_road.wait_for(deck, job, lambda v: v.waiting_for is WaitingFor.CREDENTIALS)
+    assert view.targets["web-2"].outcome is None
+    assert not view.in_doubt
+    (tmp_path / "effects" / "lent").touch()
+    deck.record.ask(job, Ask(what=What.CREDENTIALS, by="anna", env={"SSH_AUTH_SOCK": "/run/agent"}))
+    assert on_road.over(deck, job).outcome is Outcome.SUCCEEDED
+
+
+def test_a_changed_world_refuses_before_anything_started(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    drafted = on_road.drafted(deck, tmp_path)
+    (tmp_path / "effects" / "world").write_text("second")
+    view = on_road.over(deck, road.start(deck, drafted, on_road.YES))
+    assert view.why is Ended.STALE
+    assert view.exit_code == 7
+    assert on_road.effects(tmp_path) == {}
+
+
+def test_a_hard_cancel_says_cancelled_only_where_it_really_stopped(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.start(deck, tmp_path, script=("web-1=slow", "web-2=deaf"), max_failures=5)
+    on_road.wait_for(deck, job, lambda v: v.targets["web-3"].outcome is Outcome.SUCCEEDED)
+    deck.record.ask(job, Ask(what=What.CANCEL, by="anna", hard=True))
+    view = on_road.wait_for(deck, job, lambda v: v.state is JobState.ENDED)
+    assert view.targets["web-1"].outcome is Outcome.CANCELLED
+    assert view.targets["web-2"].outcome is Outcome.UNKNOWN
+    assert view.outcome is Outcome.UNKNOWN
+    on_road.over(deck, job)
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"),
+    [
+        ("fail", Outcome.FAILED),
+        ("refuse", Outcome.FAILED),
+        ("lie", Outcome.FAILED),
+        ("timeout", Outcome.TIMED_OUT),
+        ("unreachable", Outcome.UNREACHABLE),
+        ("dead", Outcome.UNREACHABLE),
+        ("broken", Outcome.UNKNOWN),
+        ("lost", Outcome.UNKNOWN),
+    ],
+)
+def test_only_an_observed_success_is_success(tmp_path: Path, word: str, outcome: Outcome) -> None:
+    deck = on_road.deck(tmp_path)
+    view = on_road.over(deck, on_road.start(deck, tmp_path, script=(f"web-1={word}",), max_failures=3))
+    assert view.targets["web-1"].outcome is outcome
+    assert view.targets["web-2"].outcome is Outcome.SUCCEEDED
+
+
+def test_without_consent_or_read_only_nothing_starts_and_it_is_audited(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    drafted = on_road.drafted(deck, tmp_path)
+    with pytest.raises(NeedsPerson):
+        road.start(deck, drafted, Consent())
+    with pytest.raises(Refused, match="read-only"):
+        road.start(on_road.deck(tmp_path, read_only=True), drafted, on_road.YES)
+    assert [entry.phase for entry in deck.record.audit.entries()] == ["refused", "refused"]
+    assert deck.record.jobs() == []
+
+
+def test_an_audit_that_cannot_be_written_refuses_changes_and_reading_goes_on(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    deck.record.audit.root.mkdir(mode=0o700)
+    deck.record.audit.path.mkdir()
+    with pytest.raises(Exception, match="cannot be used"):
+        on_road.start(deck, tmp_path)
+    assert on_road.effects(tmp_path) == {}
+    view = on_road.over(deck, on_road.start(deck, tmp_path, read=True))
+    assert view.outcome is Outcome.SUCCEEDED
+
+
+def test_secrets_reach_the_worker_and_stand_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_SECRET", "s3cr3t-canary")
+    deck = on_road.deck(tmp_path)
+    view = on_road.over(deck, on_road.start(deck, tmp_path, secrets=("env:THE_SECRET",)))
+    assert view.outcome is Outcome.SUCCEEDED
+    for path in deck.record.root.rglob("*"):
+        assert not path.is_file() or b"s3cr3t-canary" not in path.read_bytes()
+        assert path.lstat().st_mode & 0o077 == 0, path
+
+
+def test_jobs_of_one_lock_run_one_after_the_other(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    jobs = [on_road.start(deck, tmp_path, lock="x@lab", lock_wait=60.0, delay=2.0) for _ in range(3)]
+    spans = sorted((v.batches[0].started, v.ended) for v in (on_road.over(deck, job) for job in jobs))
+    assert all(view.outcome is Outcome.SUCCEEDED for view in deck.record.jobs())
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))

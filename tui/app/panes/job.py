@@ -1,0 +1,233 @@
+"""The page of a job: how far, every target, batches and gates, what happened, what a target printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from tui.app.context import Desk
+from tui.app.panes.base import BoardView
+from tui.app.panes.job_orders import order_job
+from tui.app.panes.pieces import OUTCOME_ROLES, STATE_ROLES, health_word, spoken
+from tui.app.phrases import SECOND, span
+from tui.app.rows import Column, Line, Part, Row, fit, grid, row, rule
+from tui.app.views import JobLook, Kind, Selected, TargetLook
+
+LINES = 30
+_ORDER = {
+    "unknown": 0,
+    "failed": 1,
+    "timed_out": 1,
+    "unreachable": 2,
+    "": 3,
+    "not_started": 4,
+    "cancelled": 5,
+}
+
+
+class JobPage(BoardView):
+    """Opens by itself after a start; leaving it leaves the job alone."""
+
+    hints: ClassVar[tuple[str, ...]] = (
+        "job.pause", "job.continue", "job.cancel", "job.answer", "job.reconcile", "job.settle", "see.logs",
+        "do.rollback", "copy.command", "go.back",
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk, name_of: str) -> None:
+        super().__init__(desk, name_of)
+        self._was_running: bool | None = None
+
+    @property
+    def job(self) -> JobLook | None:
+        """As its folder tells it now."""
+        return self.session.job(self.name_of)
+
+    @property
+    def env(self) -> str:
+        """Of the job."""
+        job = self.job
+        return job.env if job else ""
+
+    def looking_at(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The service, for what runs now."""
+        job = self.job
+        subjects = (job.subject,) if job and job.subject in self.session.subjects() else ()
+        return (), subjects
+
+    def of_key(self, key: str) -> Selected:
+        """The job; a target's row is its host."""
+        kind, _, name = key.partition(" ")
+        if kind == "target" and name in self.session.inventory.hosts:
+            return Selected(Kind.HOST, name, self.env, (name,))
+        return Selected(Kind.JOB, self.name_of, self.env)
+
+    def act(self, name: str) -> bool:
+        """Orders go to this job; deploy and roll back mean its service."""
+        if name.startswith("job."):
+            return order_job(self.desk, self.name_of, name, self.board.key.partition(" ")[2])
+        if name in ("do.deploy", "do.rollback"):
+            self.desk.operate(name.partition(".")[2], Selected(Kind.JOB, self.name_of, self.env))
+            return True
+        job = self.job
+        if name == "see.logs" and job is not None and job.subject in self.session.subjects():
+            self.desk.open(f"logs {job.subject}")
+            return True
+        return super().act(name)
+
+    def show(self) -> None:
+        """When it ends, look once more at what runs."""
+        job = self.job
+        if (
+            job is not None
+            and self._was_running
+            and not job.running
+            and job.subject in self.session.subjects()
+        ):
+            self.session.refresh(job.subject)
+        self._was_running = job.running if job is not None else None
+        super().show()
+
+    # -- lines ----------------------------------------------------------------------------------
+
+    def rows(self, width: int) -> list[Row]:
+        """Top to bottom."""
+        job = self.job
+        if job is None:
+            return [row((f"no job {self.name_of} in the record", "warn"))]
+        return [
+            *self._head(job, width), *self._batches(job, width), *self._targets(job, width),
+            *self._output(job, width), *self._notes(job, width),
+        ]  # fmt: skip
+
+    def _head(self, job: JobLook, width: int) -> list[Row]:
+        who = f"{job.actor}, started {self.desk.clock(job.started)}"
+        rows = [row((f"JOB {job.id}  {job.title} {job.subject}", "heading"), right=[(who, "dim")])]
+        state: Part = (job.state.upper(), STATE_ROLES.get(job.state, ""))
+        if not job.running:
+            state = (spoken(job.outcome or "ended").upper(), OUTCOME_ROLES.get(job.outcome, ""))
+        took = self.desk.age(job.started) if job.running else span((job.ended - job.started) / SECOND)
+        leave = "esc leaves, it goes on" if job.running else f"took {took}"
+        rows.append(row(state, f"  {self._counts(job)}", right=[(leave, "dim")]))
+        if job.waiting:
+            rows.append(row(("waits: ", "warn"), (fit(spoken(job.waiting), width - 7).rstrip(), "warn")))
+        if job.summary:
+            rows.append(row(("what   ", "dim"), fit(job.summary, width - 7).rstrip()))
+        if job.reason:
+            rows.append(row(("why    ", "dim"), fit(job.reason, width - 7).rstrip()))
+        if job.undo and not job.running:
+            rows.append(row(("undo   ", "dim"), fit(job.undo, width - 7).rstrip()))
+        return rows
+
+    def _counts(self, job: JobLook) -> str:
+        total = len(job.targets)
+        counts: dict[str, int] = {}
+        for target in job.targets:
+            counts[target.outcome] = counts.get(target.outcome, 0) + 1
+        words = [f"{counts.pop('succeeded', 0)} of {total} done"]
+        open_ends = counts.pop("", 0)
+        words += [f"{count} {spoken(outcome)}" for outcome, count in sorted(counts.items())]
+        if open_ends and job.running:
+            running = sum(1 for t in job.targets if not t.outcome and t.started)
+            words.append(f"{running} running" if running else f"{open_ends} to go")
+        if job.left_out:
+            words.append(f"{len(job.left_out)} left out")
+        return ", ".join(words)
+
+    def _batches(self, job: JobLook, width: int) -> list[Row]:
+        if not job.batches or (len(job.batches) == 1 and not job.gate):
+            return []
+        outcomes = {t.name: t.outcome for t in job.targets}
+        columns = (Column("BATCH", 5, 16), Column("TARGETS", 5, 7, True), Column("DONE", 4, 5, True),
+                   Column("BAD", 3, 5, True), Column("?", 2, 4, True), Column("GATE", 10, 90))  # fmt: skip
+        lines = []
+        for number, batch in enumerate(job.batches, 1):
+            ended = [outcomes.get(name, "") for name in batch.targets]
+            bad = sum(o in ("failed", "timed_out", "unreachable") for o in ended)
+            lost = ended.count("unknown")
+            gate: Part = (batch.gate or ("open" if batch.started else "-"), "dim")
+            if batch.passed is not None or batch.gate:
+                word = {True: "passed", False: "FAILED", None: "no data"}[batch.passed]
+                role = {True: "ok", False: "bad", None: "warn"}[batch.passed]
+                gate = (f"{word}  {batch.gate}", role)
+            lines.append(Line((
+                f"{number} {batch.why}".rstrip(), str(len(batch.targets)), str(ended.count("succeeded")),
+                (str(bad), "bad" if bad else "dim"), (str(lost), "lost" if lost else "dim"), gate,
+            )))  # fmt: skip
+        return [rule("", width), *grid(columns, lines, width)]
+
+    def _targets(self, job: JobLook, width: int) -> list[Row]:
+        releases = {}
+        service = bool(job.before) and job.subject in self.session.subjects()
+        if service:
+            releases = {f.host: f for f in self.session.service(job.subject).releases}
+        columns = [Column("TARGET", 8, 28)]
+        if service:
+            columns += [Column("WAS", 6, 14), Column("NOW", 6, 14), Column("HEALTH", 6, 8)]
+        columns += [Column("OUTCOME", 9, 12), Column("EVIDENCE", 10, 100)]
+        lines = []
+        for target in sorted(job.targets, key=lambda t: (_ORDER.get(t.outcome, 6), t.name)):
+            cells: list[Part] = [target.name]
+            if service:
+                facts = releases.get(target.name)
+                version: Part = (
+                    ("?", "dim") if facts is None or facts.error else (facts.version or "none", "bold")
+                )
+                cells += [job.before.get(target.name, "?"), version, health_word(facts)]
+            cells += [_outcome(target), target.evidence or target.step]
+            lines.append(Line(tuple(cells), key=f"target {target.name}"))
+        for name, why in job.left_out.items():
+            blanks: list[Part] = ["-"] * (3 if service else 0)
+            lines.append(Line((name, *blanks, ("left out", "warn"), why), key=f"target {name}"))
+        word = "before and after" if service and not job.running else "targets"
+        return [rule(word, width), *grid(columns, lines, width)]
+
+    def _output(self, job: JobLook, width: int) -> list[Row]:
+        if job.operation == "host.exec" and not job.running:
+            return self._grouped(job, width)
+        name = self.board.key.partition(" ")[2] if self.board.key.startswith("target ") else ""
+        name = name or next((t.name for t in job.targets if t.started and not t.outcome), "")
+        name = name or (job.targets[0].name if job.targets else "")
+        lines = self.session.output(job.id, name) if name else ()
+        if not lines:
+            return []
+        shown = [row("  ", fit(line, width - 2).rstrip()) for line in lines[-8:]]
+        return [
+            rule(f"output of {name}", width, "" if len(lines) <= 8 else f"last 8 of {len(lines)} lines"),
+            *shown,
+        ]
+
+    def _grouped(self, job: JobLook, width: int) -> list[Row]:
+        alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
+        for target in job.targets:
+            lines = self.session.output(job.id, target.name)
+            alike.setdefault((lines, target.outcome), []).append(target.name)
+        rows = []
+        for (lines, outcome), names in sorted(alike.items(), key=lambda item: -len(item[1])):
+            word = f"{len(names)} alike: " if len(names) > 1 else ""
+            bad = "" if outcome == "succeeded" else f"  {spoken(outcome)}"
+            rows.append(rule(fit(f"{word}{' '.join(names)}{bad}", min(width - 8, 110)).rstrip(), width))
+            rows += [row("  ", fit(line, width - 2).rstrip(), key=f"target {names[0]}" if index == 0 else "")
+                     for index, line in enumerate(lines[:LINES])]  # fmt: skip
+            if len(lines) > LINES:
+                rows.append(row((f"  {len(lines) - LINES} lines more: ondeck jobs show {job.id}", "dim")))
+            if not lines:
+                rows.append(row(("  printed nothing", "dim")))
+        return rows
+
+    def _notes(self, job: JobLook, width: int) -> list[Row]:
+        if not job.notes:
+            return []
+        rows = [rule("what happened", width)]
+        for time, text in reversed(job.notes[-20:]):
+            rows.append(row((self.desk.clock(time), "dim"), "  ", fit(text, width - 10).rstrip()))
+        return rows
+
+    def command(self) -> str:
+        """The same from a shell."""
+        return f"ondeck attach {self.name_of}"
+
+
+def _outcome(target: TargetLook) -> Part:
+    if target.outcome:
+        return spoken(target.outcome), OUTCOME_ROLES.get(target.outcome, "")
+    return ("running", "ok") if target.started else ("to go", "dim")

@@ -1,0 +1,83 @@
+"""What a person can ask of a job; the worker reads it, the job's record keeps who asked."""
+
+from __future__ import annotations
+
+from ondeck.operate.outcome import Outcome
+from tui.app.context import Desk
+from tui.app.views import JobLook
+
+_SETTLED = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_STARTED)
+
+
+def order_job(desk: Desk, name: str, action: str, target: str = "") -> bool:
+    """Start the flow of an order; True, because the key meant something."""
+    job = desk.session.job(name)
+    if job is not None:
+        desk.spawn(_order(desk, job, action.partition(".")[2], target))
+    return True
+
+
+async def _order(desk: Desk, job: JobLook, order: str, target: str) -> None:
+    trouble = _pointless(job, order)
+    if trouble:
+        desk.say(trouble, "dim")
+    elif order == "cancel":
+        await _cancel(desk, job)
+    elif order == "answer":
+        await _answer(desk, job)
+    elif order == "settle":
+        await _settle(desk, job, target)
+    else:
+        await desk.session.order(job.id, order)
+        desk.say(f"asked job {job.id} to {order}", "")
+
+
+def _pointless(job: JobLook, order: str) -> str:
+    if order in ("reconcile", "settle"):
+        open_ends = job.count("unknown") or job.outcome == "unknown"
+        return "" if open_ends else "no target of this job is unknown"
+    if not job.running:
+        return "this job has ended"
+    if order == "continue" and job.state not in ("paused", "waiting"):
+        return "this job is not paused"
+    return "this job is paused already" if order == "pause" and job.state == "paused" else ""
+
+
+async def _cancel(desk: Desk, job: JobLook) -> None:
+    left = sum(1 for t in job.targets if not t.outcome)
+    text = await desk.ask(
+        "type cancel: ", words=f"stops what runs of {job.id}, {left} targets stay as they are   esc leaves"
+    )
+    if text is not None and text.strip() == "cancel":
+        await desk.session.order(job.id, "cancel")
+        desk.say(f"asked job {job.id} to cancel", "warn")
+    elif text is not None:
+        desk.say("not cancelled", "dim")
+
+
+async def _answer(desk: Desk, job: JobLook) -> None:
+    text = await desk.ask("answer: ", words=f"{job.waiting or job.state}   esc leaves")
+    if text is not None and text.strip():
+        await desk.session.order(job.id, "answer", text=text.strip())
+        desk.say("answered", "")
+
+
+async def _settle(desk: Desk, job: JobLook, target: str) -> None:
+    unknown = [t.name for t in job.targets if t.outcome == "unknown"]
+    chosen = target if target in unknown else unknown[0] if len(unknown) == 1 else ""
+    if not chosen:
+        desk.say("put the cursor on the unknown target first", "warn")
+        return
+    words = "   ".join(_SETTLED)
+    outcome = await desk.ask(f"{chosen} ended as: ", words=f"{words}   esc leaves")
+    if outcome is None or outcome.strip().replace(" ", "_") not in _SETTLED:
+        desk.say(f"not settled: it is one of {words}", "dim")
+        return
+    reason = await desk.ask(f"how do you know, {chosen}: ", words="the reason is kept   esc leaves")
+    if reason and reason.strip():
+        await desk.session.order(
+            job.id, "settle", target=chosen, text=outcome.strip().replace(" ", "_"), reason=reason.strip()
+        )
+        desk.say(f"settled {chosen}", "")
+    else:
+        desk.say("not settled: it needs a reason", "dim")

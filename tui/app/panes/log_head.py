@@ -1,0 +1,73 @@
+"""The lines above the logs: how each source is, what is filtered, and how many lines when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ondeck.observe.records import Health, Level
+from tui.app.chart import sparkline
+from tui.app.rows import Part, Row, fit, row
+
+if TYPE_CHECKING:
+    from tui.app.panes.logs import LogsPane
+
+
+def head_rows(pane: LogsPane, width: int) -> list[Row]:
+    """Sources, filter, histogram, rule."""
+    return [_sources(pane, width), _filter(pane, width), _histogram(pane, width), row(("-" * width, "dim"))]
+
+
+def _sources(pane: LogsPane, width: int) -> Row:
+    assert pane.feed is not None
+    states = pane.feed.states()
+    ok = sum(1 for state in states.values() if state.health is Health.OK)
+    parts: list[Part] = [(pane.thing, "heading"), f"  {len(states)} sources: "]
+    parts.append((f"{ok} ok", "ok" if ok == len(states) else ""))
+    room = width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - 14
+    for state in sorted(states.values(), key=lambda s: s.source):
+        if state.health in (Health.OK, Health.ENDED):
+            continue
+        word = f"LOST {pane.desk.age(state.since)}" if state.health is Health.LOST else str(state.health)
+        text = f", {state.source} {word}"
+        if room < len(text):
+            parts.append((", ..", "lost"))
+            break
+        room -= len(text)
+        parts.append((text, "lost" if state.health is Health.LOST else "warn"))
+    return row(*parts, right=[(f"dropped {pane.feed.dropped}", "warn" if pane.feed.dropped else "dim")])
+
+
+def _filter(pane: LogsPane, width: int) -> Row:
+    assert pane.lines is not None and pane.view is not None and pane.feed is not None
+    if pane.trouble:
+        return row((fit(pane.trouble, width).rstrip(), "bad"))
+    chosen = pane.lines.filtered.filter
+    words = [f"level>={chosen.level.name.lower()}" if chosen.level > Level.NONE else ""]
+    words += [f"&{p.text}" for p in chosen.keep] + [f"&!{p.text}" for p in chosen.drop]
+    if any(words):
+        words.append(f"{len(pane.lines.filtered)} of {len(pane.feed.store)}")
+    if pane.search is not None and pane.hits is not None:
+        more = "" if pane.hits.done else "+"
+        words.append(f"/{pane.search.text}  {len(pane.hits)}{more} matches")
+    text = "  ".join(filter(None, words)) or f"all {len(pane.feed.store)} lines"
+    at = f"AT {pane.desk.clock(pane.desk.at)}  " if pane.desk.at else ""
+    state = pane.view.status_text()
+    return row(fit(text, max(10, width - len(at) - len(state) - 2)).rstrip(),
+               right=[(at, "warn"), (state, "ok" if pane.view.following else "warn")])  # fmt: skip
+
+
+def _histogram(pane: LogsPane, width: int) -> Row:
+    assert pane.lines is not None
+    if not len(pane.lines.filtered):
+        return row("")
+    buckets = max(10, width - 42)
+    found = pane.lines.filtered.histogram(buckets)
+    errors = sum(sum(count[Level.ERROR :]) for count in found.counts)
+    warnings = sum(count[Level.WARN] for count in found.counts)
+    used = max((i for i, c in enumerate(found.counts) if sum(c)), default=0) + 1
+    counts = found.counts[:used]
+    bars = sparkline([float(sum(count)) if sum(count) else None for count in counts], used)
+    first = pane.desk.clock(found.start)[:5]
+    last = pane.desk.clock(found.start + found.step * used)[:5]
+    tail = f"{last}  err {errors}  warn {warnings}"
+    return row((f"{first} ", "dim"), (bars, "key"), (f" {tail}", "bad" if errors else "dim"))

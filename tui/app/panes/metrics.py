@@ -1,0 +1,151 @@
+"""Metrics: figures over time of the hosts of a service, or of one host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from tui.app.chart import Chart, ChartMark, Limits, line_chart, sparkline
+from tui.app.context import Desk
+from tui.app.panes.base import BoardView
+from tui.app.panes.pieces import host_state, known_changes
+from tui.app.phrases import SECOND, percent, size
+from tui.app.rows import BLANK, Row, fit, heading, right_fit, row
+from tui.app.views import NOTHING, Kind, Selected
+
+FIGURES = (
+    ("cpu", "cpu"),
+    ("memory", "mem"),
+    ("disk", "disk"),
+    ("load1", "load"),
+    ("received", "in"),
+    ("sent", "out"),
+)
+SHARES = ("cpu", "memory", "disk")
+WINDOWS = (60, 300, 900, 3600)
+
+
+class MetricsPane(BoardView):
+    """A chart of the selected host and figure; below, every host with a small curve of each figure."""
+
+    pane = "metrics"
+    hints: ClassVar[tuple[str, ...]] = ("list.sort", "go.open", "see.time", "see.logs", "do.shell", "do.run", "copy.name",
+                                        "go.back")  # fmt: skip
+
+    def __init__(self, desk: Desk, name_of: str) -> None:
+        super().__init__(desk, name_of)
+        named = name_of.partition(" ")[2]
+        self.thing = (
+            named or next(iter(self.session.subjects()), "") or next(iter(self.session.inventory.hosts), "")
+        )
+        self.figure = 0
+        self.window = 1
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Hosts shown, at most forty."""
+        if "@" in self.thing:
+            return self.session.hosts_of(self.thing)[:40]
+        return (self.thing,) if self.thing in self.session.inventory.hosts else ()
+
+    @property
+    def env(self) -> str:
+        """Of the hosts."""
+        return self.session.inventory.hosts[self.hosts[0]].env if self.hosts else ""
+
+    def looking_at(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Figures come while somebody looks."""
+        return self.hosts, ()
+
+    def of_key(self, key: str) -> Selected:
+        """A host."""
+        name = key.partition(" ")[2]
+        host = self.session.inventory.hosts.get(name)
+        return Selected(Kind.HOST, name, host.env, (name,)) if host else NOTHING
+
+    def act(self, name: str) -> bool:
+        """`o` takes the next figure, `O` another stretch of time."""
+        if name == "list.sort":
+            self.figure = (self.figure + 1) % len(FIGURES)
+        elif name == "list.reverse":
+            self.window = (self.window + 1) % len(WINDOWS)
+        else:
+            return super().act(name)
+        self.show()
+        return True
+
+    def rows(self, width: int) -> list[Row]:
+        """Chart, then hosts."""
+        if not self.hosts:
+            return [row(("select a host or a service, then m", "warn"))]
+        name = self.board.key.partition(" ")[2] or self.hosts[0]
+        figure, short = FIGURES[self.figure]
+        height = max(8, min(16, self.board.size.height - len(self.hosts) - 4))
+        head = heading(
+            f"{self.thing}   {name} {short}, last {_stretch(WINDOWS[self.window])}",
+            right=[("o next figure   O other time", "dim")],
+        )
+        rows = [head]
+        for pieces in line_chart(
+            self._chart(name, figure), width, height, clock=lambda t: self.desk.clock(t)
+        ):
+            rows.append(row(*[(text, role) for text, role in pieces]))
+        return [*rows, BLANK, self._columns(width), *(self._host(host, width) for host in self.hosts)]
+
+    def _chart(self, host: str, figure: str) -> Chart:
+        end = self.desk.at + WINDOWS[self.window] * SECOND // 2 if self.desk.at else self.session.now()
+        start = end - WINDOWS[self.window] * SECOND
+        values = [
+            (time, value * 100 if figure in SHARES else value)
+            for time, value in self.session.history(host, figure)
+        ]
+        marks = [
+            ChartMark(change.time, f"{change.kind} {change.text}"[:40])
+            for change in known_changes(self.session.changes((host,)))
+            if start <= change.time <= end
+            and change.kind in ("deploy", "rollback", "restart", "reboot", "mark", "job")
+        ]
+        limits = Limits(80.0, 90.0) if figure in SHARES else Limits()
+        return Chart(
+            values=values, start=start, end=end, marks=marks[-6:], limits=limits, unit="%" if figure in SHARES else "",
+            high=100.0 if figure in SHARES else None, empty="nothing measured yet: figures come while you look",
+        )  # fmt: skip
+
+    def _span(self, width: int) -> int:
+        return max(6, (width - 30) // len(FIGURES) - 7)
+
+    def _columns(self, width: int) -> Row:
+        span = self._span(width)
+        words = [fit("HOST", 14), fit("STATE", 10)]
+        words += [right_fit(short.upper(), 6) + " " * span for _, short in FIGURES]
+        return row(("".join(words), "head"))
+
+    def _host(self, name: str, width: int) -> Row:
+        span = self._span(width)
+        state, role = host_state(self.desk, self.session.host(name))
+        parts: list[tuple[str, str]] = [(fit(name, 14), ""), (fit(state, 10), role)]
+        for index, (figure, _) in enumerate(FIGURES):
+            values = self.session.history(name, figure)
+            last = values[-1][1] if values else None
+            high = 1.0 if figure in SHARES else None
+            word = percent(last) if figure in SHARES else _number(figure, last)
+            hot = figure in SHARES and last is not None and last >= 0.9
+            parts.append((right_fit(word, 6), "bad" if hot else "bold" if index == self.figure else ""))
+            parts.append(
+                (fit(f" {sparkline([v for _, v in values[-span + 1 :]], span - 1, high=high)}", span), "dim")
+            )
+        return row(*parts, key=f"host {name}")
+
+    def command(self) -> str:
+        """The same as text."""
+        return f"ondeck top {self.thing}"
+
+
+def _number(figure: str, value: float | None) -> str:
+    if value is None:
+        return "?"
+    return f"{value:.2f}" if figure == "load1" else size(value)
+
+
+def _stretch(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds < 3600 else "hour"

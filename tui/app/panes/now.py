@@ -1,0 +1,296 @@
+"""Now: what fails, what waits for a human, what runs, what changed, and how the fleet is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from ondeck.observe.records import Health
+from tui.app.board import Board
+from tui.app.context import Desk
+from tui.app.panes.base import BoardView
+from tui.app.panes.pieces import (
+    HOUR,
+    change_before,
+    change_row,
+    fullest,
+    healthy_word,
+    jobs_rows,
+    known_changes,
+    on_hosts,
+    sources,
+    spoken,
+    versions_word,
+)
+from tui.app.panes.service_rows import service_rows
+from tui.app.phrases import SECOND, span
+from tui.app.rows import BLANK, Column, Line, Part, Row, fit, grid, heading, row
+from tui.app.views import NOTHING, HostLook, JobLook, Kind, Selected, ServiceLook
+
+SMALL = 20
+"""With no more hosts than this, all of them are looked at from the start."""
+WIDE = 140
+
+
+class NowPane(BoardView):
+    """The first screen."""
+
+    DEFAULT_CSS = """
+    NowPane #side { width: 42%; display: none; border-left: solid $border; }
+    NowPane.-wide #side { display: block; }
+    NowPane Board { width: 1fr; }
+    """
+    pane = "now"
+    hints: ClassVar[tuple[str, ...]] = (
+        "go.open", "do.rollback", "do.deploy", "see.logs", "see.metrics", "do.run", "do.actions", "list.filter",
+        "do.shell", "see.time", "copy.name", "go.record",
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk, name_of: str) -> None:
+        super().__init__(desk, name_of)
+        self.side = Board(desk.roles, id="side")
+        self.side.can_focus = False
+        self._sizes = Counter(host.env for host in self.session.inventory.hosts.values())
+
+    def compose(self) -> ComposeResult:
+        """The list, and on wide screens the page of what is selected in it."""
+        with Horizontal():
+            yield self.board
+            yield self.side
+
+    def show(self) -> None:
+        """Both halves."""
+        self.set_class(self.size.width >= WIDE, "-wide")
+        super().show()
+        chosen = self.selected()
+        if self.size.width >= WIDE and self.side.size.width > 12:
+            subject = self._subject_of(chosen)
+            width = self.side.size.width - 2
+            rows = service_rows(self.desk, subject, width) if subject else [row(("nothing selected", "dim"))]
+            self.side.show([Row(r.parts, r.right) for r in rows])
+
+    @on(Board.Moved)
+    def _moved(self) -> None:
+        if self.size.width >= WIDE:
+            self.show()
+
+    def _subject_of(self, chosen: Selected) -> str:
+        if chosen.kind is Kind.SERVICE:
+            return chosen.name
+        job = self.session.job(chosen.name) if chosen.kind is Kind.JOB else None
+        if job is not None and job.subject in self.session.subjects():
+            return job.subject
+        subjects = self.session.services_on(chosen.name) if chosen.kind is Kind.HOST else ()
+        if subjects:
+            return subjects[0]
+        return next(iter(self.session.subjects()), "")
+
+    def looking_at(self) -> tuple[Sequence[str], Sequence[str]]:
+        """A small fleet whole; of a large one what was deployed lately, runs or is selected."""
+        subjects = self.session.subjects()
+        if len(self.session.inventory.hosts) <= SMALL:
+            return tuple(self.session.inventory.hosts), subjects
+        near = self.session.now() - 24 * HOUR
+        wanted = [job.subject for job in self.session.jobs() if job.running or job.started > near]
+        chosen = self.selected()
+        if chosen.kind is Kind.SERVICE:
+            wanted.append(chosen.name)
+        seen = [s for s in dict.fromkeys(wanted) if s in subjects][:8]
+        return (), seen
+
+    # -- what is selected ---------------------------------------------------------------------------
+
+    def of_key(self, key: str) -> Selected:
+        """Rows carry `kind name`, perhaps with a number behind it."""
+        kind, _, rest = key.partition(" ")
+        name = rest.partition(" ")[0]
+        if kind in ("check", "service"):
+            return Selected(Kind.SERVICE, name, name.partition("@")[2], self.session.hosts_of(name))
+        if kind == "job":
+            job = self.session.job(name)
+            return Selected(Kind.JOB, name, job.env if job else "")
+        if kind == "host":
+            host = self.session.inventory.hosts.get(name)
+            return Selected(Kind.HOST, name, host.env if host else "", (name,))
+        return self._of_change(name) if kind == "change" else NOTHING
+
+    def _of_change(self, number: str) -> Selected:
+        changes = known_changes(self.session.changes())
+        if not number.isdigit() or int(number) >= len(changes):
+            return NOTHING
+        change = changes[int(number)]
+        if change.job and self.session.job(change.job):
+            return Selected(Kind.JOB, change.job, change.env)
+        if change.subject in self.session.subjects():
+            return Selected(Kind.SERVICE, change.subject, change.env, self.session.hosts_of(change.subject))
+        if change.host in self.session.inventory.hosts:
+            return Selected(Kind.HOST, change.host, change.env, (change.host,))
+        return NOTHING
+
+    # -- lines --------------------------------------------------------------------------------------
+
+    def rows(self, width: int) -> list[Row]:
+        """Top to bottom in the order of a bad night."""
+        looks = [self.session.service(subject) for subject in self.session.subjects()]
+        jobs = self.session.jobs()
+        return [
+            *self._failing(looks, width),
+            *self._waiting(jobs, width),
+            *self._runs(jobs, width),
+            *self._changed(width),
+            *self._services(looks, width),
+            *self._fleet(width),
+        ]
+
+    def _failing(self, looks: Sequence[ServiceLook], width: int) -> list[Row]:
+        rows: list[Row] = []
+        count = 0
+        for look in looks:
+            if look.failing:
+                count += 1
+                rows += self._check(look, width)
+        for host in self.session.known().values():
+            rows_of_host = self._host_trouble(host, width)
+            count += len(rows_of_host)
+            rows += rows_of_host
+        asked = [look for look in looks if look.asked]
+        right: list[Part] = []
+        if asked:
+            right.append((f"{sum(not x.unknown for x in asked)} of {len(looks)} services known  ", "dim"))
+            right.append((f"{self.desk.age(min(x.asked for x in asked))} ago", "dim"))
+        else:
+            right.append(
+                ("asking" if any(x.asking for x in looks) else "not asked yet", "warn" if looks else "dim")
+            )
+        head = heading(f"FAILING {count}", right=right)
+        if rows:
+            return [head, *rows]
+        silent = sum(1 for look in looks if not look.asked or look.unknown)
+        word = "no failing check is known" + (f"; {silent} services not fully known" if silent else "")
+        return [head, row((word, "dim"))]
+
+    def _check(self, look: ServiceLook, width: int) -> list[Row]:
+        names = [facts.host for facts in look.failing]
+        text = f"health fails on {' '.join(names[:4])}" + (f" +{len(names) - 4}" if len(names) > 4 else "")
+        first = row(
+            ("CRIT", "bad"), " ", (fit(look.env, 6), self.desk.env_role(look.env)), fit(look.name, 10), " ",
+            fit(text, max(10, width - 40)).rstrip(),
+            right=[(f"{len(names)} of {len(look.hosts)}", "bad")], key=f"check {look.subject}",
+        )  # fmt: skip
+        change = change_before(self.session.changes(), look.subject, 0)
+        running = next(iter(look.versions), "")
+        back = f"R = go back to {look.last_good}" if look.last_good and look.last_good != running else ""
+        if change is not None:
+            ago = span((self.session.now() - change.time) / SECOND)
+            who = f" ({change.who})" if change.who else ""
+            note = f"{ago} after {change.kind} {change.text}{who}"
+        else:
+            note = next((f.health_text for f in look.failing if f.health_text), "no change of it is known")
+        lead = " " * 12
+        return [first, row(lead, fit(note, max(10, width - len(back) - 15)).rstrip(), right=[(back, "key")])]
+
+    def _host_trouble(self, host: HostLook, width: int) -> list[Row]:
+        name = host.name
+        label = [(fit(host.env, 6), self.desk.env_role(host.env)), fit(name, 10), " "]
+        if host.health is Health.LOST:
+            text = f"lost since {self.desk.clock(host.since)}  {host.error}"
+            return [
+                row(
+                    ("LOST", "lost"), " ", *label, fit(text, max(10, width - 24)).rstrip(), key=f"host {name}"
+                )
+            ]
+        full = fullest(host)
+        if full is None or host.cached or full[1] < 0.85:
+            return []
+        word, role = ("CRIT", "bad") if full[1] >= 0.95 else ("WARN", "warn")
+        return [row((word, role), " ", *label, f"{full[0]} {full[1] * 100:.0f}% full", key=f"host {name}")]
+
+    def _waiting(self, jobs: Sequence[JobLook], width: int) -> list[Row]:
+        waiting = [job for job in jobs if job.state in ("waiting", "paused") or job.outcome == "unknown"]
+        if not waiting:
+            return []
+        rows = [heading(f"WAITING FOR A HUMAN {len(waiting)}")]
+        for job in waiting:
+            word = "LOOK" if job.outcome == "unknown" else "HELD" if job.state == "paused" else "ASK "
+            why = job.waiting or (
+                "outcome unknown: reconcile or settle" if job.outcome == "unknown" else job.state
+            )
+            text = f"{job.title} {job.subject}  {spoken(why)}"
+            rows.append(row(
+                (word, "warn"), " ", (fit(job.env, 6), self.desk.env_role(job.env)),
+                fit(text, max(10, width - 22)).rstrip(), right=[(f"{job.actor} {self.desk.age(job.started)}", "dim")],
+                key=f"job {job.id} waiting",
+            ))  # fmt: skip
+        return rows
+
+    def _runs(self, jobs: Sequence[JobLook], width: int) -> list[Row]:
+        running = [job for job in jobs if job.state in ("running", "queued")]
+        if not running:
+            return []
+        return [heading(f"RUNNING {len(running)}"), *jobs_rows(self.desk, running, width, head=False)]
+
+    def _changed(self, width: int) -> list[Row]:
+        answers = self.session.changes()
+        since = self.session.now() - HOUR
+        everything = known_changes(answers)
+        recent = [(i, c) for i, c in enumerate(everything) if c.time >= since]
+        rows = [heading("CHANGED IN THE LAST 60 MIN", right=sources(answers))]
+        wide = width >= 90
+        for index, change in recent[: 12 if wide else 5]:
+            rows.append(change_row(self.desk, change, width, f"change {index}", wide=wide))
+        if not recent:
+            word = (
+                "nothing in what could be asked"
+                if any(a.error for a in answers)
+                else "nothing is known to have changed"
+            )
+            rows.append(row((word, "dim")))
+        return rows
+
+    def _services(self, looks: Sequence[ServiceLook], width: int) -> list[Row]:
+        if not looks:
+            return []
+        columns = (
+            Column("SERVICE", 10, 28), Column("ENV", 4, 9), Column("VERSION", 8, 34), Column("HOSTS", 5, 9),
+            Column("HEALTHY", 8, 12), Column("LAST GOOD", 9, 16), Column("DATA", 4, 7, True),
+        )  # fmt: skip
+        lines = [
+            Line((
+                look.name, (look.env, self.desk.env_role(look.env)), versions_word(look), on_hosts(look),
+                healthy_word(look), look.last_good or "-", self.desk.age(look.asked),
+            ), key=f"service {look.subject}")
+            for look in sorted(looks, key=lambda x: (not x.failing, x.env, x.name))
+        ]  # fmt: skip
+        return grid(columns, lines, width)
+
+    def _fleet(self, width: int) -> list[Row]:
+        counts = {env: [0, 0, 0] for env in self._sizes}
+        for host in self.session.known().values():
+            seen = counts.get(host.env)
+            if seen is None:
+                continue
+            full = fullest(host)
+            if host.health is Health.LOST:
+                seen[2] += 1
+            elif host.health in (Health.OK, Health.SLOW):
+                seen[1 if full and full[1] >= 0.85 else 0] += 1
+        columns = (Column("FLEET", 10, 28), Column("COUNT", 5, 7, True), Column("OK", 5, 7, True),
+                   Column("WARN", 5, 7, True), Column("LOST", 5, 7, True), Column("?", 5, 7, True))  # fmt: skip
+        lines = [
+            Line((
+                (env, self.desk.env_role(env)), str(self._sizes[env]), (str(n[0]), "ok" if n[0] else "dim"),
+                (str(n[1]), "warn" if n[1] else "dim"), (str(n[2]), "lost" if n[2] else "dim"),
+                str(self._sizes[env] - sum(n)),
+            ))
+            for env, n in counts.items()
+        ]  # fmt: skip
+        return [BLANK, *grid(columns, lines, width)] if lines else []
+
+    def command(self) -> str:
+        """The same as text."""
+        return "ondeck now"

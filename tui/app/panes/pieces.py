@@ -1,0 +1,182 @@
+"""Rows that several panes share: changes, jobs, what runs on a service's hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ondeck.observe.records import Change, Health, ReleaseFacts
+from tui.app.context import Desk
+from tui.app.phrases import SECOND, percent, span
+from tui.app.rows import Column, Line, Part, Row, fit, grid, row
+from tui.app.views import Answer, HostLook, JobLook, ServiceLook
+
+HOUR = 3600 * SECOND
+OUTCOME_ROLES = {
+    "succeeded": "ok", "failed": "bad", "timed_out": "bad", "unknown": "lost", "unreachable": "lost",
+    "mixed": "warn", "cancelled": "warn", "skipped": "dim", "not_started": "dim",
+}  # fmt: skip
+STATE_ROLES = {"running": "ok", "paused": "warn", "waiting": "warn", "queued": "dim", "ended": ""}
+
+
+def spoken(word: str) -> str:
+    """`not_started` as `not started`."""
+    return word.replace("_", " ")
+
+
+def known_changes(answers: Iterable[Answer]) -> list[Change]:
+    """Every change once, newest first."""
+    seen: dict[tuple[int, str, str], Change] = {}
+    for answer in answers:
+        for change in answer.changes:
+            seen.setdefault((change.time, change.subject, change.text), change)
+    return sorted(seen.values(), key=lambda c: -c.time)
+
+
+def sources(answers: Sequence[Answer]) -> list[Part]:
+    """How each source of changes is: an empty list of one that could not be asked means nothing."""
+    parts: list[Part] = []
+    for answer in answers[:6]:
+        word, role = ("not asked", "warn") if answer.error else ("ok", "dim")
+        parts += [(f"{answer.source} {word}", role), "  "]
+    if len(answers) > 6:
+        bad = sum(1 for a in answers[6:] if a.error)
+        parts.append(
+            (f"+{len(answers) - 6}" + (f", {bad} not asked" if bad else ""), "warn" if bad else "dim")
+        )
+    return parts[:-1] if parts and parts[-1] == "  " else parts
+
+
+def change_row(desk: Desk, change: Change, width: int, key: str, *, wide: bool) -> Row:
+    """`03:04 prod  checkout  2.14.0 -> 2.15.0   ci#4411`."""
+    subject = change.subject.partition("@")[0]
+    where = change.host or ("" if change.env in change.subject else "")
+    tail = change.who + (f"  job {change.job}" if change.job and wide else "")
+    parts: list[Part] = [
+        (desk.minute(change.time), ""), "  ", (fit(change.env or "-", 8 if wide else 5), desk.env_role(change.env)),
+        " ", fit(subject, 16 if wide else 10), " ",
+    ]  # fmt: skip
+    room = width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - len(tail) - 3
+    text = change.text if not where or where in change.text else f"{change.text}  {where}"
+    return row(*parts, fit(text, max(8, room)).rstrip(), right=[(tail, "dim")], key=key)
+
+
+def job_line(desk: Desk, job: JobLook, *, wide: bool) -> Line:
+    """A job as a line of a grid."""
+    total = len(job.targets)
+    done = sum(1 for t in job.targets if t.outcome)
+    state: Part
+    if job.running:
+        word = f"{job.state} {spoken(job.waiting)}".strip() if job.state == "waiting" else job.state
+        state = (word, STATE_ROLES.get(job.state, ""))
+    else:
+        state = (spoken(job.outcome or "ended"), OUTCOME_ROLES.get(job.outcome, ""))
+    begin = job.started
+    took = (
+        desk.age(begin)
+        if job.running
+        else (span((job.ended - begin) / SECOND) if begin and job.ended else "?")
+    )
+    what = f"{job.title}  {job.summary}" if wide else job.title
+    cells: tuple[Part, ...] = (
+        desk.minute(begin), (job.env or "-", desk.env_role(job.env)), job.subject, what, state,
+        f"{done}/{total}", took, job.actor,
+    )  # fmt: skip
+    return Line(cells, key=f"job {job.id}")
+
+
+JOB_COLUMNS = (
+    Column("AT", 5, 10), Column("ENV", 4, 9), Column("ON", 6, 28), Column("WHAT", 6, 60), Column("STATE", 7, 24),
+    Column("DONE", 4, 9, True), Column("TOOK", 4, 7, True), Column("BY", 3, 14),
+)  # fmt: skip
+
+
+def jobs_rows(desk: Desk, jobs: Sequence[JobLook], width: int, *, head: bool = True) -> list[Row]:
+    """Jobs as aligned rows."""
+    wide = width >= 110
+    return grid(JOB_COLUMNS, [job_line(desk, job, wide=wide) for job in jobs], width, head=head)
+
+
+def host_state(desk: Desk, host: HostLook) -> tuple[str, str]:
+    """`ok`, `LOST 4m`, `slow`, `?`; and its role."""
+    if host.health is None:
+        return ("?", "dim") if not host.cached else ("old", "dim")
+    if host.health is Health.LOST:
+        return f"LOST {desk.age(host.since)}", "lost"
+    role = {Health.OK: "ok", Health.SLOW: "warn", Health.CONNECTING: "dim", Health.ENDED: "lost"}[host.health]
+    return ("asking" if host.health is Health.CONNECTING else str(host.health)), role
+
+
+def figure(value: float | None, warn: float = 0.8, bad: float = 0.9) -> tuple[str, str]:
+    """A share with the role of its height; unknown is `?`."""
+    if value is None:
+        return "?", "dim"
+    return percent(value), "bad" if value >= bad else "warn" if value >= warn else ""
+
+
+def fullest(host: HostLook) -> tuple[str, float] | None:
+    """The fullest mount of a host; None when nothing is known."""
+    if host.facts is None or not host.facts.disks:
+        return None
+    name, use = max(host.facts.disks.items(), key=lambda item: max(item[1][0], item[1][1]))
+    return name, max(use[0], use[1])
+
+
+def health_word(facts: ReleaseFacts | None) -> tuple[str, str]:
+    """`ok`, `FAILS`, `?`; and its role."""
+    if facts is None or facts.error or facts.healthy is None:
+        return "?", "lost" if facts is not None and facts.error else "dim"
+    if facts.drained:
+        return ("drained", "warn")
+    return ("ok", "ok") if facts.healthy else ("FAILS", "bad")
+
+
+def versions_word(look: ServiceLook) -> tuple[str, str]:
+    """`2.15.0`, `MIXED 9.0.1 3, 8.9.2 9`, `?`; and its role."""
+    found = look.versions
+    if not found:
+        return ("asking" if look.asking else "?"), "dim"
+    if len(found) == 1:
+        return next(iter(found)), ""
+    words = [f"{version} {count}" for version, count in sorted(found.items(), key=lambda item: -item[1])]
+    return f"MIXED {', '.join(words)}", "warn"
+
+
+def on_hosts(look: ServiceLook) -> tuple[str, str]:
+    """`6`, `39+1?`: how many hosts it is known on, and how many are not known."""
+    known = len(look.hosts) - look.unknown
+    return (f"{known}+{look.unknown}?", "lost") if look.unknown else (str(known), "")
+
+
+def healthy_word(look: ServiceLook) -> tuple[str, str]:
+    """`39 of 40`; red when a check fails, `?` when nobody was asked."""
+    if not look.asked:
+        return ("asking" if look.asking else "?"), "dim"
+    role = "bad" if look.failing else "ok" if look.healthy == len(look.hosts) else "lost"
+    return f"{look.healthy} of {len(look.hosts)}", role
+
+
+def worst_first(look: ServiceLook) -> list[tuple[str, ReleaseFacts | None]]:
+    """Hosts of a service: failing, lost, drained, then by name."""
+    by_host = {facts.host: facts for facts in look.releases}
+
+    def rank(name: str) -> tuple[int, str]:
+        facts = by_host.get(name)
+        if facts is None or facts.error:
+            return 1, name
+        return (0 if facts.healthy is False else 2 if facts.drained else 3), name
+
+    return [(name, by_host.get(name)) for name in sorted(look.hosts, key=rank)]
+
+
+def change_before(answers: Iterable[Answer], subject: str, time: int) -> Change | None:
+    """The nearest change of a service before a time; deploys and rollbacks only."""
+    name, _, env = subject.partition("@")
+    for change in known_changes(answers):
+        about = change.subject in (subject, name) and change.env in (env, "")
+        if (
+            about
+            and (not time or change.time <= time)
+            and change.kind in ("deploy", "rollback", "job", "mark", "restart")
+        ):
+            return change
+    return None
