@@ -15,8 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.embedded.names import Way
+from lab.embedded.releases import GOOD_BEFORE, LIVE
+from lab.embedded.seed import DEPLOYED, DEPLOYED_BY
 from ondeck import resources
-from ondeck.errors import Missing
+from ondeck.errors import Missing, StateBroken
+from ondeck.record.store import Record
+from ondeck.settings import Settings
 
 _READY = 30.0  # seconds
 
@@ -129,6 +133,7 @@ def start(base: Path | None = None, *, way: Way | None = None) -> Demo:
 
     Raises:
         Missing: The hosts cannot start here; the message says why.
+        StateBroken: The demo's own state cannot be written.
     """
     if base is None:
         base = Path(tempfile.mkdtemp(prefix="ondeck-demo-"))
@@ -151,7 +156,22 @@ def start(base: Path | None = None, *, way: Way | None = None) -> Demo:
         shutil.rmtree(base, ignore_errors=True)
         raise Missing(why or "the demo's hosts did not start")
     said = json.loads(line)
-    return Demo(base, Way(said["way"]), said["hosts"], said["keepers"], said["began"], process)
+    demo = Demo(base, Way(said["way"]), said["hosts"], said["keepers"], said["began"], process)
+    try:
+        _mark(demo)
+    except StateBroken:
+        demo.stop()
+        raise
+    return demo
+
+
+def _mark(demo: Demo) -> None:
+    """The deploy that the night begins with, as CI would have noted it with `ondeck mark`."""
+    settings = Settings(state=demo.state, cache=demo.base / "cache", config=demo.base / "config")
+    when = int((demo.began - DEPLOYED) * 1_000_000_000)
+    text = f"deploy {GOOD_BEFORE} -> {LIVE}, 3 hosts"
+    Record(settings).mark("checkout@prod", text, who=DEPLOYED_BY, time=when)
+    Record(settings).mark("checkout@staging", text.replace("3 hosts", "1 host"), who=DEPLOYED_BY, time=when)
 
 
 @contextmanager

@@ -179,7 +179,7 @@ class LogSource(Record, frozen=True, kw_only=True):
         file: Absolute path; `*` allowed in the last part.
         unit: systemd unit read from the journal.
         format: `auto`, `json`, `logfmt`, `nginx`, `syslog` or `plain`.
-        on: Selector inside the service; empty means all its hosts.
+        on: Selector inside the environment, also of hosts beside the service; empty means the service's hosts.
         become: Read through sudo.
     """
 

@@ -57,10 +57,6 @@ class Selector(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return str(self.tree)
 
-    def names_env(self) -> bool:
-        """True when the text itself says something about the environment."""
-        return "env" in keys(self.tree)
-
     def judge(
         self,
         inventory: Inventory,

@@ -79,6 +79,7 @@ def _word(parse: values.OneWord) -> Scalar:
 
 TEXT = Scalar(values.text)
 FILLED = Scalar(values.filled, minLength=1)
+WORD = Scalar(values.filled, type=["string", "number"])
 NAME = Scalar(values.identifier, "a name", pattern=f"^{values.IDENTIFIER}$")
 LOGIN = Scalar(values.login, "a login name")
 FLAG = Scalar(values.flag, "true or false", type="boolean")
@@ -86,10 +87,10 @@ DURATION = Scalar(values.duration, "a duration such as 5m", pattern=values.DURAT
 PERCENT = Scalar(values.percent, "a percentage", type=["number", "string"])
 MOMENT = Scalar(values.moment, "a moment such as 'Fri 16:00'", pattern=values.MOMENT)
 SELECTOR = Scalar(values.filled, "a selector such as group=web", minLength=1)
-ARGV = ListOf(FILLED, about="a list of a program and its arguments", least=1)
+ARGV = ListOf(WORD, about="a list of a program and its arguments", least=1)
 NAMES = ListOf(NAME, about="a name or a list of names", single=True)
 OPERATIONS = ListOf(NAME, about="a list of operations such as [rollback, restart]", single=True)
-LABELS = MapOf(TEXT, about="a mapping of labels to text")
+LABELS = MapOf(Scalar(values.text, type=["string", "number", "boolean"]), about="a mapping of labels to text")
 PROTECTION = _word(values.EnumWord(Protection))
 
 
@@ -108,6 +109,14 @@ def _signal(
 ) -> Signal:
     unit = (warn or crit or (0.0, ""))[1]
     return Signal(name=name, warn=warn and warn[0], crit=crit and crit[0], unit=unit, **rest)
+
+
+def _window(attributes: dict[str, Any]) -> None:
+    start, end = attributes["start"], attributes["end"]
+    if start[0].isdigit() is not end[0].isdigit():
+        raise Bad("expected from and to both as weekdays or both as dates")
+    if start == end or (start[0].isdigit() and end < start):
+        raise Bad(f"expected an end after the start, found {start} to {end}")
 
 
 def _one_unit(attributes: dict[str, Any]) -> None:
@@ -143,6 +152,7 @@ FREEZE = Fields(
     Field("to", MOMENT, "end, written like the start", attr="end", required=True),
     Field("why", TEXT, "shown to who is refused"),
     Field("except", OPERATIONS, "operations that stay allowed", attr="excepted"),
+    check=_window,
     about="A window in which changes are refused.",
 )
 MAX_TARGETS = Fields(

@@ -7,6 +7,7 @@ countries stays `no` and version `1.10` stays `1.10`.
 from __future__ import annotations
 
 import re
+from datetime import date
 from enum import StrEnum
 
 from ondeck.inventory.model import Threshold
@@ -123,12 +124,20 @@ def batch(value: str) -> str:
 
 def moment(value: str) -> str:
     """A weekday and time `Fri 16:00`, or a date and time `2026-12-24 16:00`."""
-    if _is_moment(value):
+    if _is_moment(value) and (value[0].isalpha() or _is_date(value[:10])):
         return value
     raise Bad(
         f"expected a moment such as 'Fri 16:00' or '2026-12-24 16:00', found {shown(value)}",
         "days are Mon Tue Wed Thu Fri Sat Sun, hours 00 to 23",
     )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def threshold(value: str) -> Threshold:

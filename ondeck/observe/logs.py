@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -222,7 +222,7 @@ def _time_of(line: LogLine) -> int:
 
 async def merged(
     sources: Sequence[Tail], bench: Bench, *, since: int = 0, follow: bool = True
-) -> AsyncIterator[LogBatch]:
+) -> AsyncGenerator[LogBatch, None]:
     """Lines of all sources by time, and every change of a source's state as it comes.
 
     Ends when every source has ended; with `follow` that is when its consumer closes it. One batch with

@@ -6,7 +6,7 @@ so in a state, tries again with growing pauses, and never ends the iteration of 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from ondeck.inventory.model import Host, LogSource, Service
@@ -19,7 +19,7 @@ class LogReader(Protocol):
 
     def follow(
         self, host: Host, source: LogSource, bench: Bench, *, since: int = 0, follow: bool = True
-    ) -> AsyncIterator[LogBatch]:
+    ) -> AsyncGenerator[LogBatch, None]:
         """Lines of a source, oldest first, then as they come; `since` in ns, 0 means the last 200."""
         ...
 
@@ -27,7 +27,7 @@ class LogReader(Protocol):
 class FactsReader(Protocol):
     """Capability `facts`."""
 
-    def watch(self, host: Host, bench: Bench, *, every: float = 2.0) -> AsyncIterator[FactsBatch]:
+    def watch(self, host: Host, bench: Bench, *, every: float = 2.0) -> AsyncGenerator[FactsBatch, None]:
         """Figures of a host every so many seconds, over one stream that ends with its connection."""
         ...
 

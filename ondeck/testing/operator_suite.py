@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 import msgspec
+import pytest
 
 from ondeck.errors import LinkLost, OndeckError, Unreachable
 from ondeck.inventory.model import Host
@@ -260,6 +261,7 @@ class OperatorSuite:
             await _again(applying, attempt)
             assert site.effects(attempt.target) == 1
 
+    @pytest.mark.slow
     async def test_the_truth_is_found_after_a_loss_at_every_step(self, make: Make) -> None:
         """Wherever the connection ends: never a success that is none, never `not started` after an effect."""
         for calls in range(_MOST_STEPS):

@@ -31,9 +31,11 @@ PACKAGES = r"""
 LC_ALL=C; export LC_ALL
 if [ -r /var/log/dpkg.log ]; then
   echo "dpkg $(date +%z)"
-  cat /var/log/dpkg.log.1 /var/log/dpkg.log 2>/dev/null | grep -E '^[^ ]+ [^ ]+ (install|upgrade|remove|purge) ' | tail -n 2000
+  cat /var/log/dpkg.log.1 /var/log/dpkg.log 2>/dev/null |
+    grep -E '^[^ ]+ [^ ]+ (install|upgrade|remove|purge) ' | tail -n 2000
   echo @history
-  cat /var/log/apt/history.log 2>/dev/null | grep -E '^(Start-Date|End-Date|Commandline|Requested-By):' | tail -n 1000
+  cat /var/log/apt/history.log 2>/dev/null |
+    grep -E '^(Start-Date|End-Date|Commandline|Requested-By):' | tail -n 1000
 elif command -v rpm >/dev/null; then
   echo rpm
   rpm -qa --qf '%{INSTALLTIME} %{NAME} %{VERSION}-%{RELEASE}\n' | sort -n | tail -n 500
@@ -103,10 +105,10 @@ def unit_changes(host: Host, data: bytes) -> list[Change]:
             continue
         unit = unit.removesuffix(".service")
         before = latest.get(unit)
-        if text == "started" and before is not None and found[before].text == "stopped":
-            if at - found[before].time < TOGETHER:
-                found[before] = msgspec.structs.replace(found[before], time=at, text="restarted")
-                continue
+        stopped = found[before] if before is not None and found[before].text == "stopped" else None
+        if text == "started" and before is not None and stopped is not None and at - stopped.time < TOGETHER:
+            found[before] = msgspec.structs.replace(stopped, time=at, text="restarted")
+            continue
         latest[unit] = len(found)
         found.append(Change(time=at, env=host.env, kind="restart", subject=unit, text=text, host=host.name))
     return found

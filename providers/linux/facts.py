@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ondeck.errors import LinkLost, OndeckError
@@ -47,7 +47,7 @@ done
 class LinuxFacts:
     """Reads /proc and df. A figure that cannot be read is None, never zero."""
 
-    async def watch(self, host: Host, bench: Bench, *, every: float = 2.0) -> AsyncIterator[FactsBatch]:
+    async def watch(self, host: Host, bench: Bench, *, every: float = 2.0) -> AsyncGenerator[FactsBatch, None]:
         """Figures every so many seconds; see `ondeck.observe.ports.FactsReader`."""
         states = States(host.name)
         pauses = Pauses(bench.settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ondeck.errors import BadInput, OndeckError
@@ -19,7 +19,7 @@ class LinuxLogs:
 
     async def follow(
         self, host: Host, source: LogSource, bench: Bench, *, since: int = 0, follow: bool = True
-    ) -> AsyncIterator[LogBatch]:
+    ) -> AsyncGenerator[LogBatch, None]:
         """Lines of a source; see `ondeck.observe.ports.LogReader`.
 
         Raises:

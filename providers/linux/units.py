@@ -9,7 +9,10 @@ from ondeck.operate.ports import Bench
 from ondeck.text import decode, safe_line
 from providers.linux.asking import linked, why, words
 
-PROPERTIES = "Id,Description,LoadState,ActiveState,SubState,MainPID,NRestarts,MemoryCurrent,StateChangeTimestampMonotonic"
+PROPERTIES = (
+    "Id,Description,LoadState,ActiveState,SubState,MainPID,NRestarts,MemoryCurrent,"
+    "StateChangeTimestampMonotonic"
+)
 # `show` with a pattern also knows units that are not running; JSON output needs systemd 246.
 SCRIPT = f"""
 LC_ALL=C; export LC_ALL

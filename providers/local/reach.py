@@ -8,42 +8,17 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from ondeck.errors import LinkLost, Missing, Reason, RemoteFailed, Unreachable
+from ondeck.errors import LinkLost, Reason, Unreachable
 from ondeck.inventory.model import Host, Inventory
+from ondeck.reach import files
+from ondeck.reach.command import with_env
 from ondeck.reach.ports import Become, Chunk, Completed, Fd, FileFacts, Link, Reach, Stream
 from ondeck.settings import Settings
-from ondeck.text import decode, safe_line
 from providers.local.process import GRACE, NotStarted, Running
 
 _PIPES_STAY = 1.0
 _CHUNK = 65536
 _QUEUE = 16
-
-_READ = """
-if [ ! -e "$1" ]; then ls -d -- "$1" 2>&1 | grep -q 'No such file' && exit 44; ls -d -- "$1"; exit 1; fi
-if [ -d "$1" ]; then echo 'is a folder' >&2; exit 1; fi
-head -c "$2" -- "$1"
-"""
-
-_WRITE = """
-set -eu; umask 077
-tmp="$1.ondeck-$$"
-trap 'rm -f -- "$tmp"' EXIT
-cat > "$tmp"
-if [ -n "$3" ]; then chown -- "$3" "$tmp"; fi
-chmod -- "$2" "$tmp"
-sync -- "$tmp"
-mv -fT -- "$tmp" "$1"
-sync -- "$(dirname -- "$1")"
-"""
-
-_STAT = """
-if [ ! -e "$1" ]; then ls -d -- "$1" 2>&1 | grep -q 'No such file' && exit 44; ls -d -- "$1"; exit 1; fi
-stat -L -c '%s %a %U %G %Y' -- "$1" || exit 1
-if [ "$2" = digest ] && [ ! -d "$1" ]; then sha256sum < "$1"; fi
-"""
-
-_MISSING = 44
 
 
 class LocalTransport:
@@ -161,38 +136,26 @@ class LocalLink:
 
     async def read_file(self, path: str, *, limit: int = 8 << 20, become: Become | None = None) -> bytes:
         """Content of a file; see `ondeck.reach.ports.Link.read_file`."""
-        done = await self.run(["sh", "-c", _READ, "sh", path, str(limit + 1)], become=become, limit=limit + 1)
-        if done.status == _MISSING:
-            raise Missing(f"{safe_line(path)}: no such file", where=self._host)
-        self._must(done, f"cannot read {path}")
-        if len(done.stdout) > limit:
-            raise RemoteFailed(f"{safe_line(path)} is larger than {limit} bytes", where=self._host)
-        return done.stdout
+        return await files.read_file(self.run, path, limit=limit, become=become)
 
     async def write_file(
         self, path: str, data: bytes, *, mode: int = 0o644, owner: str = "", become: Become | None = None
     ) -> None:
         """Write beside, sync, rename over; see `ondeck.reach.ports.Link.write_file`."""
-        argv = ["sh", "-c", _WRITE, "sh", path, f"{mode:o}", owner]
-        self._must(await self.run(argv, stdin=data, become=become), f"cannot write {path}")
+        await files.write_file(self.run, path, data, mode=mode, owner=owner, become=become)
 
     async def stat(
         self, path: str, *, digest: bool = False, become: Become | None = None
     ) -> FileFacts | None:
         """Facts of a file, None when it is not there."""
-        done = await self.run(["sh", "-c", _STAT, "sh", path, "digest" if digest else ""], become=become)
-        if done.status == _MISSING:
-            return None
-        self._must(done, f"cannot look at {path}")
-        facts, _, rest = done.stdout.decode().partition("\n")
-        size, mode, owner, group, mtime = facts.split(" ")
-        return FileFacts(int(size), int(mode, 8), owner, group, float(mtime), rest.partition(" ")[0].strip())
+        return await files.stat(self.run, path, digest=digest, become=become)
 
     async def _start(
         self, argv: Sequence[str], env: Mapping[str, str] | None, become: Become | None
     ) -> Running:
         if self._closed:
             raise Unreachable("the link is closed", where=self._host)
+        with_env(argv, env)  # what no command line can carry is refused here as over any other transport
         grace = self._settings.seconds(GRACE)
         running = await Running.start(argv, env=env, become=become, grace=grace)
         self._running.add(running)
@@ -208,13 +171,6 @@ class LocalLink:
                 where=self._host,
                 hint="allow it without one (NOPASSWD) for the commands that ondeck runs",
             )
-
-    def _must(self, done: Completed, what: str) -> None:
-        if done.ok:
-            return
-        said = decode(done.stderr.strip() or done.stdout.strip()).splitlines()
-        tail = said[-1] if said else f"status {done.status}"
-        raise RemoteFailed(f"{safe_line(what)}: {tail}", where=self._host)
 
 
 class LocalStream:

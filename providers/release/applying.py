@@ -18,7 +18,7 @@ from providers.release.onhost import OnHost
 from providers.release.options import for_host, options_of
 from providers.release.planning import FACT
 from providers.release.reconciling import reconcile
-from providers.release.survey import Seen, link_to, look_at, service_of
+from providers.release.survey import Seen, from_bastion, link_to, look_at, service_of
 from providers.release.work import Release, Work, to_remember
 
 _AT_ONCE = 8
@@ -52,7 +52,7 @@ class ReleaseApplying:
     async def _open(self, name: str) -> OnHost:
         host = self._host(name)
         link = await link_to(self._bench, host, self._options)
-        direct = link if link.host == name else await self._direct(host)
+        direct = await self._direct(host) if from_bastion(self._options) else link
         drain: Link | None = None
         if self._deploy.drain_on and (self._deploy.drain or self._deploy.undrain):
             drain = await self._direct(self._host(self._deploy.drain_on))
@@ -80,8 +80,7 @@ class ReleaseApplying:
     async def aclose(self) -> None:
         """Close what was opened."""
         for one in self._hosts.values():
-            for link in {id(entry): entry for entry in (one.link, one.direct, one.drain_link)}.values():
-                await link.aclose()
+            await one.aclose()
 
     async def ready(self) -> dict[str, Finding]:
         """Targets whose link could not be opened."""
@@ -122,6 +121,8 @@ class ReleaseApplying:
         check = self._service.health
         if check is None or not declared(check):
             return Gate(passed=True, evidence="no health check is declared: nothing was looked at")
+        if not self._plan.draft.rollout.gate:
+            return Gate(passed=True, evidence="this operation has no gate")
         within = check.times * (check.every + check.timeout)
 
         async def one(target: str) -> tuple[bool | None, str]:
@@ -146,6 +147,8 @@ class ReleaseApplying:
         try:
             on = self._hosts.get(attempt.target)
             if on is None or on.link.closed or on.direct.closed:
+                if on is not None:
+                    await on.aclose()
                 on = self._hosts[attempt.target] = await self._open(attempt.target)
             return await reconcile(on, attempt)
         except (OndeckError, TimeoutError) as error:

@@ -46,6 +46,11 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
     direct: Link
     drain_link: Link
 
+    async def aclose(self) -> None:
+        """Let its links go."""
+        for link in {id(entry): entry for entry in (self.link, self.direct, self.drain_link)}.values():
+            await link.aclose()
+
     async def state(self) -> HostState:
         """What the host runs now."""
         return await look(self.link, self.service, self.host, self.options)
@@ -110,8 +115,8 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
     async def _run(self, claim: str, argv: list[str], emit: Emit) -> Look:
         """Run one claimed step; cancelled means that it was really stopped."""
         step = self.step(claim)
-        await step.launch(argv)
         try:
+            await step.launch(argv)
             async with asyncio.timeout(self.settings.seconds(self.options.seconds())):
                 await step.follow(lambda data, err: emit.output(data, err=err))
         except (asyncio.CancelledError, TimeoutError):

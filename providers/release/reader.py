@@ -39,7 +39,10 @@ class ReleaseReader:
             raise Missing(f"{service.name} declares no deploy.available command")
         here = Host(name="bastion", env=env, transport="local")
         link = await bench.reach("local").connect(here)
-        done = await link.run(words(options.available, service, here))
+        try:
+            done = await link.run(words(options.available, service, here))
+        finally:
+            await link.aclose()
         if not done.ok:
             raise RemoteFailed(f"deploy.available of {service.name}: {said(done)}")
         lines = (safe_line(line.strip()) for line in decode(done.stdout).splitlines())

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# $1 path. Ondeck's own folder, made before the first upload.
+# $1 path. Makes the folders before the first upload; what a broken one left a day ago goes.
 PREPARE = """
 set -eu; umask 022
 mkdir -p -- "$1/releases" "$1/.ondeck"
+cd -- "$1/.ondeck"
+find . -mindepth 1 -maxdepth 1 \\( -name 'incoming-*' -o -name 'removed-*' \\) -mmin +1440 -exec rm -rf -- {} +
 """
 
 # $1 file, $2 bytes that are there already: a piece is never appended twice.
@@ -86,7 +88,6 @@ for version; do
   rm -rf -- ".ondeck/removed-$version"
   echo "removed $version"
 done
-find .ondeck -mindepth 1 -maxdepth 1 \\( -name 'incoming-*' -o -name 'removed-*' \\) -mmin +1440 -exec rm -rf -- {} +
 """
 
 # $1 path, $2 unit or nothing. Lines `key<TAB>value`; reads only.

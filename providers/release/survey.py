@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 
 import msgspec
 
-from ondeck.errors import LinkLost, NoMatch, OndeckError, Unreachable
+from ondeck.errors import BadInput, LinkLost, NoMatch, OndeckError, Unreachable
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.operate.health import Probe, ask, declared
@@ -78,9 +79,14 @@ def service_of(bench: Bench, subject: str) -> Service:
     return service
 
 
+def from_bastion(options: Options) -> bool:
+    """Whether the steps run on this machine instead of on the host."""
+    return isinstance(options, ByCommand) and options.on == "bastion"
+
+
 async def link_to(bench: Bench, host: Host, options: Options) -> Link:
     """The link that the steps of a host go over: to the host, or to this machine for `on: bastion`."""
-    if isinstance(options, ByCommand) and options.on == "bastion":
+    if from_bastion(options):
         return await bench.reach("local").connect(host)
     return await bench.reach(host.transport).connect(host)
 
@@ -97,6 +103,9 @@ async def survey(request: Request, bench: Bench) -> Survey:
     deploy, options = options_of(service)
     hosts = tuple(_host(bench, name) for name in request.targets)
     members = tuple(host.name for host in hosts_of(bench.inventory, service, request.env))
+    strangers = [host.name for host in hosts if host.name not in members]
+    if strangers:
+        raise BadInput(f"{', '.join(strangers[:5])}: not a host of {service.name}@{request.env}")
     seen = await look_at(bench, service, options, hosts)
     result = Survey(
         service=service,
@@ -133,18 +142,23 @@ async def look_at(bench: Bench, service: Service, options: Options, hosts: Itera
 
 
 async def _see(bench: Bench, service: Service, options: Options, host: Host) -> Seen:
-    try:
-        link = await link_to(bench, host, options)
-        state = await look(link, service, host, for_host(options, host))
-    except (OndeckError, TimeoutError) as error:
-        return Seen(host.name, error=why(error))
-    if not declared(service.health) or service.health is None:
-        return Seen(host.name, state, Probe(None, "no health check is declared"))
-    try:
-        direct = await bench.reach(host.transport).connect(host)
-        return Seen(host.name, state, await ask(direct, service.health, host, bench.settings))
-    except (Unreachable, LinkLost) as error:
-        return Seen(host.name, state, Probe(None, error.message))
+    async with AsyncExitStack() as links:
+        try:
+            link = await link_to(bench, host, options)
+            links.push_async_callback(link.aclose)
+            state = await look(link, service, host, for_host(options, host))
+        except (OndeckError, TimeoutError) as error:
+            return Seen(host.name, error=why(error))
+        if service.health is None or not declared(service.health):
+            return Seen(host.name, state, Probe(None, "no health check is declared"))
+        try:
+            direct = link
+            if from_bastion(options):
+                direct = await bench.reach(host.transport).connect(host)
+                links.push_async_callback(direct.aclose)
+            return Seen(host.name, state, await ask(direct, service.health, host, bench.settings))
+        except (Unreachable, LinkLost) as error:
+            return Seen(host.name, state, Probe(None, error.message))
 
 
 def preflight(found: Survey, need: int) -> list[Preflight]:

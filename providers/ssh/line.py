@@ -144,10 +144,11 @@ class Line:
     async def _start(self, command: str, make: Callable[[], _S]) -> tuple[Carrier, _S]:
         while True:
             carrier = await self._take()
+            alone = carrier.used == 1
             try:
                 return carrier, await carrier.start(command, make)
             except BaseException as error:
-                alone = carrier.used == 1
+                alone = alone and carrier.used == 1
                 await self._give_back(carrier)
                 full = isinstance(error, Unreachable) and error.reason is Reason.SESSIONS
                 if not full or alone:

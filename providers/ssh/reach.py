@@ -40,7 +40,7 @@ class SshReach:
         self._masters = asyncio.Semaphore(PER_GATE)
         self._by_ssh: list[FallbackLink] = []
         self._connector = Connector(settings, HostKeys(self.endpoints.known_hosts()))
-        self._lines: dict[tuple[str, str, int], asyncio.Task[Line]] = {}
+        self._lines: dict[tuple[str, str, int, Endpoint | None], asyncio.Task[Line]] = {}
         self._timers: dict[Line, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -73,7 +73,8 @@ class SshReach:
 
     async def _line(self, endpoint: Endpoint) -> Line:
         """The shared line to an endpoint; several who ask at once wait for the same handshake."""
-        key = (endpoint.user, endpoint.address, endpoint.port)
+        # The jump host is part of it: private networks behind two of them may use the same addresses.
+        key = (endpoint.user, endpoint.address, endpoint.port, endpoint.jump)
         task = self._lines.get(key)
         if (
             task is not None

@@ -111,7 +111,8 @@ class SiteBench:
         self.settings = settings
         self.facts: dict[str, str] = {}
         self.unreachable: set[str] = set()
-        self.local: Reach = LocalReach(settings)
+        self.cuts = Cuts()
+        self.local: Any = LocalReach(settings)
 
     def reach(self, transport: str) -> Reach:
         return self
@@ -215,7 +216,7 @@ class Site:
         health = more.pop(
             "health",
             HealthCheck(
-                http="http://127.0.0.1:${address}/healthz", times=2, every=1, timeout=40, within=100, settle=1
+                http="http://127.0.0.1:${address}/healthz", times=2, every=1, timeout=40, within=60, settle=1
             ),
         )
         deploy = Deploy(
@@ -335,6 +336,7 @@ class ContractSite:
         self._site = site
         self.cuts = Cuts()
         site.bench.local = CutReach(site.bench.local, self.cuts)
+        site.bench.cuts = self.cuts
         self.bench = site.bench
         self.operator = site.operator
         self.request = site.request("deploy", version="1.1")
@@ -361,12 +363,17 @@ class ContractSite:
         return self._site.current(target) == "1.1" and self._site.log()[-1] == f"undrain {target}"
 
     def busy(self, target: str) -> bool:
-        wanted = str(self._site.root / target).encode()
+        return bool(self.pids(target))
+
+    def pids(self, target: str) -> list[int]:
+        """Processes of the restart of a host."""
+        wanted = b"\0restart\0" + str(self._site.root / target).encode()
+        found = []
         for entry in Path("/proc").iterdir():
             try:
                 line = (entry / "cmdline").read_bytes() if entry.name.isdecimal() else b""
             except OSError:
                 continue
-            if b"\0restart\0" + wanted in line:
-                return True
-        return False
+            if wanted in line and not line.startswith(b"sh\0-c"):
+                found.append(int(entry.name))
+        return found

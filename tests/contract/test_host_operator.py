@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -101,8 +101,7 @@ async def test_a_change_that_takes_too_long_is_stopped_on_the_host(bench: TestBe
 async def test_a_cancelled_change_is_stopped_on_the_host(bench: TestBench) -> None:
     async with applying(bench, request("host.exec", argv=["sleep", "600.75"])) as (_, work):
         task = asyncio.ensure_future(work.apply(Attempt(id="x1-web-1-1", target="web-1"), Told()))
-        while not running("600.75"):
-            await asyncio.sleep(0.02)
+        await until(lambda: running("600.75"))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -113,8 +112,7 @@ async def test_a_change_outlives_its_connection_and_is_found_again(bench: TestBe
     async with applying(bench, request("host.exec", argv=["sh", "-c", "sleep 1.5; exit 9"])) as (_, work):
         attempt = Attempt(id="l1-web-1-1", target="web-1")
         task = asyncio.ensure_future(work.apply(attempt, Told()))
-        while not list((sshd.folder / "home").rglob("l1-web-1-1/pid")):
-            await asyncio.sleep(0.02)
+        await until(lambda: bool(list((sshd.folder / "home").rglob("l1-web-1-1/pid"))))
         sshd.kill_sessions()
         with pytest.raises(LinkLost):
             await task
@@ -123,6 +121,14 @@ async def test_a_change_outlives_its_connection_and_is_found_again(bench: TestBe
             await asyncio.sleep(0.1)
             finding = await work.reconcile(attempt)
     assert (finding.outcome, finding.status) == (Outcome.FAILED, 9)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came")
 
 
 def running(word: str) -> bool:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from ondeck.errors import BadInput, Refused, RemoteFailed
+from ondeck.inventory.model import Host
 from ondeck.testing.operator_suite import OperatorSuite
 from tests.contract.release_site import ContractSite, Log, Site
 
@@ -337,6 +340,57 @@ async def test_deploy_by_the_teams_own_command(make: Make) -> None:
     found, _ = await site.do("rollback")
     assert found["web-1"].outcome == "succeeded"
     assert (site.root / "web-1" / "version").read_text() == "7.1\n"
+
+
+async def test_a_step_that_was_killed_on_the_host_has_failed_with_its_signal(make: Make) -> None:
+    site = make()
+    for version in ("1.0", "1.1"):
+        site.build(version)
+    await site.do("deploy", version="1.0")
+    contract = ContractSite(site)
+    contract.slow("web-1")
+    plan = await site.plan("deploy", version="1.1")
+    attempt = site.attempt("web-1")
+    async with site.operator.open(plan, site.bench) as applying:
+        task = asyncio.create_task(applying.apply(attempt, Log()))
+        while not contract.effects("web-1"):  # noqa: ASYNC110 - a process outside of this loop writes it
+            await asyncio.sleep(0.02)
+        site.bench.cuts.after(0)
+        for pid in contract.pids("web-1"):
+            os.kill(pid, signal.SIGKILL)
+        await asyncio.gather(task, return_exceptions=True)
+        site.bench.cuts.heal()
+        found = await applying.reconcile(attempt)
+    assert found.outcome in ("failed", "unknown")
+    assert "runs 1.1" in found.evidence
+
+
+async def test_a_host_that_is_not_of_the_service_is_refused(make: Make) -> None:
+    site = make()
+    site.build("1.0")
+    site.bench.inventory.hosts["db-1"] = Host(name="db-1", env="prod", transport="local")
+    with pytest.raises(BadInput, match="db-1"):
+        await site.draft("deploy", ("web-1", "db-1"), version="1.0")
+
+
+async def test_the_plan_shows_every_command_and_no_value_is_formatted_into_a_script(make: Make) -> None:
+    site = make(drains=True, migrates=True)
+    site.build("1.0")
+    draft = await site.draft("deploy", version="1.0")
+    notes = [c.note for c in draft.commands]
+    assert [n.split(",")[0] for n in notes] == [
+        "make the folders",
+        "upload",
+        "check the sum",
+        "migrate",
+        "drain",
+        "switch and restart",
+        "undrain",
+    ]
+    for command in draft.commands:
+        if command.argv[:2] == ("sh", "-c"):
+            assert str(site.root) not in command.argv[2]
+            assert "1.0" not in command.argv[2]
 
 
 class TestContract(OperatorSuite):

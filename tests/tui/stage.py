@@ -139,7 +139,9 @@ class FakeSession:
 
     def __init__(self, tmp: Path = Path("/nonexistent"), *, read_only: bool = False) -> None:
         self.inventory = inventory()
-        self.settings = Settings(state=tmp, cache=tmp, config=tmp, actor="anna", timescale=0.02, read_only=read_only)
+        self.settings = Settings(
+            state=tmp, cache=tmp, config=tmp, actor="anna", timescale=0.02, read_only=read_only
+        )
         self.machine = "bastion-1"
         self.time = NOW
         self.dirty = False
@@ -147,13 +149,28 @@ class FakeSession:
         self.orders: list[tuple[str, ...]] = []
         self.begun: list[tuple[Card, Assent]] = []
         self.planned: list[Wish] = []
-        self.rules = Rules(level="type-name", type_this="prod", why=("rollback in prod: type its name (ops/ondeck.yml)",))
+        self.rules = Rules(
+            level="type-name", type_this="prod", why=("rollback in prod: type its name (ops/ondeck.yml)",)
+        )
         self.risk = Risk.CHANGE
         self.trouble: OndeckError | None = None
         self.hosts = {n: self._host(n, h.env) for n, h in self.inventory.hosts.items()}
-        self.looks = {"checkout@prod": self._checkout(), "checkout@staging": self._staging(), "orders-db@prod": self._db()}
+        self.looks = {
+            "checkout@prod": self._checkout(),
+            "checkout@staging": self._staging(),
+            "orders-db@prod": self._db(),
+        }
         self.job_list: list[JobLook] = [old_job(), held_job()]
-        self.lock_list = [LockLook(key="orders-db@prod", owner="bob", reason="migration", job="j-2", since=NOW - 9 * M, alive=True)]
+        self.lock_list = [
+            LockLook(
+                key="orders-db@prod",
+                owner="bob",
+                reason="migration",
+                job="j-2",
+                since=NOW - 9 * M,
+                alive=True,
+            )
+        ]
         self.answers = [
             Answer(source="record", changes=(
                 Change(time=NOW - 9 * M, env="prod", kind="deploy", subject="checkout@prod", text="2.14.0 -> 2.15.0", who="ci#4411"),
@@ -171,7 +188,9 @@ class FakeSession:
 
     def _host(self, name: str, env: str) -> HostLook:
         if name == "web-4":
-            return HostLook(name=name, env=env, health=Health.LOST, since=NOW - 4 * M, error="connection reset")
+            return HostLook(
+                name=name, env=env, health=Health.LOST, since=NOW - 4 * M, error="connection reset"
+            )
         number = int(name[-1])
         facts = HostFacts(
             host=name, time=NOW - 2 * S, cpu=0.97 if number < 3 and env == "prod" else 0.31, cores=4, memory=0.6,
@@ -264,7 +283,11 @@ class FakeSession:
 
     def output(self, job: str, target: str) -> tuple[str, ...]:
         if job == "j-exec":
-            return ("Filesystem  Use%", "/dev/sda1  63%") if target != "web-3" else ("Filesystem  Use%", "/dev/sda1  91%")
+            return (
+                ("Filesystem  Use%", "/dev/sda1  63%")
+                if target != "web-3"
+                else ("Filesystem  Use%", "/dev/sda1  91%")
+            )
         return (f"unpacked 2.14.0 on {target}", "switched to 2.14.0")
 
     def locks(self) -> tuple[LockLook, ...]:
@@ -280,8 +303,24 @@ class FakeSession:
         if host == "web-4":
             return UnitsLook(host=host, asked=NOW, error="connection reset")
         units = (
-            Unit(host=host, name="checkout.service", active="failed", sub="failed", description="checkout", since=NOW - 9 * M, restarts=4),
-            Unit(host=host, name="ssh.service", active="active", sub="running", description="OpenSSH server", since=NOW - 90 * M, memory=9 << 20),
+            Unit(
+                host=host,
+                name="checkout.service",
+                active="failed",
+                sub="failed",
+                description="checkout",
+                since=NOW - 9 * M,
+                restarts=4,
+            ),
+            Unit(
+                host=host,
+                name="ssh.service",
+                active="active",
+                sub="running",
+                description="OpenSSH server",
+                since=NOW - 90 * M,
+                memory=9 << 20,
+            ),
         )
         return UnitsLook(host=host, asked=NOW - 5 * S, units=units)
 
@@ -309,7 +348,9 @@ class FakeSession:
         self.job_list.insert(0, running_job(card))
         return self.job_list[0].id
 
-    async def order(self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "") -> None:
+    async def order(
+        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
+    ) -> None:
         self.orders.append((order, job, target, text, reason))
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> FakeFeed:
@@ -322,7 +363,9 @@ class FakeSession:
 def card(spec: OperationSpec, wish: Wish, rules: Rules, risk: Risk, session: FakeSession) -> Card:
     hosts = wish.hosts or tuple(h for h in session.hosts_of(wish.subject) if h != "web-4")
     env = wish.subject.partition("@")[2] or session.inventory.hosts[hosts[0]].env
-    request = Request(operation=spec.name, subject=wish.subject, targets=hosts, env=env, params=wish.params, actor="anna")
+    request = Request(
+        operation=spec.name, subject=wish.subject, targets=hosts, env=env, params=wish.params, actor="anna"
+    )
     draft = Draft(
         summary="2.15.0 (9m) -> 2.14.0 (last good)", risk=risk,
         changes=tuple(PlannedChange(action=Action.UPDATE, target=h, address="release checkout", before="2.15.0", after="2.14.0")
@@ -337,7 +380,13 @@ def card(spec: OperationSpec, wish: Wish, rules: Rules, risk: Risk, session: Fak
     )  # fmt: skip
     plan = Plan(id="p-1", request=request, title=spec.title, provider="release", draft=draft, inventory="a1b2c3d",
                 policy="x", made=NOW)  # fmt: skip
-    return Card(plan=plan, digest="7c1e9a" + "0" * 58, rules=rules, command=commands.shell_line(spec, wish), seconds=2.1)
+    return Card(
+        plan=plan,
+        digest="7c1e9a" + "0" * 58,
+        rules=rules,
+        command=commands.shell_line(spec, wish),
+        seconds=2.1,
+    )
 
 
 def old_job() -> JobLook:
@@ -355,10 +404,15 @@ def held_job() -> JobLook:
 
 def running_job(card: Card) -> JobLook:
     plan = card.plan
-    targets = [TargetLook(name=plan.targets[0], outcome="succeeded", evidence="exit 0, 2.14.0 running", started=NOW)]
+    targets = [
+        TargetLook(name=plan.targets[0], outcome="succeeded", evidence="exit 0, 2.14.0 running", started=NOW)
+    ]
     targets += [TargetLook(name=name, started=NOW, step="unpacking") for name in plan.targets[1:2]]
     targets += [TargetLook(name=name) for name in plan.targets[2:]]
-    batches = tuple(BatchLook(targets=b.targets, why=b.why, started=i == 0) for i, b in enumerate(plan.draft.rollout.batches))
+    batches = tuple(
+        BatchLook(targets=b.targets, why=b.why, started=i == 0)
+        for i, b in enumerate(plan.draft.rollout.batches)
+    )
     return JobLook(
         id="j-3", operation=plan.request.operation, title=plan.title, subject=plan.request.subject, env=plan.request.env,
         summary=plan.draft.summary, actor="anna", reason="p95 after 2.15.0", state="running", started=NOW - 20 * S,
@@ -374,7 +428,6 @@ def log_lines() -> list[LogLine]:
         (Level.INFO, "GET /healthz 200"), (Level.ERROR, "circuit open: orders-db"),
     )  # fmt: skip
     return [
-        LogLine(NOW - (120 - i) * 5 * S, f"web-{i % 3 + 1}/app", words[i % 5][0], words[i % 5][1]) for i in range(120)
+        LogLine(NOW - (120 - i) * 5 * S, f"web-{i % 3 + 1}/app", words[i % 5][0], words[i % 5][1])
+        for i in range(120)
     ]
-
-

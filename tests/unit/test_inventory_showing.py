@@ -187,3 +187,10 @@ def test_a_hostile_head_names_nothing(tmp_path: Path, head: str) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_text(head + "\n")
     assert revision.commit(tmp_path) == ""
+
+
+def test_a_circle_of_symlinked_git_files_or_a_huge_head_is_no_trouble(tmp_path: Path) -> None:
+    (tmp_path / ".git").write_text("gitdir: .git\n")
+    assert revision.commit(tmp_path) == ""
+    (tmp_path / ".git").write_text("x" * 100_000)
+    assert revision.commit(tmp_path) == ""

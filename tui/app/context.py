@@ -21,6 +21,10 @@ def _nowhere(address: str) -> None:
     del address
 
 
+def _undrawn() -> None:
+    return None
+
+
 def _unheard(work: Coroutine[Any, Any, None]) -> None:
     work.close()
 
@@ -42,6 +46,7 @@ class Desk:
         at: The time cursor, ns; 0 means now.
         say: Put a line at the bottom of the screen.
         open: Go to an address.
+        redraw: Draw the view and the chrome again.
         spawn: Run a flow that waits.
         ask: Let the person type one line.
         operate: Plan the operation of a service with this verb.
@@ -54,6 +59,7 @@ class Desk:
     at: int = 0
     say: Callable[[str, str], None] = _silent
     open: Callable[[str], None] = _nowhere
+    redraw: Callable[[], None] = _undrawn
     spawn: Callable[[Coroutine[Any, Any, None]], None] = _unheard
     ask: Callable[..., Awaitable[str | None]] = _unasked
     operate: Callable[[str, Selected], None] = _nothing

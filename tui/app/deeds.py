@@ -199,7 +199,9 @@ class Deeds:
 
     def _set_time(self, text: str) -> None:
         self.desk.at = phrases.moment(text, self.session.now(), self.desk.zone) if text.strip() else 0
-        self.desk.say(f"time cursor at {self.desk.clock(self.desk.at)}" if self.desk.at else "time cursor: now", "")
+        self.desk.say(
+            f"time cursor at {self.desk.clock(self.desk.at)}" if self.desk.at else "time cursor: now", ""
+        )
         self.screen.refresh_all()
 
     # -- copying --------------------------------------------------------------------------------------
@@ -223,7 +225,9 @@ class Deeds:
 
     def verb(self, verb: str, *chosen: Selected) -> None:
         """Plan the operation of services with this verb."""
-        spec = next((s for s in self.session.specs() if s.verb == verb and s.target is TargetKind.SERVICE), None)
+        spec = next(
+            (s for s in self.session.specs() if s.verb == verb and s.target is TargetKind.SERVICE), None
+        )
         if spec is None:
             self.desk.say(f"no provider here can {verb}", "warn")
         else:
@@ -279,4 +283,3 @@ class Deeds:
             return
         said = shelling.open_shell(self.screen.app, hosts[0], argv)
         self.desk.say(said, "")
-

@@ -7,7 +7,6 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, ClassVar
 
 from rich.style import Style
-from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -24,6 +23,7 @@ from tui.app.guard import GuardedApp
 from tui.app.panes.base import View
 from tui.app.prompt import Prompt
 from tui.app.session import Session
+from tui.app.terminal_run import CrashReports, busy
 from tui.app.theming import DEFAULT, ThemedApp, Themes
 from tui.app.trail import Trail
 
@@ -33,7 +33,8 @@ KEPT_VIEWS = 10
 class DeckScreen(Screen[None]):
     """Everything but dialogs."""
 
-    DEFAULT_CSS = "#body { height: 1fr; } #prompt-row { height: 1; }"
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = "#body { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings.bindings(bindings.ACTS),
         *bindings.bindings(bindings.LOG_ACTS),
@@ -65,6 +66,7 @@ class DeckScreen(Screen[None]):
         """Draw the first view at once; waiting for things begins after it."""
         self.prompt.close()
         self.desk.say, self.desk.open = self.say, self.open
+        self.desk.redraw = self.refresh_all
         self.desk.spawn, self.desk.ask = self.spawn, self.ask
         self.desk.operate = lambda verb, chosen: self.deeds.verb(verb, chosen)
         self.query_one(SaidLine).clear_words()
@@ -111,7 +113,7 @@ class DeckScreen(Screen[None]):
         self.call_after_refresh(self._shown)
 
     def _shown(self) -> None:
-        if self.is_current and not self.prompt.has_focus:
+        if self.is_current and self.prompt.has_class("-hidden"):
             self.view.take_focus()
         self.refresh_all()
 
@@ -216,7 +218,7 @@ class DeckScreen(Screen[None]):
             self.call_after_refresh(self.refresh_all)
 
 
-class OndeckApp(ThemedApp, GuardedApp):
+class OndeckApp(CrashReports, ThemedApp, GuardedApp):
     """The full-screen face."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -236,6 +238,7 @@ class OndeckApp(ThemedApp, GuardedApp):
         self.use_themes(themes or theming.load(), theme)
         self.desk = Desk(session=session, keymap=dict(keymap or {}))
         self.hertz = hertz
+        self.parting = ""
         self.deck_screen = DeckScreen(self.desk)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -247,7 +250,12 @@ class OndeckApp(ThemedApp, GuardedApp):
         """Keys of the user, and the one timer."""
         self.set_keymap(dict(self.desk.keymap))
         self.theme_changed_signal.subscribe(self, lambda _theme: self._use_theme())
-        self.set_interval(1 / self.hertz, self.deck_screen.tick)
+        self.set_interval(1 / self.hertz, self._tick)
+
+    def _tick(self) -> None:
+        """Skips while the terminal has not taken what it got: a slow link costs frames, never keys."""
+        if not busy(self):
+            self.deck_screen.tick()
 
     def _use_theme(self) -> None:
         found = theming.palette(self)
@@ -260,5 +268,8 @@ class OndeckApp(ThemedApp, GuardedApp):
     def leave(self) -> None:
         """End the app; running jobs are named on the terminal."""
         going = [job for job in self.desk.session.jobs() if job.running]
-        words = f"{phrases.count_of(len(going), 'job')} go{'es' if len(going) == 1 else ''} on: ondeck jobs"
-        self.exit(message=Text(words) if going else None)
+        if going:
+            self.parting = (
+                f"{phrases.count_of(len(going), 'job')} go{'es' if len(going) == 1 else ''} on: ondeck jobs"
+            )
+        self.exit(0)

@@ -62,7 +62,8 @@ class Palette(Dialog[str]):
     DEFAULT_CSS = """
     Palette.-box { align: center top; }
     Palette Input, Palette Input:focus { border: none; height: 1; padding: 0; background: $surface; }
-    Palette Board { height: 12; }
+    Palette .box { width: 76; }
+    Palette Board { height: 12; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,ctrl+n", "move(1)", "down", show=False, priority=True),
@@ -83,7 +84,6 @@ class Palette(Dialog[str]):
 
     def on_mount(self) -> None:
         """Typing begins at once."""
-        self.board.styles.width = min(72, self.app.size.width - 6)
         self.board.can_focus = False
         self.input.focus()
         self.call_after_refresh(self._fill)

@@ -91,7 +91,10 @@ class Line(NamedTuple):
 
 
 def grid(columns: Sequence[Column], lines: Sequence[Line], width: int, *, head: bool = True) -> list[Row]:
-    """Lines as aligned rows; columns take what they need, the last one gives way, then others from the right."""
+    """Lines as aligned rows. Columns take what they need; where room lacks those at the right give way.
+
+    No column gets narrower than its head and its `least`, a figure is never cut: it vanishes whole.
+    """
     needed = _widths(columns, lines, width)
     rows = [_head(columns, needed)] if head else []
     for line in lines:
@@ -125,16 +128,19 @@ def _widths(columns: Sequence[Column], lines: Sequence[Line], width: int) -> lis
     for index, column in enumerate(columns):
         longest = max((cell_len(_text(line.cells[index])) for line in lines), default=0)
         needed.append(min(column.most, max(column.least, len(column.head), longest)))
-    for index in range(len(columns) - 1, -1, -1):
+    floors = [
+        needed[at] if column.figure else min(needed[at], max(len(column.head), column.least))
+        for at, column in enumerate(columns)
+    ]
+    for at in range(len(columns) - 1, 0, -1):
+        if sum(floors) + 2 * (sum(1 for f in floors if f) - 1) <= width:
+            break
+        floors[at] = needed[at] = 0
+    for at in range(len(columns) - 1, -1, -1):
         over = sum(needed) + 2 * (sum(1 for n in needed if n) - 1) - width
         if over <= 0:
             break
-        floor = max(len(columns[index].head), columns[index].least, 3)
-        needed[index] = max(floor, needed[index] - over)
-    for index in range(len(columns) - 1, 0, -1):
-        if sum(needed) + 2 * (sum(1 for n in needed if n) - 1) <= width:
-            break
-        needed[index] = 0
+        needed[at] = max(floors[at], needed[at] - over)
     return needed
 
 

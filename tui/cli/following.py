@@ -11,6 +11,7 @@ from ondeck import text
 from ondeck.errors import ExitCode
 from ondeck.operate import events as ev
 from ondeck.operate.outcome import Outcome
+from ondeck.operate.spec import Risk
 from tui.cli import out
 from tui.narration import line_of
 
@@ -56,6 +57,7 @@ class _Follower:
         self._job = job
         self._form = form
         self._detached = asyncio.Event()
+        self._quiet = False
 
     async def run(self, timeout: float) -> bool:
         """Follow to the end; False when it was left before."""
@@ -79,6 +81,7 @@ class _Follower:
 
     async def _events(self) -> None:
         view = self._record.job(self._job)
+        self._quiet = view.plan.draft.risk is Risk.READ
         outputs = _Outputs(self._record, self._job, view.plan.targets, self._face)
         pumping = asyncio.ensure_future(self._pump(outputs)) if self._form == "text" else None
         try:
@@ -102,8 +105,15 @@ class _Follower:
             return
         if self._form == "text":
             outputs.pump(last=isinstance(event, ev.TargetEnded))
-            if line := line_of(event):
+            if not (self._quiet and _goes_well(event)) and (line := line_of(event)):
                 self._face.say(f"  {line}")
+
+
+def _goes_well(event: ev.Event) -> bool:
+    """What a person who only reads need not be told."""
+    if isinstance(event, ev.TargetEnded):
+        return event.outcome is Outcome.SUCCEEDED
+    return isinstance(event, (ev.Opened, ev.BatchStarted, ev.Step))
 
 
 def follow(face: Face, job: str, *, form: str = "text", timeout: float = 0.0) -> int:
@@ -134,7 +144,7 @@ def conclude(face: Face, view: JobView, form: str) -> int:
         )
         if view.outcome is Outcome.UNKNOWN:
             face.say(f"  find out with: ondeck reconcile {view.id}")
-        if view.detail:
+        if view.detail and view.lost:
             face.say(f"  {view.detail}")
     return int(view.exit_code)
 

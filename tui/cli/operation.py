@@ -11,7 +11,7 @@ import msgspec
 from ondeck import times
 from ondeck.errors import ExitCode, NeedsPerson
 from ondeck.operate.plan import Action, Request
-from ondeck.operate.spec import OperationSpec
+from ondeck.operate.spec import OperationSpec, Risk
 from tui.cli import consent, flags, plan_view
 from tui.cli.face import Face
 
@@ -92,7 +92,8 @@ def perform(
     checked = flags.check(spec, params)
     request = request_of(face, spec, subject, selectors, checked, asked.reason)
     drafted = asyncio.run(_draft(face, request))
-    show(face, drafted, asked.form)
+    if asked.plan or drafted.plan.draft.risk is not Risk.READ:
+        show(face, drafted, asked.form)
     if announce:
         face.data(f"{drafted.plan.id}\n")
     if asked.plan:

@@ -52,7 +52,7 @@ async def _sample(reader: FactsReader, host: Host, bench: FaceBench) -> HostFact
     last: HostFacts | SourceState | None = None
     try:
         async with asyncio.timeout(bench.settings.seconds(_WAIT)):
-            async with aclosing(reader.watch(host, bench, every=1.0)) as batches:  # type: ignore[type-var]
+            async with aclosing(reader.watch(host, bench, every=1.0)) as batches:
                 async for batch in batches:
                     last = batch.facts or (batch.state if _is_lost(batch.state) else last)
                     if isinstance(last, SourceState) or (last is not None and last.cpu is not None):
@@ -164,7 +164,7 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
     silent = [f"{answer.source}: {answer.error}" for answer in answers if answer.error]
     for line in silent:
         face.say(f"NOT ASKED  {line}")
-    if not found and not silent and form == Format.TABLE:
+    if not found and hosts and not silent and form == Format.TABLE:
         face.say(f"every source answered: nothing changed since {times.iso(start)}")
     return int(_exit(len(silent), len(answers)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,6 +45,7 @@ _VERBS: dict[str, tuple[str, str, str, str]] = {
     "doctor": ("doctor", "doctor", "set up", "What this machine has, what is missing"),
     "demo": ("demo", "demo", "set up", "Play on six embedded hosts; everything ends with it"),
 }
+Screen = Callable[[Face], int]
 _SECTIONS = ("look", "change", "jobs", "set up")
 
 
@@ -109,23 +110,35 @@ class Root(click.Group):
 @click.version_option(version("ondeck"), prog_name="ondeck")
 @click.pass_context
 def root(ctx: click.Context, inventory: Path | None, read_only: bool) -> None:
-    """The terminal an on-call engineer opens on the bastion.
+    r"""The terminal an on-call engineer opens on the bastion.
 
     Without a verb it opens the full screen. Data goes to standard output, narration to standard error.
-    Exit codes: 0 ok, 1 failed, 2 bad input, 3 some targets failed, 4 refused or a person is needed,
-    5 outcome unknown, 6 unreachable, 7 plan is stale, 10 changes pending, 20 cancelled, 130 detached.
+
+    \b
+    Exit codes: 0 ok, 1 failed, 2 bad input, 3 some targets failed,
+    4 refused or a person is needed, 5 outcome unknown, 6 unreachable,
+    7 plan is stale, 10 changes pending, 20 cancelled, 130 detached.
     """
-    ctx.obj = Face(Globals(inventory, read_only))
-    if ctx.invoked_subcommand is None:
-        ctx.obj.say("ondeck: the full screen needs a terminal; here are the verbs:")
-        ctx.obj.data(ctx.get_help() + "\n")
-        ctx.exit(int(ExitCode.BAD_INPUT))
+    screen: Screen = ctx.obj
+    face = ctx.obj = Face(Globals(inventory, read_only))
+    if ctx.invoked_subcommand is not None:
+        return
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        ctx.exit(screen(face))
+    face.say("ondeck: the full screen needs a terminal; here are the verbs:")
+    face.data(ctx.get_help() + "\n")
+    ctx.exit(int(ExitCode.BAD_INPUT))
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run one verb; returns the exit code."""
+def main(argv: Sequence[str], *, screen: Screen) -> int:
+    """Run one verb; returns the exit code.
+
+    Args:
+        argv: Arguments without the program's name.
+        screen: Opens the full screen; called when no verb was given on a terminal.
+    """
     try:
-        result = root.main(args=list(argv), prog_name="ondeck", standalone_mode=False)
+        result = root.main(args=list(argv), prog_name="ondeck", standalone_mode=False, obj=screen)
     except OndeckError as error:
         return report(error)
     except click.exceptions.Exit as leaving:

@@ -24,7 +24,7 @@ class PlanDialog(Dialog[Assent]):
     """Answers with what the person did, or None when they left."""
 
     DEFAULT_CSS = """
-    PlanDialog #ask { height: 5; }
+    PlanDialog #ask { height: 4; }
     PlanDialog Input, PlanDialog Input:focus { border: none; height: 1; padding: 0 1; background: $surface; }
     PlanDialog Input.-hidden { display: none; }
     """
@@ -98,8 +98,8 @@ class PlanDialog(Dialog[Assent]):
         rules = self.card.rules
         words = rules.refused if self.closed else "; ".join(rules.why) or f"protection here: {rules.level}"
         keys = self._keys(width)
-        lines = [rule("rules", width), row((words[:width], "bad" if self.closed else "")), row((keys, "dim"))]
-        lines.append(row((self.trouble[:width], "warn")))
+        lines = [rule("rules", width), row((words[:width], "bad" if self.closed else ""))]
+        lines.append(row((self.trouble[:width], "warn")) if self.trouble else row((keys, "dim")))
         ask = self._ask_row()
         if not self._fits(ask, width):
             ask = row(("too small to confirm: make the terminal larger. esc leaves, nothing ran", "bad"))

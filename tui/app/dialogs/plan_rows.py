@@ -27,6 +27,7 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     undo = draft.undo or "irreversible"
     rows += _wrapped("undo", undo, width, "bad" if undo == "irreversible" else "")
     rows += _wrapped("why", reason or "no reason given", width, "" if reason else "dim")
+    rows += _wrapped("by hand", card.command, width, "dim")
     for warning in draft.warnings:
         rows += _wrapped("WARN", warning, width, "warn")
     for host, why in draft.left_out.items():
@@ -36,8 +37,6 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     rows += _rollout(draft, width)
     if everything:
         rows += _commands(draft, width)
-    rows.append(rule("by hand", width))
-    rows += [row(part) for part in wrap(card.command, width, subsequent_indent="  ", break_on_hyphens=False)]
     return rows
 
 

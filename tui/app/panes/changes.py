@@ -13,7 +13,14 @@ from tui.app.views import NOTHING, Kind, Selected
 class ChangesPage(BoardView):
     """Own record, and hosts that were asked in this session."""
 
-    hints: ClassVar[tuple[str, ...]] = ("go.open", "list.filter", "see.time", "copy.name", "copy.command", "go.back")
+    hints: ClassVar[tuple[str, ...]] = (
+        "go.open",
+        "list.filter",
+        "see.time",
+        "copy.name",
+        "copy.command",
+        "go.back",
+    )
 
     def rows(self, width: int) -> list[Row]:
         """Changes, then sources that said nothing."""
@@ -22,7 +29,11 @@ class ChangesPage(BoardView):
         if self.desk.at:
             changes = [change for change in changes if change.time <= self.desk.at]
         silent = [answer for answer in answers if answer.error]
-        rows = [heading(f"CHANGES {len(changes)}", right=[(f"{len(answers) - len(silent)} sources answered", "dim")])]
+        rows = [
+            heading(
+                f"CHANGES {len(changes)}", right=[(f"{len(answers) - len(silent)} sources answered", "dim")]
+            )
+        ]
         rows += [row((f"could not ask {a.source}: {a.error}", "warn")) for a in silent]
         if not changes:
             rows.append(row(("nothing in what could be asked", "dim")))

@@ -13,9 +13,9 @@ from tui.app.rows import Column, Line, Part, Row, grid, row, rule
 from tui.app.views import NOTHING, Kind, Selected, ServiceLook
 
 COLUMNS = (
-    Column("SERVICE", 10, 28), Column("ENV", 4, 10), Column("VERSION", 8, 30), Column("HOSTS", 5, 9),
-    Column("FOR", 4, 7, True), Column("HEALTHY", 8, 12), Column("LAST GOOD", 9, 14), Column("LAST JOB", 6, 30),
-    Column("LOCK", 4, 20),
+    Column("SERVICE", 10, 28), Column("ENV", 7, 10), Column("VERSION", 8, 30), Column("HOSTS", 5, 9),
+    Column("FOR", 4, 7, True), Column("HEALTHY", 8, 12), Column("LAST GOOD", 9, 14), Column("LOCK", 7, 20),
+    Column("LAST JOB", 12, 30),
 )  # fmt: skip
 
 
@@ -69,7 +69,9 @@ class DeployPane(BoardView):
         ordered = sorted(looks, key=lambda look: (not look.failing, look.name, look.env))
         rows = grid(COLUMNS, [self._line(look) for look in ordered], width)
         look = session.service(self._subject)
-        state = f"data {self.desk.age(look.asked)}" if look.asked else "asking" if look.asking else "not asked"
+        state = (
+            f"data {self.desk.age(look.asked)}" if look.asked else "asking" if look.asking else "not asked"
+        )
         lost = f", {look.unknown} not known" if look.asked and look.unknown else ""
         rows.append(rule(f"{look.subject}  {len(look.hosts)} hosts, worst first", width, state + lost))
         rows += hosts_grid(self.desk, look, width)
@@ -84,10 +86,12 @@ class DeployPane(BoardView):
         for held in self.session.locks():
             if held.key == look.subject:
                 lock = (f"{held.owner} {self.desk.age(held.since)}", "warn")
-        last: Part = "-" if job is None else f"{job.title.split()[0].lower()} {job.outcome or job.state} {job.actor}"
+        last: Part = (
+            "-" if job is None else f"{job.title.split()[0].lower()} {job.outcome or job.state} {job.actor}"
+        )
         return Line((
             look.name, (look.env, self.desk.env_role(look.env)), versions_word(look), on_hosts(look),
-            self.desk.age(since), healthy_word(look), look.last_good or "-", last, lock,
+            self.desk.age(since), healthy_word(look), look.last_good or "-", lock, last,
         ), key=f"service {look.subject}")  # fmt: skip
 
     def command(self) -> str:

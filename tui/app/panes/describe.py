@@ -42,7 +42,9 @@ class DescribePage(BoardView):
         hosts = self.session.hosts_of(self.thing) if "@" in self.thing else ()
         services = self.session.services_on(self.thing) if not hosts else ()
         if hosts:
-            rows.append(row((fit("hosts now", 22), "dim"), fit(" ".join(hosts), max(10, width - 23)).rstrip()))
+            rows.append(
+                row((fit("hosts now", 22), "dim"), fit(" ".join(hosts), max(10, width - 23)).rstrip())
+            )
         if services:
             rows.append(row((fit("services here", 22), "dim"), " ".join(services)))
         return rows

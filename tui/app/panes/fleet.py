@@ -29,15 +29,15 @@ def _number(text: str) -> float:
 COLUMNS = (
     Column("host", "HOST", min=8, max=28),
     Column("env", "ENV", min=4, max=10),
-    Column("group", "GROUP", min=5, max=20, priority=3),
+    Column("group", "GROUP", min=6, max=20, priority=1),
     Column("state", "STATE", min=6, max=14),
     Column("cpu", "CPU", min=4, align="right", sort_key=_number, high_first=True),
     Column("mem", "MEM", min=4, align="right", sort_key=_number, high_first=True),
     Column("disk", "DISK", min=4, align="right", sort_key=_number, high_first=True),
-    Column("mount", "FULLEST", min=4, max=16, priority=2),
+    Column("mount", "FULLEST", min=8, max=16, priority=3),
     Column("load", "LOAD", min=5, align="right", sort_key=_number, high_first=True),
-    Column("up", "UP", min=4, align="right", priority=2),
-    Column("services", "SERVICES", min=8, max=40, flex=1, priority=1),
+    Column("up", "UP", min=4, align="right", priority=4),
+    Column("services", "SERVICES", min=14, max=40, flex=1, priority=2),
     Column("data", "DATA", min=4, align="right"),
 )
 
@@ -80,7 +80,7 @@ class FleetPane(View):
         self._drawn = {r.key: r for r in rows}
         self.table.set_rows(rows)
         self._filled = True
-        self.show()
+        self.desk.redraw()
 
     def _row(self, look: HostLook) -> Row:
         host = self.session.inventory.hosts[look.name]

@@ -68,7 +68,12 @@ class HostPage(BoardView):
         state, role = host_state(self.desk, look)
         seen = look.facts.time if look.facts else 0
         old = " (from an earlier session)" if look.cached else ""
-        head = row((self.name_of, "heading"), "  ", (state, role), right=[(f"data {self.desk.age(seen)}{old}", "dim")])
+        head = row(
+            (self.name_of, "heading"),
+            "  ",
+            (state, role),
+            right=[(f"data {self.desk.age(seen)}{old}", "dim")],
+        )
         groups = f"group {' '.join(self.host.groups)}" if self.host.groups else ""
         words = [self.host.address or self.name_of, groups, str(self.host.nature)]
         words += [f"via {self.host.via}" if self.host.via else "", self.host.transport]
@@ -126,7 +131,9 @@ class HostPage(BoardView):
 
     def _units(self, width: int) -> list[Row]:
         look = self.session.units(self.name_of)
-        state = "asking" if look.asking else f"data {self.desk.age(look.asked)}" if look.asked else "not asked"
+        state = (
+            "asking" if look.asking else f"data {self.desk.age(look.asked)}" if look.asked else "not asked"
+        )
         head = heading("UNITS", right=[(f"{state}   :units {self.name_of} shows all", "dim")])
         if look.error:
             return [head, row((f"could not ask: {look.error}", "lost"))]
@@ -144,11 +151,17 @@ class HostPage(BoardView):
 
     def _changes(self, width: int) -> list[Row]:
         answers = self.session.changes((self.name_of,))
-        mine = [c for c in known_changes(answers) if c.host == self.name_of or self.name_of in c.subject.split("@")]
+        mine = [
+            c
+            for c in known_changes(answers)
+            if c.host == self.name_of or self.name_of in c.subject.split("@")
+        ]
         rows = [heading("CHANGES", right=sources(answers))]
         if not mine:
             bad = any(answer.error for answer in answers)
-            rows.append(row(("nothing in what could be asked" if bad else "nothing is known to have changed", "dim")))
+            rows.append(
+                row(("nothing in what could be asked" if bad else "nothing is known to have changed", "dim"))
+            )
         for index, change in enumerate(mine[:12]):
             rows.append(change_row(self.desk, change, width, f"change {index}", wide=width >= 90))
         return rows
@@ -156,5 +169,3 @@ class HostPage(BoardView):
     def command(self) -> str:
         """The same as text."""
         return f"ondeck get hosts {self.name_of}"
-
-

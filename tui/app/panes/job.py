@@ -14,7 +14,15 @@ from tui.app.rows import Column, Line, Part, Row, fit, grid, row, rule
 from tui.app.views import JobLook, Kind, Selected, TargetLook
 
 LINES = 30
-_ORDER = {"unknown": 0, "failed": 1, "timed_out": 1, "unreachable": 2, "": 3, "not_started": 4, "cancelled": 5}
+_ORDER = {
+    "unknown": 0,
+    "failed": 1,
+    "timed_out": 1,
+    "unreachable": 2,
+    "": 3,
+    "not_started": 4,
+    "cancelled": 5,
+}
 
 
 class JobPage(BoardView):
@@ -69,7 +77,12 @@ class JobPage(BoardView):
     def show(self) -> None:
         """When it ends, look once more at what runs."""
         job = self.job
-        if job is not None and self._was_running and not job.running and job.subject in self.session.subjects():
+        if (
+            job is not None
+            and self._was_running
+            and not job.running
+            and job.subject in self.session.subjects()
+        ):
             self.session.refresh(job.subject)
         self._was_running = job.running if job is not None else None
         super().show()
@@ -156,7 +169,9 @@ class JobPage(BoardView):
             cells: list[Part] = [target.name]
             if service:
                 facts = releases.get(target.name)
-                version: Part = ("?", "dim") if facts is None or facts.error else (facts.version or "none", "bold")
+                version: Part = (
+                    ("?", "dim") if facts is None or facts.error else (facts.version or "none", "bold")
+                )
                 cells += [job.before.get(target.name, "?"), version, health_word(facts)]
             cells += [_outcome(target), target.evidence or target.step]
             lines.append(Line(tuple(cells), key=f"target {target.name}"))
@@ -176,7 +191,10 @@ class JobPage(BoardView):
         if not lines:
             return []
         shown = [row("  ", fit(line, width - 2).rstrip()) for line in lines[-8:]]
-        return [rule(f"output of {name}", width, "" if len(lines) <= 8 else f"last 8 of {len(lines)} lines"), *shown]
+        return [
+            rule(f"output of {name}", width, "" if len(lines) <= 8 else f"last 8 of {len(lines)} lines"),
+            *shown,
+        ]
 
     def _grouped(self, job: JobLook, width: int) -> list[Row]:
         alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
@@ -213,4 +231,3 @@ def _outcome(target: TargetLook) -> Part:
     if target.outcome:
         return spoken(target.outcome), OUTCOME_ROLES.get(target.outcome, "")
     return ("running", "ok") if target.started else ("to go", "dim")
-

@@ -45,7 +45,9 @@ def _pointless(job: JobLook, order: str) -> str:
 
 async def _cancel(desk: Desk, job: JobLook) -> None:
     left = sum(1 for t in job.targets if not t.outcome)
-    text = await desk.ask("type cancel: ", words=f"stops what runs of {job.id}, {left} targets stay as they are   esc leaves")
+    text = await desk.ask(
+        "type cancel: ", words=f"stops what runs of {job.id}, {left} targets stay as they are   esc leaves"
+    )
     if text is not None and text.strip() == "cancel":
         await desk.session.order(job.id, "cancel")
         desk.say(f"asked job {job.id} to cancel", "warn")

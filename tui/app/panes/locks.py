@@ -24,7 +24,13 @@ class LocksPage(BoardView):
         locks = self.session.locks()
         lines = []
         for lock in locks:
-            alive: Part = ("not known", "warn") if lock.alive is None else ("lives", "ok") if lock.alive else ("gone", "bad")
+            alive: Part = (
+                ("not known", "warn")
+                if lock.alive is None
+                else ("lives", "ok")
+                if lock.alive
+                else ("gone", "bad")
+            )
             lines.append(Line(
                 (lock.key, lock.owner, self.desk.age(lock.since), alive, lock.job or "-", lock.reason or "-"),
                 key=f"lock {lock.key} {lock.job}",

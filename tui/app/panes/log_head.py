@@ -71,5 +71,3 @@ def _histogram(pane: LogsPane, width: int) -> Row:
     last = pane.desk.clock(found.start + found.step * used)[:5]
     tail = f"{last}  err {errors}  warn {warnings}"
     return row((f"{first} ", "dim"), (bars, "key"), (f" {tail}", "bad" if errors else "dim"))
-
-

@@ -63,6 +63,10 @@ class LogsPane(View):
         yield self.head
         yield self.view
 
+    def on_resize(self) -> None:
+        """The lines above depend on the width."""
+        self.call_after_refresh(self.desk.redraw)
+
     def on_unmount(self) -> None:
         """Nobody reads any more."""
         if self.feed is not None:
@@ -71,7 +75,9 @@ class LogsPane(View):
     def selected(self) -> Selected:
         """The service, or the host of the line under the cursor when it is paused there."""
         if self.is_service and self.thing in self.session.subjects():
-            return Selected(Kind.SERVICE, self.thing, self.thing.partition("@")[2], self.session.hosts_of(self.thing))
+            return Selected(
+                Kind.SERVICE, self.thing, self.thing.partition("@")[2], self.session.hosts_of(self.thing)
+            )
         host = self.session.inventory.hosts.get(self.thing)
         return Selected(Kind.HOST, self.thing, host.env, (self.thing,)) if host else NOTHING
 
@@ -171,7 +177,9 @@ class LogsPane(View):
 
     async def _ask_filter(self) -> None:
         assert self.lines is not None
-        text = await self.desk.ask("& ", words="keep lines that match; !word drops them; level=warn; empty: all lines")
+        text = await self.desk.ask(
+            "& ", words="keep lines that match; !word drops them; level=warn; empty: all lines"
+        )
         if text is None:
             return
         chosen = self.lines.filtered.filter

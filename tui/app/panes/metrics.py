@@ -13,7 +13,14 @@ from tui.app.phrases import SECOND, percent, size
 from tui.app.rows import BLANK, Row, fit, heading, right_fit, row
 from tui.app.views import NOTHING, Kind, Selected
 
-FIGURES = (("cpu", "cpu"), ("memory", "mem"), ("disk", "disk"), ("load1", "load"), ("received", "in"), ("sent", "out"))
+FIGURES = (
+    ("cpu", "cpu"),
+    ("memory", "mem"),
+    ("disk", "disk"),
+    ("load1", "load"),
+    ("received", "in"),
+    ("sent", "out"),
+)
 SHARES = ("cpu", "memory", "disk")
 WINDOWS = (60, 300, 900, 3600)
 
@@ -28,7 +35,9 @@ class MetricsPane(BoardView):
     def __init__(self, desk: Desk, name_of: str) -> None:
         super().__init__(desk, name_of)
         named = name_of.partition(" ")[2]
-        self.thing = named or next(iter(self.session.subjects()), "") or next(iter(self.session.inventory.hosts), "")
+        self.thing = (
+            named or next(iter(self.session.subjects()), "") or next(iter(self.session.inventory.hosts), "")
+        )
         self.figure = 0
         self.window = 1
 
@@ -77,18 +86,24 @@ class MetricsPane(BoardView):
             right=[("o next figure   O other time", "dim")],
         )
         rows = [head]
-        for pieces in line_chart(self._chart(name, figure), width, height, clock=lambda t: self.desk.clock(t)):
+        for pieces in line_chart(
+            self._chart(name, figure), width, height, clock=lambda t: self.desk.clock(t)
+        ):
             rows.append(row(*[(text, role) for text, role in pieces]))
         return [*rows, BLANK, self._columns(width), *(self._host(host, width) for host in self.hosts)]
 
     def _chart(self, host: str, figure: str) -> Chart:
         end = self.desk.at + WINDOWS[self.window] * SECOND // 2 if self.desk.at else self.session.now()
         start = end - WINDOWS[self.window] * SECOND
-        values = [(time, value * 100 if figure in SHARES else value) for time, value in self.session.history(host, figure)]
+        values = [
+            (time, value * 100 if figure in SHARES else value)
+            for time, value in self.session.history(host, figure)
+        ]
         marks = [
             ChartMark(change.time, f"{change.kind} {change.text}"[:40])
             for change in known_changes(self.session.changes((host,)))
-            if start <= change.time <= end and change.kind in ("deploy", "rollback", "restart", "reboot", "mark", "job")
+            if start <= change.time <= end
+            and change.kind in ("deploy", "rollback", "restart", "reboot", "mark", "job")
         ]
         limits = Limits(80.0, 90.0) if figure in SHARES else Limits()
         return Chart(
@@ -116,7 +131,9 @@ class MetricsPane(BoardView):
             word = percent(last) if figure in SHARES else _number(figure, last)
             hot = figure in SHARES and last is not None and last >= 0.9
             parts.append((right_fit(word, 6), "bad" if hot else "bold" if index == self.figure else ""))
-            parts.append((fit(f" {sparkline([v for _, v in values[-span + 1:]], span - 1, high=high)}", span), "dim"))
+            parts.append(
+                (fit(f" {sparkline([v for _, v in values[-span + 1 :]], span - 1, high=high)}", span), "dim")
+            )
         return row(*parts, key=f"host {name}")
 
     def command(self) -> str:

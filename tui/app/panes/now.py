@@ -164,7 +164,9 @@ class NowPane(BoardView):
             right.append((f"{sum(not x.unknown for x in asked)} of {len(looks)} services known  ", "dim"))
             right.append((f"{self.desk.age(min(x.asked for x in asked))} ago", "dim"))
         else:
-            right.append(("asking" if any(x.asking for x in looks) else "not asked yet", "warn" if looks else "dim"))
+            right.append(
+                ("asking" if any(x.asking for x in looks) else "not asked yet", "warn" if looks else "dim")
+            )
         head = heading(f"FAILING {count}", right=right)
         if rows:
             return [head, *rows]
@@ -197,7 +199,11 @@ class NowPane(BoardView):
         label = [(fit(host.env, 6), self.desk.env_role(host.env)), fit(name, 10), " "]
         if host.health is Health.LOST:
             text = f"lost since {self.desk.clock(host.since)}  {host.error}"
-            return [row(("LOST", "lost"), " ", *label, fit(text, max(10, width - 24)).rstrip(), key=f"host {name}")]
+            return [
+                row(
+                    ("LOST", "lost"), " ", *label, fit(text, max(10, width - 24)).rstrip(), key=f"host {name}"
+                )
+            ]
         full = fullest(host)
         if full is None or host.cached or full[1] < 0.85:
             return []
@@ -211,7 +217,9 @@ class NowPane(BoardView):
         rows = [heading(f"WAITING FOR A HUMAN {len(waiting)}")]
         for job in waiting:
             word = "LOOK" if job.outcome == "unknown" else "HELD" if job.state == "paused" else "ASK "
-            why = job.waiting or ("outcome unknown: reconcile or settle" if job.outcome == "unknown" else job.state)
+            why = job.waiting or (
+                "outcome unknown: reconcile or settle" if job.outcome == "unknown" else job.state
+            )
             text = f"{job.title} {job.subject}  {spoken(why)}"
             rows.append(row(
                 (word, "warn"), " ", (fit(job.env, 6), self.desk.env_role(job.env)),
@@ -236,7 +244,11 @@ class NowPane(BoardView):
         for index, change in recent[: 12 if wide else 5]:
             rows.append(change_row(self.desk, change, width, f"change {index}", wide=wide))
         if not recent:
-            word = "nothing in what could be asked" if any(a.error for a in answers) else "nothing is known to have changed"
+            word = (
+                "nothing in what could be asked"
+                if any(a.error for a in answers)
+                else "nothing is known to have changed"
+            )
             rows.append(row((word, "dim")))
         return rows
 

@@ -40,7 +40,9 @@ def sources(answers: Sequence[Answer]) -> list[Part]:
         parts += [(f"{answer.source} {word}", role), "  "]
     if len(answers) > 6:
         bad = sum(1 for a in answers[6:] if a.error)
-        parts.append((f"+{len(answers) - 6}" + (f", {bad} not asked" if bad else ""), "warn" if bad else "dim"))
+        parts.append(
+            (f"+{len(answers) - 6}" + (f", {bad} not asked" if bad else ""), "warn" if bad else "dim")
+        )
     return parts[:-1] if parts and parts[-1] == "  " else parts
 
 
@@ -69,7 +71,11 @@ def job_line(desk: Desk, job: JobLook, *, wide: bool) -> Line:
     else:
         state = (spoken(job.outcome or "ended"), OUTCOME_ROLES.get(job.outcome, ""))
     begin = job.started
-    took = desk.age(begin) if job.running else (span((job.ended - begin) / SECOND) if begin and job.ended else "?")
+    took = (
+        desk.age(begin)
+        if job.running
+        else (span((job.ended - begin) / SECOND) if begin and job.ended else "?")
+    )
     what = f"{job.title}  {job.summary}" if wide else job.title
     cells: tuple[Part, ...] = (
         desk.minute(begin), (job.env or "-", desk.env_role(job.env)), job.subject, what, state,
@@ -167,6 +173,10 @@ def change_before(answers: Iterable[Answer], subject: str, time: int) -> Change 
     name, _, env = subject.partition("@")
     for change in known_changes(answers):
         about = change.subject in (subject, name) and change.env in (env, "")
-        if about and (not time or change.time <= time) and change.kind in ("deploy", "rollback", "job", "mark", "restart"):
+        if (
+            about
+            and (not time or change.time <= time)
+            and change.kind in ("deploy", "rollback", "job", "mark", "restart")
+        ):
             return change
     return None

@@ -16,7 +16,12 @@ class RecordPage(BoardView):
     def rows(self, width: int) -> list[Row]:
         """Time, what became of it, the command."""
         entries = list(reversed(self.session.record()))
-        rows = [heading(f"COMMANDS OF THIS SESSION {len(entries)}", right=[("what other people did:  ondeck audit", "dim")])]
+        rows = [
+            heading(
+                f"COMMANDS OF THIS SESSION {len(entries)}",
+                right=[("what other people did:  ondeck audit", "dim")],
+            )
+        ]
         if not entries:
             rows.append(row(("nothing was planned or run yet", "dim")))
         for index, entry in enumerate(entries):

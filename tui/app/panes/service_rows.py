@@ -47,7 +47,17 @@ def service_rows(desk: Desk, subject: str, width: int) -> list[Row]:
 
 def _head(desk: Desk, look: ServiceLook, service: Service | None, width: int) -> list[Row]:
     right: list[Part] = [("lock ", "dim"), _lock(desk, look.subject)]
-    rows = [row((look.subject, "heading"), "  ", versions_word(look), "  ", healthy_word(look), " healthy", right=right)]
+    rows = [
+        row(
+            (look.subject, "heading"),
+            "  ",
+            versions_word(look),
+            "  ",
+            healthy_word(look),
+            " healthy",
+            right=right,
+        )
+    ]
     words = []
     if service is not None:
         words = [f"owner {service.owner}" if service.owner else "", service.docs]
@@ -67,7 +77,13 @@ def _lock(desk: Desk, subject: str) -> Part:
 
 def _data(desk: Desk, look: ServiceLook) -> list[Part]:
     lost = f", {look.unknown} not known" if look.asked and look.unknown else ""
-    word = "asking" if look.asking and not look.asked else f"data {desk.age(look.asked)}" if look.asked else "not asked"
+    word = (
+        "asking"
+        if look.asking and not look.asked
+        else f"data {desk.age(look.asked)}"
+        if look.asked
+        else "not asked"
+    )
     return [(f"{word}{lost}", "lost" if lost else "dim")]
 
 
@@ -94,7 +110,11 @@ def host_line(desk: Desk, name: str, facts: ReleaseFacts | None) -> Line:
     unknown = facts is None or bool(facts.error)
     version: Part = ("?", "dim") if unknown or facts is None else (facts.version or "none")
     kept = [] if facts is None else [v for v in facts.kept if v != facts.version]
-    last: Part = " ".join(kept[:4]) if not unknown else ((facts.error if facts else "?") or "?", "lost" if facts else "dim")
+    last: Part = (
+        " ".join(kept[:4])
+        if not unknown
+        else ((facts.error if facts else "?") or "?", "lost" if facts else "dim")
+    )
     return Line((
         name, version, (facts.digest[:6] if facts and facts.digest else ("?", "dim")),
         ("?", "dim") if unknown or facts is None else age(facts.since, desk.session.now()), health_word(facts),
@@ -168,7 +188,9 @@ def _changes(desk: Desk, look: ServiceLook, width: int) -> list[Row]:
     rows = [BLANK, heading("CHANGES, 24 h", right=sources(answers) if width > 60 else [])]
     if not mine:
         bad = any(answer.error for answer in answers)
-        rows.append(row(("nothing in what could be asked" if bad else "nothing is known to have changed", "dim")))
+        rows.append(
+            row(("nothing in what could be asked" if bad else "nothing is known to have changed", "dim"))
+        )
     for index, change in enumerate(mine):
         rows.append(change_row(desk, change, width, f"change {index}", wide=width >= 90))
     return rows

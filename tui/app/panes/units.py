@@ -34,7 +34,14 @@ def unit_lines(desk: Desk, units: Sequence[Unit], width: int, *, head: bool = Tr
 class UnitsPage(BoardView):
     """Of the host behind the word; of the first host of all when there is none."""
 
-    hints: ClassVar[tuple[str, ...]] = ("list.filter", "do.actions", "do.shell", "see.logs", "copy.name", "go.back")
+    hints: ClassVar[tuple[str, ...]] = (
+        "list.filter",
+        "do.actions",
+        "do.shell",
+        "see.logs",
+        "copy.name",
+        "go.back",
+    )
 
     def __init__(self, desk: Desk, name_of: str) -> None:
         super().__init__(desk, name_of)

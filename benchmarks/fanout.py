@@ -1,0 +1,232 @@
+"""`uname -a` on 200 hosts against pyinfra, and what a second command and an ssh_config cost.
+
+The hosts are one OpenSSH server on 127.0.1.1 to 127.0.1.200 in a network namespace of its own (needs
+root), so server and client share the processors: figures are ratios of one run. CPU is that of the
+client's whole process tree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HOSTS = 200
+_PORT = 2222
+_ROUNDS = 3
+
+
+def _addresses() -> list[str]:
+    return [f"127.0.1.{n}" for n in range(1, HOSTS + 1)]
+
+
+def _loopback_up() -> None:
+    """Bring `lo` of this namespace up: SIOCSIFFLAGS with IFF_UP | IFF_RUNNING, see netdevice(7)."""
+    with socket.socket() as sock:
+        fcntl.ioctl(sock, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
+
+
+def _inventory(folder: Path) -> object:
+    from ondeck.inventory.model import Environment, Host, Inventory, Revision, SshDefaults
+
+    hosts = {
+        f"web-{n}": Host(name=f"web-{n}", env="bench", address=address, port=_PORT, user="root")
+        for n, address in enumerate(_addresses())
+    }
+    return Inventory(
+        revision=Revision(root=str(folder)),
+        ssh=SshDefaults(known_hosts=str(folder / "known_hosts"), config=str(folder / "ssh_config")),
+        environments={"bench": Environment(name="bench")},
+        hosts=hosts,
+    )
+
+
+async def _fan_out(folder: Path) -> dict[str, float]:
+    from ondeck.settings import Settings
+    from providers.ssh.reach import SshTransport
+
+    inventory = _inventory(folder)
+    settings = Settings(state=folder, cache=folder, config=folder)
+    began, cpu = time.perf_counter(), time.process_time()
+    reach = SshTransport().open(inventory, settings)  # type: ignore[arg-type]
+    links = []
+
+    async def first(host: object) -> int | None:
+        link = await reach.connect(host)  # type: ignore[arg-type]
+        links.append(link)
+        return (await link.run(["uname", "-a"])).status
+
+    async def again(link: object) -> int | None:
+        return (await link.run(["uname", "-a"])).status  # type: ignore[attr-defined]
+
+    statuses = await asyncio.gather(*map(first, inventory.hosts.values()))  # type: ignore[attr-defined]
+    middle, middle_cpu = time.perf_counter(), time.process_time()
+    statuses += await asyncio.gather(*map(again, links))
+    end = time.perf_counter()
+    if any(status != 0 for status in statuses):
+        raise RuntimeError("not every host answered")
+    return {"inner": middle - began, "inner_cpu": middle_cpu - cpu, "again": end - middle}
+
+
+async def _once(folder: Path) -> None:
+    """What a whole process is timed on: connect, run once, close."""
+    from ondeck.settings import Settings
+    from providers.ssh.reach import SshTransport
+
+    inventory = _inventory(folder)
+    reach = SshTransport().open(  # type: ignore[arg-type]
+        inventory, Settings(state=folder, cache=folder, config=folder)
+    )
+
+    async def one(host: object) -> bytes:
+        link = await reach.connect(host)  # type: ignore[arg-type]
+        return (await link.run(["uname", "-a"])).stdout
+
+    found = await asyncio.gather(*map(one, inventory.hosts.values()))  # type: ignore[attr-defined]
+    print(sum(out.startswith(b"Linux") for out in found))
+    await reach.aclose()
+
+
+def _timed(argv: list[str], env: dict[str, str]) -> tuple[float, float, str]:
+    """Wall and CPU seconds of a process with its children, and its output."""
+    began = time.perf_counter()
+    with subprocess.Popen(
+        argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+    ) as child:
+        assert child.stdout is not None
+        said = child.stdout.read().decode(errors="replace")
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{argv[0]} ended with {child.returncode}: {said[-300:]}")
+    return time.perf_counter() - began, usage.ru_utime + usage.ru_stime, said
+
+
+def _prepare(folder: Path) -> list[str]:
+    for name in ("host", "id"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    shutil.copy(folder / "id.pub", folder / "authorized_keys")
+    key = (folder / "host.pub").read_text().split(" ")[:2]
+    (folder / "known_hosts").write_text(
+        "".join(f"[{address}]:{_PORT} {' '.join(key)}\n" for address in _addresses())
+    )
+    (folder / "ssh_config").write_text(f"IdentityFile {folder / 'id'}\nIdentityAgent none\n")
+    data = {
+        "ssh_user": "root",
+        "ssh_port": _PORT,
+        "ssh_key": str(folder / "id"),
+        "ssh_known_hosts_file": str(folder / "known_hosts"),
+    }
+    (folder / "hosts.py").write_text(f"bench = ({_addresses()!r}, {data!r})\n")
+    (folder / "sshd_config").write_text(
+        f"ListenAddress 0.0.0.0\nPort {_PORT}\nHostKey {folder / 'host'}\nPidFile none\nUsePAM no\n"
+        f"AuthorizedKeysFile {folder / 'authorized_keys'}\nStrictModes no\nMaxStartups 1000\n"
+        f"PasswordAuthentication no\nPermitRootLogin prohibit-password\nSetEnv HOME={folder}\n"
+    )
+    return ["/usr/sbin/sshd", "-D", "-f", str(folder / "sshd_config"), "-E", str(folder / "log")]
+
+
+def _inside() -> dict[str, float]:
+    _loopback_up()
+    found: dict[str, list[float]] = {}
+    pyinfra = shutil.which("pyinfra") or str(Path(sys.executable).with_name("pyinfra"))
+    with tempfile.TemporaryDirectory() as temp:
+        folder = Path(temp)
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        server = subprocess.Popen(_prepare(folder), stdin=subprocess.DEVNULL)
+        try:
+            _wait()
+            env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "HOME": temp}
+            own = [sys.executable, "-m", "benchmarks.fanout"]
+            for _ in range(_ROUNDS):
+                wall, cpu, _ = _timed([*own, "--once", temp], env)
+                _keep(found, wall=wall, cpu=cpu)
+                _, _, said = _timed([*own, "--inner", temp], env)
+                _keep(found, **json.loads(said))
+                if Path(pyinfra).exists():
+                    peer = [pyinfra, "-y", "--parallel", "64", str(folder / "hosts.py"), "exec", "--"]
+                    wall, cpu, _ = _timed([*peer, "uname", "-a"], env)
+                    _keep(found, peer_wall=wall, peer_cpu=cpu)
+        finally:
+            server.terminate()
+            server.wait()
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _keep(found: dict[str, list[float]], **figures: float) -> None:
+    for name, figure in figures.items():
+        found.setdefault(name, []).append(figure)
+
+
+def _wait() -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.1.1", _PORT), 0.2).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise RuntimeError("sshd did not come up")
+
+
+def _config_cost() -> float:
+    """Milliseconds that 100 blocks add to one host."""
+    from providers.ssh.config import SshConfig
+
+    with tempfile.TemporaryDirectory() as temp:
+        path = Path(temp) / "config"
+        path.write_text(
+            "".join(f"Host web-{n}-* !web-{n}-x\n  User u{n}\n  Port {n + 1}\n" for n in range(100))
+        )
+        table = SshConfig()
+        table.load(path)
+        began = time.perf_counter()
+        for n in range(2000):
+            table.lookup(f"web-{n % 100}-{n}")
+        return (time.perf_counter() - began) / 2000 * 1000
+
+
+def measure() -> list[tuple[str, float, str]]:
+    """Ours against pyinfra's, medians of three rounds, interleaved."""
+    if os.geteuid() != 0 or not Path("/usr/sbin/sshd").exists():
+        raise RuntimeError("needs root and openssh-server")
+    argv = ["unshare", "--net", sys.executable, "-m", "benchmarks.fanout", "--inside"]
+    done = subprocess.run(argv, capture_output=True, check=False, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-400:])
+    got = json.loads(done.stdout.splitlines()[-1])
+    rows = [
+        ("second_command", got["again"] / got["inner"], f"{got['again']:.3f} s after {got['inner']:.3f} s"),
+        ("config_100_blocks", _config_cost(), ""),
+    ]
+    if "peer_wall" in got:
+        rows += [
+            (
+                "wall_200",
+                got["wall"] / got["peer_wall"],
+                f"{got['wall']:.2f} s, pyinfra {got['peer_wall']:.2f} s",
+            ),
+            ("cpu_200", got["cpu"] / got["peer_cpu"], f"{got['cpu']:.2f} s, pyinfra {got['peer_cpu']:.2f} s"),
+            ("inner_cpu_200", got["inner_cpu"] / got["peer_cpu"], f"{got['inner_cpu']:.2f} s"),
+        ]
+    return rows
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["--inside"]:
+            print(json.dumps(_inside()))
+        case ["--inner", folder]:
+            print(json.dumps(asyncio.run(_fan_out(Path(folder)))))
+        case ["--once", folder]:
+            asyncio.run(_once(Path(folder)))

@@ -1,0 +1,235 @@
+# ruff: noqa: ASYNC240 - a test may wait for its own small files
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ondeck.inventory.model import Host, LogSource
+from ondeck.observe.records import Health
+from ondeck.testing.reading_suite import (
+    FactsCase,
+    FactsReaderSuite,
+    LogCase,
+    LogReaderSuite,
+    Reader,
+    UnitReaderSuite,
+)
+from providers.linux.changes import LinuxChanges
+from providers.linux.facts import LinuxFacts
+from providers.linux.logs import LinuxLogs
+from providers.linux.units import LinuxUnits
+from tests.contract.childlink import ChildBench
+
+HOST = Host(name="web-1", env="prod")
+
+# A journalctl over a file of entries: cursor, --since, --lines and --follow as the real one has them.
+JOURNALCTL = """#!/usr/bin/env python3
+import json, os, sys, time
+path = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "journal")
+args = dict(a.partition("=")[::2] for a in sys.argv[1:])
+if args.get("--unit") == "missing": sys.exit("No journal files were found.")
+at = 0
+def rows():
+    return open(path).read().splitlines() if os.path.exists(path) else []
+have = rows()
+if "--after-cursor" in args:
+    cursors = [json.loads(r)["__CURSOR"] for r in have]
+    if args["--after-cursor"] not in cursors: sys.exit("Failed to seek to cursor: Invalid argument")
+    at = cursors.index(args["--after-cursor"]) + 1
+elif "--since" in args:
+    since = float(args["--since"][1:]) * 1e6
+    while at < len(have) and int(json.loads(have[at])["__REALTIME_TIMESTAMP"]) < since: at += 1
+while True:
+    have = rows()
+    for row in have[at:]: print(row, flush=True)
+    at = len(have)
+    if "--follow" not in args: break
+    time.sleep(0.02)
+"""
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    (folder / name).chmod(0o755)
+
+
+class TestFiles(LogReaderSuite):
+    @pytest.fixture
+    def log(self, tmp_path: Path) -> LogCase:
+        path = tmp_path / "app.log"
+        path.write_bytes(b"")
+        bench: Any = ChildBench()
+
+        async def write(data: bytes) -> None:
+            with path.open("ab") as file:
+                file.write(data)
+
+        return LogCase(
+            reader=LinuxLogs(),
+            host=HOST,
+            source=LogSource(name="app", file=str(path)),
+            missing=LogSource(name="app", file=str(tmp_path / "none.log")),
+            bench=bench,
+            write=write,
+            lose=bench.children.lose,
+        )
+
+    @pytest.mark.parametrize("connected", [True, False])
+    async def test_a_rotation_loses_and_repeats_nothing(self, log: LogCase, connected: bool) -> None:
+        path = Path(log.source.file)
+        await log.write(b"1\n")
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+            reader = Reader(batches)
+            await reader.until(lambda r: r.caught_up)
+            await log.write(b"2\n")
+            await reader.until(lambda r: "2" in r.texts)
+            if not connected:
+                log.lose()
+                await reader.until(lambda r: r.health is Health.LOST)
+            await log.write(b"3\n")
+            path.rename(path.with_name("app.log.1"))
+            with path.with_name("app.log.1").open("ab") as old:
+                old.write(b"4\n")
+            await log.write(b"5\n")
+            await reader.until(lambda r: "5" in r.texts)
+            await log.write(b"6\n")
+            await reader.until(lambda r: "6" in r.texts)
+            assert reader.texts == ["1", "2", "3", "4", "5", "6"]
+
+    async def test_a_file_that_is_emptied_in_place_is_read_from_its_start(self, log: LogCase) -> None:
+        await log.write(b"a long first line\n")
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+            reader = Reader(batches)
+            await reader.until(lambda r: r.caught_up)
+            Path(log.source.file).write_bytes(b"2\n")
+            await reader.until(lambda r: "2" in r.texts)
+
+    async def test_history_is_the_last_lines_or_all_since_a_time(self, log: LogCase, tmp_path: Path) -> None:
+        await log.write(
+            b"".join(b"2026-11-24T03:%02d:%02dZ INFO n %d\n" % (n // 60, n % 60, n) for n in range(3000))
+        )
+        last = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, follow=False)]
+        assert [line.message for b in last for line in b.lines] == [f"n {n}" for n in range(2800, 3000)]
+        since = 1795489200 * 10**9 + 100 * 10**9
+        more = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=since, follow=False)]
+        assert [line.message for b in more for line in b.lines] == [f"n {n}" for n in range(100, 3000)]
+
+    async def test_a_pattern_reads_every_file_and_finds_new_ones(self, log: LogCase, tmp_path: Path) -> None:
+        (tmp_path / "a b.txt").write_bytes(b"one\n")
+        source = LogSource(name="app", file=f"{tmp_path}/*.txt")
+        async with aclosing(LinuxLogs().follow(HOST, source, log.bench)) as batches:  # type: ignore[type-var]
+            reader = Reader(batches)
+            await reader.until(lambda r: r.texts == ["one"])
+            (tmp_path / "$(touch x) c.txt").write_bytes(b"two\n")
+            await reader.until(lambda r: "two" in r.texts)
+        assert not (tmp_path / "x").exists()
+
+    async def test_nothing_is_left_running_on_the_host(self, log: LogCase) -> None:
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+            await Reader(batches).until(lambda r: r.caught_up)
+        assert log.bench.children.streams == []  # type: ignore[attr-defined]
+
+
+class TestJournal(LogReaderSuite):
+    @pytest.fixture
+    def log(self, tmp_path: Path) -> LogCase:
+        programs = tmp_path / "bin"
+        program(programs, "journalctl", JOURNALCTL)
+        bench: Any = ChildBench(programs)
+        count = 0
+
+        async def write(data: bytes) -> None:
+            nonlocal count
+            with (programs / "journal").open("a") as file:
+                for text in data.rstrip(b"\n").split(b"\n"):
+                    count += 1
+                    try:
+                        message: Any = text.decode("ascii")
+                    except UnicodeDecodeError:
+                        message = list(text)
+                    entry = {
+                        "__CURSOR": f"c{count}",
+                        "__REALTIME_TIMESTAMP": str(time.time_ns() // 1000),
+                        "MESSAGE": message,
+                        "PRIORITY": "6",
+                    }
+                    file.write(json.dumps(entry) + "\n")
+
+        return LogCase(
+            reader=LinuxLogs(),
+            host=HOST,
+            source=LogSource(name="jrn", unit="checkout"),
+            missing=LogSource(name="jrn", unit="missing"),
+            bench=bench,
+            write=write,
+            lose=bench.children.lose,
+        )
+
+    async def test_a_cursor_that_was_rotated_away_goes_on_by_time(self, log: LogCase, tmp_path: Path) -> None:
+        await log.write(b"one\n")
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+            reader = Reader(batches)
+            await reader.until(lambda r: r.caught_up)
+            await log.write(b"two\n")
+            await reader.until(lambda r: "two" in r.texts)
+            log.lose()
+            await reader.until(lambda r: r.health is Health.LOST)
+            (tmp_path / "bin" / "journal").write_text("")
+            await log.write(b"three\n")
+            await reader.until(lambda r: "three" in r.texts)
+            assert reader.texts == ["one", "two", "three"]
+
+
+class TestFacts(FactsReaderSuite):
+    @pytest.fixture
+    def facts(self) -> FactsCase:
+        bench: Any = ChildBench()
+        return FactsCase(reader=LinuxFacts(), host=HOST, bench=bench, lose=bench.children.lose)
+
+    async def test_the_figures_of_this_machine_make_sense(self, facts: FactsCase) -> None:
+        async with aclosing(LinuxFacts().watch(HOST, facts.bench)) as batches:  # type: ignore[type-var]
+            async with asyncio.timeout(20):
+                async for batch in batches:
+                    if batch.facts is not None and batch.facts.cpu is not None:
+                        break
+        found = batch.facts
+        assert found is not None
+        assert found.cores == os.cpu_count()
+        assert found.memory is not None
+        assert 0 < found.memory < 1
+        assert found.disks
+        assert found.uptime
+        assert found.kernel.startswith("Linux")
+
+
+class TestUnits(UnitReaderSuite):
+    @pytest.fixture
+    def units(self) -> LinuxUnits:
+        return LinuxUnits()
+
+    @pytest.fixture
+    def unreachable(self) -> Any:
+        bench = ChildBench()
+        bench.children.down = True
+        return bench
+
+    async def test_a_host_without_systemd_is_an_error_and_not_no_units(self, tmp_path: Path) -> None:
+        program(tmp_path / "bin", "systemctl", "#!/bin/sh\necho 'Host is down' >&2; exit 1\n")
+        bench: Any = ChildBench(tmp_path / "bin")
+        asked = await LinuxUnits().units(HOST, bench)
+        assert asked.error == "Host is down"
+
+    async def test_changes_name_every_part_that_could_not_be_asked(self, tmp_path: Path) -> None:
+        program(tmp_path / "bin", "journalctl", "#!/bin/sh\necho 'No journal files were found.' >&2\n")
+        bench: Any = ChildBench(tmp_path / "bin")
+        asked = await LinuxChanges().changes(HOST, bench, since=0)
+        assert "journal: No journal files were found." in asked.error
+        assert "reboot" in {change.kind for change in asked.changes}

@@ -1,0 +1,48 @@
+"""Real hosts for a whole run. Where they cannot be, tests skip with the reason; with ONDECK_LAB=required they fail."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from lab.embedded.demo import Demo, start_demo
+from lab.real import rootfs
+from lab.real.systemd_host import RealHost
+from lab.real.systemd_host import real_hosts as started
+from ondeck.errors import Missing
+
+_CACHE = rootfs.cache()  # before a test's own HOME is set
+
+
+def _cannot(reason: str) -> None:
+    if os.environ.get("ONDECK_LAB") == "required":
+        pytest.fail(f"the lab is required here, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def real_hosts() -> Iterator[tuple[RealHost, RealHost]]:
+    """Two Debian hosts with systemd, journald and sshd."""
+    reason = rootfs.missing()
+    if reason:
+        _cannot(reason)
+    os.environ["ONDECK_LAB_CACHE"] = str(_CACHE)
+    context = started(["deb-1", "deb-2"])
+    try:
+        hosts = context.__enter__()
+    except Missing as error:
+        _cannot(error.message)
+        raise
+    try:
+        yield hosts[0], hosts[1]
+    finally:
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    """The embedded hosts, the best way that this machine allows."""
+    with start_demo() as running:
+        yield running

@@ -1,0 +1,52 @@
+"""Which provider does what for a host or a service; an absent capability is an absent object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ondeck.errors import Missing
+from ondeck.inventory.model import Service
+from ondeck.registry import Registry
+
+
+class Capabilities:
+    """Looks capabilities up once; a provider that is not there says why each time it is asked."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._owners: dict[str, str] = {}
+
+    def host(self, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
+        """The reader that works over any link: `facts`, `logs`, `units`, `changes`.
+
+        Raises:
+            Missing: No installed provider has it.
+        """
+        if capability not in self._owners:
+            for manifest in self._registry.manifests():
+                if capability in manifest.capabilities:
+                    self._owners[capability] = manifest.name
+                    break
+            else:
+                raise Missing(f"no installed provider reads {capability}", hint="see: ondeck doctor")
+        return self._registry.load(self._owners[capability], capability)
+
+    def transport(self, name: str, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
+        """What the provider of a transport can do: `shell`.
+
+        Raises:
+            Missing: It cannot.
+        """
+        return self._registry.load(self._registry.serving("host.transport", name).name, capability)
+
+    def releases(self, service: Service) -> Any:  # noqa: ANN401 - the port is ReleaseReader
+        """The reader of releases for a service's kind of deploy.
+
+        Raises:
+            Missing: The service declares no deploy, or nobody serves its kind.
+        """
+        if service.deploy is None:
+            raise Missing("the inventory declares no deploy for it")
+        return self._registry.load(
+            self._registry.serving("deploy.kind", service.deploy.kind).name, "releases"
+        )

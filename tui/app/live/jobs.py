@@ -1,0 +1,151 @@
+"""Jobs, locks and own changes: read from the record by a small thread, so that no file makes a key wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from ondeck.errors import OndeckError
+from ondeck.observe.records import Change
+from ondeck.record.journal import Tail
+from ondeck.record.store import Record
+from ondeck.record.view import JobView
+from ondeck.text import safe_line
+from tui.app.live.jobviews import job_look, note_of
+from tui.app.views import Answer, JobLook, LockLook
+
+HOUR = 3_600_000_000_000
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the record said last."""
+
+    jobs: tuple[JobLook, ...] = ()
+    locks: tuple[LockLook, ...] = ()
+    changes: Answer = Answer(source="own record")
+    last_good: dict[str, str] = {}
+
+
+class LiveJobs:
+    """Reads every half second while the app runs; `known` is swapped whole."""
+
+    def __init__(self, record: Record, subjects: Callable[[], tuple[str, ...]], pause: float = 0.5) -> None:
+        self._record = record
+        self._subjects = subjects
+        self._pause = pause
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._notes: dict[str, tuple[Tail, list[tuple[int, str]]]] = {}
+        self._watched: dict[str, float] = {}
+        self._seen: Known | None = None
+        self.known = Known()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="ondeck-record", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End within one reading."""
+        self._stop.set()
+        self._hurry.set()
+
+    def hurry(self) -> None:
+        """Read now: something was started or asked."""
+        self._hurry.set()
+
+    def changed(self) -> bool:
+        """True once after the record said something else."""
+        known = self.known
+        if known is self._seen:
+            return False
+        self._seen = known
+        return True
+
+    def job(self, name: str) -> JobLook | None:
+        """One of the known jobs; its notes are read from now on."""
+        self._watched[name] = time.monotonic()
+        return next((job for job in self.known.jobs if job.id == name), None)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            fresh = self._read()
+            if fresh != self.known:
+                self.known = fresh
+            self._hurry.wait(self._pause)
+            self._hurry.clear()
+
+    def _read(self) -> Known:
+        old = self.known
+        try:
+            views = self._record.jobs(100)
+            jobs = tuple(job_look(view, self._story(view)) for view in views)
+            locks = tuple(
+                LockLook(key=lock.key, owner=lock.actor, reason=lock.reason, job=lock.job, since=lock.since,
+                         alive=lock.held)
+                for lock in self._record.locks()
+            )  # fmt: skip
+            good = {
+                subject: _version(self._record.remembered(f"last-good {subject}"))
+                for subject in self._subjects()
+            }
+        except OndeckError as error:
+            return msgspec.structs.replace(old, changes=Answer(source="own record", error=error.message))
+        return Known(jobs=jobs, locks=locks, changes=self._changes(), last_good=good)
+
+    def _changes(self) -> Answer:
+        try:
+            changes = self._record.changes(time.time_ns() - 24 * HOUR)
+        except OndeckError as error:
+            return Answer(source="own record", error=error.message)
+        return Answer(source="own record", changes=tuple(_kind(change) for change in changes))
+
+    def _story(self, view: JobView) -> tuple[tuple[int, str], ...]:
+        if time.monotonic() - self._watched.get(view.id, -60.0) > 10.0:
+            self._notes.pop(view.id, None)
+            return ()
+        try:
+            if view.id not in self._notes:
+                self._notes[view.id] = (Tail(self._record.folder(view.id).events), [])
+            tail, notes = self._notes[view.id]
+            for event in tail.read():
+                text = note_of(event)
+                if text:
+                    notes.append((event.at, text))
+        except OndeckError as error:
+            return ((0, f"its log cannot be read: {error.message}"),)
+        del notes[:-60]
+        return tuple(notes)
+
+    def output(self, job: str, target: str, most: int = 262_144) -> tuple[str, ...]:
+        """The end of what a target printed, as safe lines; says so when it cannot be read."""
+        data, offset = b"", 0
+        try:
+            while True:
+                part = self._record.output(job, target, offset)
+                if not part:
+                    break
+                offset += len(part)
+                data = (data + part)[-most:]
+        except OndeckError as error:
+            return (f"its output cannot be read: {error.message}",)
+        text = data.decode("utf-8", errors="backslashreplace")
+        return tuple(safe_line(line) for line in text.split("\n")[-2000:]) if text.strip() else ()
+
+
+def _kind(change: Change) -> Change:
+    """A deploy of our own is called by its name, as one from CI is."""
+    first = change.text.partition(":")[0].lower()
+    for word in ("deploy", "roll back", "restart"):
+        if first.startswith(word):
+            return msgspec.structs.replace(change, kind=word.replace("roll back", "rollback"))
+    return change
+
+
+def _version(remembered: str) -> str:
+    """The release in what a provider remembered: `2.14.0 sha256:41be07..`, newest first after commas."""
+    return remembered.partition(",")[0].strip().partition(" ")[0]

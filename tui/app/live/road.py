@@ -1,0 +1,117 @@
+"""From a wish to a plan to a job: the one road, as the app walks it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from ondeck.deck import Deck
+from ondeck.engine import Engine
+from ondeck.errors import BadInput, OndeckError
+from ondeck.operate import reconcile, road, subject
+from ondeck.operate.consent import Consent
+from ondeck.operate.events import Ask, What
+from ondeck.operate.outcome import Outcome
+from ondeck.operate.plan import Request
+from ondeck.operate.ports import Bench
+from ondeck.operate.spec import OperationSpec
+from tui.app import commands
+from tui.app.session import Assent, Card, Rules, Wish
+
+
+class LiveRoad:
+    """Drafts in the engine, starts in a thread; keeps the command log."""
+
+    def __init__(self, deck: Deck, engine: Engine, note: Callable[[str, str, str], None]) -> None:
+        self._deck = deck
+        self._engine = engine
+        self._note = note
+
+    async def plan(self, wish: Wish) -> Card:
+        """Look, and say what would happen.
+
+        Raises:
+            OndeckError: The wish makes no sense, or nothing could be asked.
+        """
+        known = self._deck.registry.operations()
+        if wish.operation not in known:
+            raise BadInput(f"no operation {wish.operation!r}")
+        spec = known[wish.operation][0]
+        request = self._request(spec, wish)
+        command = commands.shell_line(spec, wish)
+        begun = time.monotonic()
+
+        async def draft(bench: Bench) -> road.Drafted:
+            return await road.draft(self._deck, request, bench)
+
+        try:
+            drafted = await asyncio.wrap_future(self._engine.call(draft))
+            ruling = road.judge(self._deck, drafted.plan)
+        except OndeckError as error:
+            self._note("plan", command, error.message)
+            raise
+        self._note("plan", command, f"plan {drafted.digest[:6]}")
+        rules = Rules(
+            level=str(ruling.level), refused=ruling.refused, type_this=ruling.type_this, why=ruling.why,
+            break_glass=ruling.break_glass,
+        )  # fmt: skip
+        return Card(
+            plan=drafted.plan, digest=drafted.digest, rules=rules, command=command,
+            seconds=time.monotonic() - begun, handle=drafted,
+        )  # fmt: skip
+
+    def _request(self, spec: OperationSpec, wish: Wish) -> Request:
+        found = subject.resolve(self._deck.inventory, spec, wish.subject)
+        given = dict(wish.params)
+        if found.path and "path" not in given and "path" in commands.field_names(spec):
+            given["path"] = found.path
+        try:
+            params = msgspec.to_builtins(msgspec.convert(given, spec.params, strict=False))
+        except msgspec.ValidationError as error:
+            raise BadInput(f"{spec.name}: {error}") from error
+        return Request(
+            operation=spec.name, subject=found.text, targets=found.targets, env=found.env, params=params,
+            reason=wish.reason, actor=self._deck.settings.actor,
+        )  # fmt: skip
+
+    async def begin(self, card: Card, assent: Assent) -> str:
+        """Start a worker on exactly what was shown.
+
+        Raises:
+            OndeckError: A rule says no, or it cannot be written.
+        """
+        consent = Consent(
+            confirmed=True, typed=assent.typed, reason=assent.reason, break_glass=assent.break_glass
+        )
+        try:
+            job = await asyncio.to_thread(road.start, self._deck, card.handle, consent)
+        except OndeckError as error:
+            self._note("start", card.command, error.message)
+            raise
+        self._note("start", card.command, f"job {job}")
+        return job
+
+    async def order(
+        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
+    ) -> None:
+        """Ask something of a job, whether its worker lives or not.
+
+        Raises:
+            OndeckError: It makes no sense for this job.
+        """
+        what = What(order)
+        ask = Ask(
+            what=what,
+            by=self._deck.settings.actor,
+            reason=reason,
+            target=target,
+            outcome=Outcome(text) if what is What.SETTLE else None,
+            text=text if what is What.ANSWER else "",
+            env={"SSH_AUTH_SOCK": os.environ.get("SSH_AUTH_SOCK", "")} if what is What.CREDENTIALS else {},
+        )
+        await asyncio.to_thread(reconcile.tend, self._deck, job, ask)
+        self._note("ask", f"ondeck {order} {job}" + (f" --target {target}" if target else ""), "asked")
