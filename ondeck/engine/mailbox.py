@@ -143,7 +143,7 @@ class Mailbox(Generic[T]):
         aside: list[T] = []
         while self._queue and (not self._fits(item) or len(self._queue) >= 2 * self._limit_items):
             old = self._queue.popleft()
-            if self._count(old) == 0 and len(self._queue) + len(aside) < self._limit_items:
+            if self._count(old) == 0 and len(self._queue) + len(aside) < 2 * self._limit_items - 1:
                 aside.append(old)
                 continue
             self._items -= self._count(old)
