@@ -360,7 +360,8 @@ async def test_a_step_that_was_killed_on_the_host_has_failed_with_its_signal(mak
             os.kill(pid, signal.SIGKILL)
         await asyncio.gather(task, return_exceptions=True)
         site.bench.cuts.heal()
-        found = await applying.reconcile(attempt)
+        while (found := await applying.reconcile(attempt)).still_running:
+            await asyncio.sleep(0.05)
     assert found.outcome in ("failed", "unknown")
     assert "runs 1.1" in found.evidence
 
