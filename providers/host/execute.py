@@ -183,8 +183,8 @@ class Executing:
         try:
             look = await asyncio.shield(stopping)
             emit.step(f"stopped: {look.finding().evidence}")
-        except OndeckError as error:
-            emit.step(f"could not be stopped: {error.message}")
+        except (OndeckError, TimeoutError) as error:
+            emit.step(f"could not be stopped: {error}")
 
     def _final(self, attempt: Attempt, look: Look) -> Finding:
         if look.stage is Stage.ENDED:
