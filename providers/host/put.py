@@ -17,7 +17,7 @@ from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
 from ondeck.operate.spec import Risk
 from ondeck.reach.ports import Become, FileFacts, Link
 from providers.host.content import LARGEST, difference, pin, read_source, sha, unpin
-from providers.host.execute import rollout
+from providers.host.execute import begun, rollout
 from providers.host.links import Links, become_of
 from providers.host.params import PutParams
 
@@ -257,7 +257,8 @@ class Putting:
             await link.write_file(
                 self._path, data, mode=int(wanted["mode"]), owner=str(wanted["owner"]), become=self._become
             )
-        found = await self._sum(attempt.target)
+        with begun(attempt.target):
+            found = await self._sum(attempt.target)
         if found != wanted["after"]:
             said = f"after writing it is {found[:12]}, wanted {wanted['after'][:12]}"
             return Finding(outcome=Outcome.FAILED, evidence=said)
