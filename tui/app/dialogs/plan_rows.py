@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from ondeck.operate.plan import Action, Change, Draft
+from tui.app.phrases import verb_of
 from tui.app.rows import Part, Row, fit, row, rule
 from tui.app.session import Card
 
@@ -22,7 +23,7 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     """The scrolling part of the cockpit."""
     draft = card.plan.draft
     looked = f"plan {card.digest[:6]}  reads only so far, {card.seconds:.1f}s"
-    rows = [row((f"{card.plan.title} {card.plan.request.subject}", "heading"), right=[(looked, "dim")])]
+    rows = [row((f"{verb_of(card.plan.request.operation)} {card.plan.request.subject}", "heading"), right=[(looked, "dim")])]
     rows += _wrapped("what", draft.summary, width, "bold")
     undo = draft.undo or "irreversible"
     rows += _wrapped("undo", undo, width, "bad" if undo == "irreversible" else "")

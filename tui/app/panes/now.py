@@ -183,8 +183,7 @@ class NowPane(BoardView):
             right=[(f"{len(names)} of {len(look.hosts)}", "bad")], key=f"check {look.subject}",
         )  # fmt: skip
         change = change_before(self.session.changes(), look.subject, 0)
-        running = next(iter(look.versions), "")
-        back = f"R = go back to {look.last_good}" if look.last_good and look.last_good != running else ""
+        back = f"R = go back to {look.way_back}" if look.way_back else ""
         if change is not None:
             ago = span((self.session.now() - change.time) / SECOND)
             who = f" ({change.who})" if change.who else ""
