@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ondeck.errors import LinkLost, OndeckError, Unreachable
+from ondeck.errors import OndeckError, Unreachable
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Host
 from ondeck.operate.health import declared, wait_healthy
@@ -35,6 +35,7 @@ class ReleaseApplying:
         self._deploy, self._options = options_of(self._service)
         self._hosts: dict[str, OnHost] = {}
         self._bad: dict[str, Finding] = {}
+        self._claims: dict[str, str] = {}
 
     async def connect(self) -> None:
         """Open every link of the plan, a few at once, and hold them."""
@@ -100,6 +101,7 @@ class ReleaseApplying:
     async def apply(self, attempt: Attempt, emit: Emit) -> Finding:
         """Do the plan's operation on one target."""
         on = self._on(attempt.target)
+        self._claims[attempt.target] = attempt.id
         match self._work.operation:
             case "service.drain":
                 return await on.drain_only(attempt, emit)
@@ -156,6 +158,7 @@ class ReleaseApplying:
 
     async def finish(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> dict[str, str]:
         """Remove what the retention lets go, and remember the release if all of the service is healthy."""
+        await self._forget(succeeded, emit)
         if not self._work.release.version:
             return {}
         await self._prune(succeeded, emit)
@@ -169,6 +172,17 @@ class ReleaseApplying:
             return {}
         emit(f"{self._work.release} is healthy on all {len(hosts)} hosts of {self._work.name}")
         return to_remember(self._bench, self._work.name, self._work.release)
+
+    async def _forget(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> None:
+        """Job folders of what succeeded go; those of everything else stay as evidence."""
+        for target in succeeded:
+            claim = self._claims.get(target)
+            if claim is None:
+                continue
+            try:
+                await self._on(target).step(claim).forget()
+            except (OndeckError, TimeoutError) as error:
+                emit(f"{target}: its job folder stays: {why(error)}")
 
     def _is_good(self, one: Seen) -> bool:
         if one.state is None or Release(one.state.version, one.state.digest) != self._work.release:
@@ -185,7 +199,7 @@ class ReleaseApplying:
                 state = await on.state()
                 safe = [v for v in gone if v not in (state.version, self._work.release.version)]
                 done = await on.prune(safe)
-            except (OndeckError, TimeoutError, LinkLost) as error:
+            except (OndeckError, TimeoutError) as error:
                 emit(f"{target}: old releases stay: {why(error)}")
                 continue
             emit(f"{target}: {'removed ' + ', '.join(safe) if done else 'old releases stay'}")

@@ -365,6 +365,17 @@ async def test_a_step_that_was_killed_on_the_host_has_failed_with_its_signal(mak
     assert "runs 1.1" in found.evidence
 
 
+async def test_job_folders_of_what_succeeded_go_and_those_of_failures_stay(make: Make, tmp_path: Path) -> None:
+    site = make()
+    site.build("1.0")
+    site.build("1.1", "dies")
+    await site.do("deploy", version="1.0")
+    jobs = tmp_path / "home/.local/state/ondeck/jobs"
+    assert list(jobs.iterdir()) == []
+    await site.do("deploy", version="1.1")
+    assert len(list(jobs.iterdir())) == 2
+
+
 async def test_a_host_that_is_not_of_the_service_is_refused(make: Make) -> None:
     site = make()
     site.build("1.0")
