@@ -64,7 +64,7 @@ class Deeds:
 
     def _about(self, pane: str) -> str:
         """Logs and metrics open on what is selected."""
-        chosen = self.screen.view.selected()
+        chosen = self.screen.view.about()
         if pane not in ("logs", "metrics") or chosen.kind not in (Kind.HOST, Kind.SERVICE):
             return pane
         return f"{pane} {chosen.name}"

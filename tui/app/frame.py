@@ -151,7 +151,8 @@ class DeckScreen(Screen[None]):
         """Let the person type one line; None when they left it."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(None)
-        answer = self._answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._answer = answer
         self.query_one(SaidLine).display = False
         self.prompt.ask(kind, value)
         self.query_one("#hints", HintLine).say(words or "enter does it   esc leaves")

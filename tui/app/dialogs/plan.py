@@ -11,7 +11,7 @@ from tui.app.chrome import ContextLine
 from tui.app.context import Desk
 from tui.app.dialogs.base import Dialog
 from tui.app.dialogs.plan_rows import plan_rows
-from tui.app.rows import Row, row, rule
+from tui.app.rows import Part, Row, row, rule
 from tui.app.session import Assent, Card
 
 QUIET = 0.5
@@ -116,7 +116,7 @@ class PlanDialog(Dialog[Assent]):
         return text if len(text) <= width else "   ".join(words[:2])
 
     def _ask_row(self) -> Row:
-        leave = [("esc leaves, nothing ran", "dim")]
+        leave: list[Part] = [("esc leaves, nothing ran", "dim")]
         if self.closed:
             glass = (
                 [("b", "key"), " breaks the glass, with a reason   "] if self.card.rules.break_glass else []

@@ -49,6 +49,10 @@ class View(Widget):
         """What keys act on."""
         return NOTHING
 
+    def about(self) -> Selected:
+        """What other panes show when they are opened from here."""
+        return self.selected()
+
     def marked(self) -> tuple[Selected, ...]:
         """Marked rows; empty when there are none."""
         return ()

@@ -28,9 +28,9 @@ def _number(text: str) -> float:
 
 COLUMNS = (
     Column("host", "HOST", min=8, max=28),
-    Column("env", "ENV", min=4, max=10),
+    Column("env", "ENV", min=7, max=10),
     Column("group", "GROUP", min=6, max=20, priority=1),
-    Column("state", "STATE", min=6, max=14),
+    Column("state", "STATE", min=8, max=14),
     Column("cpu", "CPU", min=4, align="right", sort_key=_number, high_first=True),
     Column("mem", "MEM", min=4, align="right", sort_key=_number, high_first=True),
     Column("disk", "DISK", min=4, align="right", sort_key=_number, high_first=True),

@@ -196,7 +196,7 @@ class NowPane(BoardView):
 
     def _host_trouble(self, host: HostLook, width: int) -> list[Row]:
         name = host.name
-        label = [(fit(host.env, 6), self.desk.env_role(host.env)), fit(name, 10), " "]
+        label: list[Part] = [(fit(host.env, 6), self.desk.env_role(host.env)), fit(name, 10), " "]
         if host.health is Health.LOST:
             text = f"lost since {self.desk.clock(host.since)}  {host.error}"
             return [

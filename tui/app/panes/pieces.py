@@ -36,7 +36,7 @@ def sources(answers: Sequence[Answer]) -> list[Part]:
     """How each source of changes is: an empty list of one that could not be asked means nothing."""
     parts: list[Part] = []
     for answer in answers[:6]:
-        word, role = ("not asked", "warn") if answer.error else ("ok", "dim")
+        word, role = ("partly" if answer.changes else "not asked", "warn") if answer.error else ("ok", "dim")
         parts += [(f"{answer.source} {word}", role), "  "]
     if len(answers) > 6:
         bad = sum(1 for a in answers[6:] if a.error)
@@ -49,7 +49,7 @@ def sources(answers: Sequence[Answer]) -> list[Part]:
 def change_row(desk: Desk, change: Change, width: int, key: str, *, wide: bool) -> Row:
     """`03:04 prod  checkout  2.14.0 -> 2.15.0   ci#4411`."""
     subject = change.subject.partition("@")[0]
-    where = change.host or ("" if change.env in change.subject else "")
+    where = change.host
     tail = change.who + (f"  job {change.job}" if change.job and wide else "")
     parts: list[Part] = [
         (desk.minute(change.time), ""), "  ", (fit(change.env or "-", 8 if wide else 5), desk.env_role(change.env)),
@@ -151,6 +151,8 @@ def healthy_word(look: ServiceLook) -> tuple[str, str]:
     """`39 of 40`; red when a check fails, `?` when nobody was asked."""
     if not look.asked:
         return ("asking" if look.asking else "?"), "dim"
+    if not look.healthy and not look.failing:
+        return f"? of {len(look.hosts)}", "lost"
     role = "bad" if look.failing else "ok" if look.healthy == len(look.hosts) else "lost"
     return f"{look.healthy} of {len(look.hosts)}", role
 

@@ -54,6 +54,10 @@ class ServicePage(BoardView):
             return Selected(Kind.SERVICE, name, self.env, self.session.hosts_of(name))
         return self._itself()
 
+    def about(self) -> Selected:
+        """The service, whichever row the cursor is on."""
+        return self._itself()
+
     def _itself(self) -> Selected:
         return Selected(Kind.SERVICE, self.name_of, self.env, self.session.hosts_of(self.name_of))
 
