@@ -98,8 +98,11 @@ class _Block:
 
 
 def _host_test(patterns: Sequence[str]) -> _Test:
+    if not any(sign in pattern for pattern in patterns for sign in "*?!"):
+        names = frozenset(pattern.lower() for pattern in patterns)
+        return lambda asked: asked.original in names
     match = _expression(patterns).match
-    return lambda asked: match(asked.original.lower()) is not None
+    return lambda asked: match(asked.original) is not None
 
 
 def _always(asked: _Asked) -> bool:
@@ -216,7 +219,7 @@ class SshConfig:
         return self._cache[key]
 
     def _lookup(self, name: str, user: str) -> Options:
-        asked = _Asked(name, name, user or self._local, self._local)
+        asked = _Asked(name.lower(), name, user or self._local, self._local)
         single: dict[str, str] = {}
         many: dict[str, list[str]] = {"identityfile": [], "certificatefile": []}
         for block in self._blocks:
@@ -231,7 +234,7 @@ class SshConfig:
                         asked.name = value.replace("%h", name).replace("%%", "%")
                     elif keyword == "user" and not user:
                         asked.user = value
-        return _options(asked, single, many)
+        return _options(name, asked, single, many)
 
 
 def _split(line: str) -> tuple[str, str]:
@@ -259,7 +262,7 @@ def _plain(value: str) -> str:
     return words[0] if words else ""
 
 
-def _options(asked: _Asked, single: dict[str, str], many: dict[str, list[str]]) -> Options:
+def _options(called: str, asked: _Asked, single: dict[str, str], many: dict[str, list[str]]) -> Options:
     port = _number(_plain(single.get("port", "")))
     hostname = asked.name
 
@@ -267,7 +270,7 @@ def _options(asked: _Asked, single: dict[str, str], many: dict[str, list[str]]) 
         tokens = {
             "%%": "%",
             "%h": hostname,
-            "%n": asked.original,
+            "%n": called,
             "%p": str(int(port) or 22),
             "%r": asked.user,
             "%u": asked.local,

@@ -102,6 +102,7 @@ class Connector:
         self._settings = settings
         self.host_keys = host_keys
         self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._reading = asyncio.Lock()
         self._gates: dict[str, asyncio.Semaphore] = {}
         self._keys: dict[KeySet, asyncio.Future[Loaded]] = {}
         self._options: dict[tuple[str, KeySet], asyncssh.SSHClientConnectionOptions] = {}
@@ -144,7 +145,7 @@ class Connector:
     async def _tries(
         self, endpoint: Endpoint, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
-        recorded = self._recorded(endpoint)
+        recorded = await self._recorded(endpoint)
         options = self._prebuilt(endpoint)
         attempt = 0
         while True:
@@ -169,8 +170,13 @@ class Connector:
             names.append(f"via {endpoint.jump.address}:{endpoint.jump.port}")
         return [self._gates.setdefault(n, asyncio.Semaphore(PER_GATE)) for n in names] + [self._at_once]
 
-    def _recorded(self, endpoint: Endpoint) -> Recorded:
-        return self.host_keys.recorded(endpoint.known_as, endpoint.port, endpoint.known_hosts)
+    async def _recorded(self, endpoint: Endpoint) -> Recorded:
+        asked = (endpoint.known_as, endpoint.port, endpoint.known_hosts)
+        if self.host_keys.quick(*asked):
+            return self.host_keys.recorded(*asked)
+        # One reader at a time: a file of 100,000 lines is read by the first, in a thread.
+        async with self._reading:
+            return await asyncio.to_thread(self.host_keys.recorded, *asked)
 
     async def _once(
         self,
@@ -185,22 +191,27 @@ class Connector:
         sock = None
         if tunnel is None:
             sock = await dial(endpoint.address, endpoint.port, connect)
-        async with asyncio.timeout(login + (connect if tunnel is not None else 0)):
-            return await asyncssh.connect(
-                endpoint.address,
-                endpoint.port,
-                options=options,
-                config=None,
-                sock=sock,
-                tunnel=tunnel or (),
-                client_factory=lambda: client,
-                client_keys=keys or None,
-                host_key_alias=endpoint.known_as,
-                server_host_key_algs=host_key_algorithms(client.recorded),
-                keepalive_interval=self._settings.seconds(endpoint.alive_interval),
-                keepalive_count_max=endpoint.alive_count,
-                **_algorithms(endpoint),
-            )
+        try:
+            async with asyncio.timeout(login + (connect if tunnel is not None else 0)):
+                return await asyncssh.connect(
+                    endpoint.address,
+                    endpoint.port,
+                    options=options,
+                    config=None,
+                    sock=sock,
+                    tunnel=tunnel or (),
+                    client_factory=lambda: client,
+                    client_keys=keys or None,
+                    host_key_alias=endpoint.known_as,
+                    server_host_key_algs=host_key_algorithms(client.recorded),
+                    keepalive_interval=self._settings.seconds(endpoint.alive_interval),
+                    keepalive_count_max=endpoint.alive_count,
+                    **_algorithms(endpoint),
+                )
+        except BaseException:
+            if sock is not None:
+                sock.close()  # the library has not taken it over when its options are refused
+            raise
 
     async def _loaded(self, keys: KeySet) -> Loaded:
         future = self._keys.get(keys)

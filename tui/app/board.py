@@ -48,6 +48,7 @@ class Board(ScrollView, can_focus=True):
         self._filter = ""
         self._all: Sequence[Row] = ()
         self._version = -1
+        self._moved = False
 
     @property
     def key(self) -> str:
@@ -71,7 +72,7 @@ class Board(ScrollView, can_focus=True):
         shown = [r for r in rows if not wanted or not r.key or wanted in r.text.lower()]
         before, key, at = self.rows, self.key, self.cursor
         self.rows = shown
-        self.cursor = self._place(key, at)
+        self.cursor = self._place(key, at) if self._moved else self._place("", 0)
         if len(before) != len(shown):
             self.virtual_size = Size(self.size.width, len(shown))
         if self._version != self.roles.version:
@@ -118,6 +119,7 @@ class Board(ScrollView, can_focus=True):
         """Mark or unmark the row under the cursor (or the named one) and go down."""
         target = key or self.key
         if target:
+            self._moved = True
             self.marked ^= {target}
             self.refresh()
             if not key:
@@ -156,6 +158,7 @@ class Board(ScrollView, can_focus=True):
             self._set(indexes[0 if step < 0 else -1], follow=False)
 
     def _set(self, index: int, *, follow: bool = True) -> None:
+        self._moved = True
         old, self.cursor = self.cursor, index
         self._refresh_line(old)
         self._refresh_line(index)
@@ -196,6 +199,9 @@ class Board(ScrollView, can_focus=True):
         tail = [Segment(text, base + self.roles.style(role) + back) for text, role in shown.right]
         right = Strip([*tail, Segment(" ", base + back)])
         room = max(0, width - right.cell_length)
+        if left.cell_length > room - 1:
+            cut = Segment("~ ", base + back)
+            left = Strip([*left.crop(0, max(0, room - 2)), cut])
         return Strip.join([left.adjust_cell_length(room, base + back), right]).adjust_cell_length(width, base)
 
     def _sign(self, shown: Row, on: bool) -> str:

@@ -109,3 +109,8 @@ def moment(text: str, now: int, where: tzinfo = UTC) -> int:
             then -= timedelta(days=1)
         return int(then.timestamp()) * SECOND
     raise BadInput(f"{word!r} is not a time", hint="03:04, 03:04:31 or 10m")
+
+
+def verb_of(operation: str) -> str:
+    """`ROLLBACK` of `service.rollback`: how a plan and its job are headed."""
+    return operation.rpartition(".")[2].upper()

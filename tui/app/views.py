@@ -95,6 +95,17 @@ class ServiceLook(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.hosts) - sum(self.versions.values())
 
     @property
+    def way_back(self) -> str:
+        """Where a rollback would lead: the last good release, else the newest that every known host keeps."""
+        running = set(self.versions)
+        if self.last_good and running != {self.last_good}:
+            return self.last_good
+        kept = [facts.kept for facts in self.releases if not facts.error]
+        if self.last_good or not kept:
+            return ""
+        return next((v for v in kept[0] if v not in running and all(v in k for k in kept)), "")
+
+    @property
     def failing(self) -> tuple[ReleaseFacts, ...]:
         """Hosts whose health check was asked and said no."""
         return tuple(f for f in self.releases if not f.error and f.healthy is False)

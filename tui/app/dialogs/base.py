@@ -21,6 +21,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     Dialog.-box > .box { width: auto; min-width: 40; max-width: 90%; height: auto; max-height: 80%;
         border: solid $accent; background: $surface; padding: 0 1; border-title-color: $accent; }
     """
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "leave", "leave", show=False, priority=True),
     ]

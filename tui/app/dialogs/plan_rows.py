@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from ondeck.operate.plan import Action, Change, Draft
-from tui.app.rows import Column, Line, Part, Row, grid, row, rule
+from tui.app.phrases import verb_of
+from tui.app.rows import Part, Row, fit, row, rule
 from tui.app.session import Card
 
 _ROLES = {
@@ -22,7 +23,7 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     """The scrolling part of the cockpit."""
     draft = card.plan.draft
     looked = f"plan {card.digest[:6]}  reads only so far, {card.seconds:.1f}s"
-    rows = [row((f"{card.plan.title} {card.plan.request.subject}", "heading"), right=[(looked, "dim")])]
+    rows = [row((f"{verb_of(card.plan.request.operation)} {card.plan.request.subject}", "heading"), right=[(looked, "dim")])]
     rows += _wrapped("what", draft.summary, width, "bold")
     undo = draft.undo or "irreversible"
     rows += _wrapped("undo", undo, width, "bad" if undo == "irreversible" else "")
@@ -84,16 +85,18 @@ def _changes(changes: Sequence[Change], width: int) -> list[Row]:
 def _preflight(draft: Draft, width: int) -> list[Row]:
     if not draft.preflight:
         return []
-    columns = (Column("PRE-FLIGHT", 24), Column("ok", 4, 6, True), Column("bad", 4, 6, True),
-               Column("?", 4, 6, True), Column("", 0, 80))  # fmt: skip
-    lines = [
-        Line((
-            line.name, (str(line.ok), "ok" if line.ok else "dim"), (str(line.bad), "bad" if line.bad else "dim"),
-            (str(line.unknown), "warn" if line.unknown else "dim"), line.note,
-        ))
-        for line in draft.preflight
-    ]  # fmt: skip
-    return [rule("", width), *grid(columns, lines, width)]
+    label = min(max(len(line.name) for line in draft.preflight), max(24, width - 40)) + 2
+    rows = [rule("", width), row((f"{'PRE-FLIGHT'.ljust(label)}  ok   bad     ?", "head"))]
+    for line in draft.preflight:
+        counts: list[Part] = [
+            (f"{line.ok:>4}", "ok" if line.ok else "dim"), (f"{line.bad:>6}", "bad" if line.bad else "dim"),
+            (f"{line.unknown:>6}", "warn" if line.unknown else "dim"),
+        ]  # fmt: skip
+        beside = len(line.note) <= width - label - 18
+        rows.append(row(fit(line.name, label), *counts, f"  {line.note}" if beside else ""))
+        if not beside:
+            rows += [row("   ", (part, "dim")) for part in wrap(line.note, width - 3)]
+    return rows
 
 
 def _rollout(draft: Draft, width: int) -> list[Row]:

@@ -178,30 +178,30 @@ class NowPane(BoardView):
         names = [facts.host for facts in look.failing]
         text = f"health fails on {' '.join(names[:4])}" + (f" +{len(names) - 4}" if len(names) > 4 else "")
         first = row(
-            ("CRIT", "bad"), " ", (fit(look.env, 6), self.desk.env_role(look.env)), fit(look.name, 10), " ",
-            fit(text, max(10, width - 40)).rstrip(),
+            ("CRIT", "bad"), " ", (fit(look.env, 8), self.desk.env_role(look.env)), fit(look.name, 10), " ",
+            fit(text, max(10, width - 42)).rstrip(),
             right=[(f"{len(names)} of {len(look.hosts)}", "bad")], key=f"check {look.subject}",
         )  # fmt: skip
         change = change_before(self.session.changes(), look.subject, 0)
-        running = next(iter(look.versions), "")
-        back = f"R = go back to {look.last_good}" if look.last_good and look.last_good != running else ""
+        back = f"R = go back to {look.way_back}" if look.way_back else ""
         if change is not None:
             ago = span((self.session.now() - change.time) / SECOND)
             who = f" ({change.who})" if change.who else ""
-            note = f"{ago} after {change.kind} {change.text}{who}"
+            what = change.text if change.text.lower().startswith(change.kind) else f"{change.kind} {change.text}"
+            note = f"{ago} after {what}{who}"
         else:
             note = next((f.health_text for f in look.failing if f.health_text), "no change of it is known")
-        lead = " " * 12
-        return [first, row(lead, fit(note, max(10, width - len(back) - 15)).rstrip(), right=[(back, "key")])]
+        lead = " " * 14
+        return [first, row(lead, fit(note, max(10, width - len(back) - 17)).rstrip(), right=[(back, "key")])]
 
     def _host_trouble(self, host: HostLook, width: int) -> list[Row]:
         name = host.name
-        label: list[Part] = [(fit(host.env, 6), self.desk.env_role(host.env)), fit(name, 10), " "]
+        label: list[Part] = [(fit(host.env, 8), self.desk.env_role(host.env)), fit(name, 10), " "]
         if host.health is Health.LOST:
             text = f"lost since {self.desk.clock(host.since)}  {host.error}"
             return [
                 row(
-                    ("LOST", "lost"), " ", *label, fit(text, max(10, width - 24)).rstrip(), key=f"host {name}"
+                    ("LOST", "lost"), " ", *label, fit(text, max(10, width - 26)).rstrip(), key=f"host {name}"
                 )
             ]
         full = fullest(host)
@@ -222,8 +222,8 @@ class NowPane(BoardView):
             )
             text = f"{job.title} {job.subject}  {spoken(why)}"
             rows.append(row(
-                (word, "warn"), " ", (fit(job.env, 6), self.desk.env_role(job.env)),
-                fit(text, max(10, width - 22)).rstrip(), right=[(f"{job.actor} {self.desk.age(job.started)}", "dim")],
+                (word, "warn"), " ", (fit(job.env, 8), self.desk.env_role(job.env)),
+                fit(text, max(10, width - 24)).rstrip(), right=[(f"{job.actor} {self.desk.age(job.started)}", "dim")],
                 key=f"job {job.id} waiting",
             ))  # fmt: skip
         return rows

@@ -52,7 +52,7 @@ def change_row(desk: Desk, change: Change, width: int, key: str, *, wide: bool) 
     where = change.host
     tail = change.who + (f"  job {change.job}" if change.job and wide else "")
     parts: list[Part] = [
-        (desk.minute(change.time), ""), "  ", (fit(change.env or "-", 8 if wide else 5), desk.env_role(change.env)),
+        (desk.minute(change.time), ""), "  ", (fit(change.env or "-", 8 if wide else 7), desk.env_role(change.env)),
         " ", fit(subject, 16 if wide else 10), " ",
     ]  # fmt: skip
     room = width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - len(tail) - 3

@@ -1,0 +1,159 @@
+"""Our own state goes wrong: full disk, foreign folders, a deleted index, damaged files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ondeck.errors import StateBroken
+from ondeck.operate import road
+from ondeck.operate.events import Ended, JobEnded, Note, TargetEnded
+from ondeck.operate.outcome import Outcome
+from ondeck.record.journal import Journal, Tail
+from ondeck.record.store import Record
+from tests import road as on_road
+
+# A file that may not grow is how a full disk looks to one process; the reserve is what is left to it.
+_FULL = """
+import sys
+from pathlib import Path
+from ondeck.operate.events import Note, JobEnded
+from ondeck.operate.outcome import Outcome
+from ondeck.record import journal
+path = Path(sys.argv[1])
+own = journal.Journal(path)
+calls = 0
+real = journal.write_all
+def write(fd, data):
+    global calls
+    if (path.parent / "reserve").exists() and calls >= 3:
+        import os, errno
+        os.write(fd, data[:7])
+        raise OSError(errno.ENOSPC, "No space left on device")
+    calls += 1
+    real(fd, data)
+journal.write_all = write
+for number in range(5):
+    own.record(Note(text=f"note {number}"))
+assert own.full
+own.record(JobEnded(outcome=Outcome.UNKNOWN))
+own.close(ended=True)
+"""
+
+
+def test_on_a_full_disk_the_reserve_takes_what_must_be_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "events.log"
+    subprocess.run([sys.executable, "-c", _FULL, str(path)], check=True)
+    tail = Tail(path)
+    events = tail.read()
+    assert [e.text for e in events if isinstance(e, Note)] == [f"note {n}" for n in range(5)]
+    assert isinstance(events[-1], JobEnded)
+    assert (tail.torn, tail.damaged) == (0, -1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
+def test_a_job_on_a_really_full_disk_ends_truthfully_and_reading_goes_on(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", str(disk)], check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("this machine allows no tmpfs")
+    try:
+        _fill_while_it_runs(tmp_path, disk)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def _fill_while_it_runs(tmp_path: Path, disk: Path) -> None:
+    plain = on_road.deck(tmp_path)
+    own = msgspec.structs.replace(plain.settings, state=disk / "state")
+    deck = msgspec.structs.replace(plain, settings=own, record=Record(own))
+    job = on_road.start(deck, tmp_path, batches="1,1,1", delay=8.0)
+    on_road.wait_for(deck, job, lambda v: v.targets["web-1"].running)
+    filler = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(filler, b"x" * 512)
+    os.close(filler)
+    view = on_road.over(deck, job)
+    assert (view.outcome, view.why) == (Outcome.MIXED, Ended.STOPPED), deck.record.folder(job).log.read_text()
+    assert view.targets["web-1"].outcome is Outcome.SUCCEEDED
+    ended = [e for e in deck.record.folder(job).events_after(0) if isinstance(e, TargetEnded)]
+    for row in view.targets.values():
+        assert (row.outcome is Outcome.SUCCEEDED) <= any(
+            e.target == row.target and e.status == 0 for e in ended
+        )
+    with pytest.raises(StateBroken, match="free some space"):
+        on_road.start(deck, tmp_path)
+    assert deck.record.job(job).id == job
+    (disk / "filler").unlink()
+    assert on_road.over(deck, on_road.start(deck, tmp_path)).outcome is Outcome.SUCCEEDED
+
+
+def test_the_index_is_only_a_cache(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.over(deck, on_road.start(deck, tmp_path)).id
+    for content in (None, b"garbage", b""):
+        if content is not None:
+            (deck.record.root / "index.db").write_bytes(content)
+        else:
+            (deck.record.root / "index.db").unlink(missing_ok=True)
+        assert [view.id for view in Record(deck.settings).jobs()] == [job]
+        assert Record(deck.settings).remembered("touched env=lab") == "web-1,web-2,web-3"
+        assert [view.id for view in Record(deck.settings).jobs()] == [job]
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o707])
+def test_a_state_folder_that_is_open_to_others_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
+    own = on_road.settings(tmp_path)
+    own.state.mkdir()
+    own.state.chmod(mode)
+    with pytest.raises(StateBroken) as refused:
+        Record(own)
+    assert f"chmod 0700 {own.state}" in refused.value.hint
+
+
+def test_marks_and_jobs_are_changes_newest_first(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    deck.record.mark("checkout@prod", "deployed by CI", who="ci", time=5)
+    job = on_road.over(deck, on_road.start(deck, tmp_path)).id
+    on_road.over(deck, on_road.start(deck, tmp_path, read=True))
+    found = deck.record.changes(0)
+    assert [(c.kind, c.job or c.text) for c in found] == [("job", job), ("mark", "deployed by CI")]
+    assert found[1].env == "prod"
+
+
+def test_a_plan_that_was_tampered_with_never_runs(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    drafted = on_road.drafted(deck, tmp_path)
+    drafted.path.write_bytes(drafted.stored.replace(b"web-1", b"web-9"))
+    with pytest.raises(Exception, match="not those that were shown"):
+        road.start(
+            deck, road.Drafted(**{**_fields(drafted), "stored": drafted.path.read_bytes()}), on_road.YES
+        )
+    assert road.stored_plan(deck, drafted.plan.id).digest != drafted.digest
+    assert deck.record.jobs() == []
+
+
+def _fields(drafted: road.Drafted) -> dict[str, object]:
+    return {name: getattr(drafted, name) for name in drafted.__struct_fields__}
+
+
+def test_a_job_whose_log_is_damaged_says_so_and_never_goes_on(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.over(deck, on_road.start(deck, tmp_path, script=("web-1=lost",), max_failures=3)).id
+    path = deck.record.folder(job).events
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\n") + 40] ^= 1
+    path.write_bytes(bytes(data))
+    assert deck.record.job(job).damaged == 1
+    with pytest.raises(StateBroken, match="damaged"):
+        Journal(path)
