@@ -140,23 +140,27 @@ def start(base: Path | None = None, *, way: Way | None = None) -> Demo:
     else:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
     argv = [sys.executable, "-m", "lab.embedded.serve", str(base), str(resources.sample_inventory())]
-    process = subprocess.Popen(
-        [*argv, *([way.value] if way else [])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdout is not None  # opened as pipes
-    assert process.stderr is not None
-    line = process.stdout.readline()
-    if not line:
-        why = process.stderr.read().decode(errors="replace").strip()
-        process.wait()
-        shutil.rmtree(base, ignore_errors=True)
-        raise Missing(why or "the demo's hosts did not start")
-    said = json.loads(line)
-    demo = Demo(base, Way(said["way"]), said["hosts"], said["keepers"], said["began"], process)
+    with tempfile.TemporaryFile() as complaints:
+        process = subprocess.Popen(
+            [*argv, *([way.value] if way else [])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            start_new_session=True,
+        )
+        assert process.stdin is not None  # opened as pipes
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
+            shutil.rmtree(base, ignore_errors=True)
+            complaints.seek(0)
+            said = complaints.read().decode(errors="replace").strip().splitlines()
+            raise Missing(said[-1] if said else "the demo's hosts did not start")
+    told = json.loads(line)
+    demo = Demo(base, Way(told["way"]), told["hosts"], told["keepers"], told["began"], process)
     try:
         _mark(demo)
     except StateBroken:

@@ -147,6 +147,8 @@ def _keeper(start: Start) -> None:
         root.enter(at, start.host, start.network, uid)
         _init(start, place, uid)
     os.close(start.ready)
+    # The end of the first process is the end of all others in its namespace: wait for that.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(init, signal.SIGKILL))
     os.waitpid(init, 0)
 
 

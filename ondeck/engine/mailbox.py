@@ -33,6 +33,8 @@ class Mailbox(Generic[T]):
         key: For `Policy.LATEST`: items of the same key replace each other.
         size: Bytes of an item.
         count: What an item counts for, e.g. the lines of a batch; the drop counter counts the same.
+            An item that counts for nothing, such as a change of state, outlives the others: a flood
+            of lines must not hide that a source was lost.
         wake: Called from the putting thread when the box turns from empty to filled: once until the
             next drain, so that a face can be told of the first batch after quiet at once.
     """
@@ -138,11 +140,16 @@ class Mailbox(Generic[T]):
         return fits and not (self._limit_bytes and self._bytes + self._size(item) > self._limit_bytes)
 
     def _append(self, item: T) -> None:
-        while self._queue and not self._fits(item):
+        aside: list[T] = []
+        while self._queue and (not self._fits(item) or len(self._queue) >= 2 * self._limit_items):
             old = self._queue.popleft()
+            if self._count(old) == 0 and len(self._queue) + len(aside) < 2 * self._limit_items - 1:
+                aside.append(old)
+                continue
             self._items -= self._count(old)
             self._bytes -= self._size(old)
             self._drop(old)
+        self._queue.extendleft(reversed(aside))
         if not self._fits(item):
             self._drop(item)
             return

@@ -174,7 +174,7 @@ class _Merge:
             iterator = tail.reader.follow(
                 tail.host, tail.source, self._bench, since=self._since, follow=self._follow
             )
-            async with aclosing(iterator) as batches:  # type: ignore[type-var]
+            async with aclosing(iterator) as batches:
                 async for batch in batches:
                     await self._take(feed, batch)
             self._say(feed, Health.ENDED)

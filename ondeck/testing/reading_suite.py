@@ -91,7 +91,7 @@ class LogReaderSuite:
 
     async def test_history_comes_before_what_is_written_later(self, log: LogCase) -> None:
         await log.write(b"one\ntwo\n")
-        async with aclosing(log.reader.follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(log.reader.follow(log.host, log.source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.caught_up)
             assert reader.texts[-2:] == ["one", "two"]
@@ -110,7 +110,7 @@ class LogReaderSuite:
 
     async def test_a_lost_link_is_told_and_nothing_is_lost_or_repeated(self, log: LogCase) -> None:
         await log.write(b"one\n")
-        async with aclosing(log.reader.follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(log.reader.follow(log.host, log.source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.caught_up)
             await log.write(b"two\n")
@@ -125,13 +125,13 @@ class LogReaderSuite:
 
     async def test_what_acts_on_a_terminal_arrives_as_visible_text(self, log: LogCase) -> None:
         await log.write(b"\x1b]52;c;aGk=\x07 \x9b2J \xc2\x9b2J bad \xff\n")
-        async with aclosing(log.reader.follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(log.reader.follow(log.host, log.source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: any("52;c" in text for text in r.texts))
             assert all(is_safe(text) for text in reader.texts)
 
     async def test_a_source_that_is_not_there_is_lost_with_a_reason(self, log: LogCase) -> None:
-        async with aclosing(log.reader.follow(log.host, log.missing, log.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(log.reader.follow(log.host, log.missing, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.health is Health.LOST)
             assert reader.states[-1].error
@@ -143,7 +143,7 @@ class FactsReaderSuite:
 
     async def test_figures_come_again_and_again(self, facts: FactsCase) -> None:
         found = []
-        async with aclosing(facts.reader.watch(facts.host, facts.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(facts.reader.watch(facts.host, facts.bench)) as batches:
             async with asyncio.timeout(PATIENCE):
                 async for batch in batches:
                     if batch.facts is not None:
@@ -155,7 +155,7 @@ class FactsReaderSuite:
 
     async def test_a_lost_link_is_told_and_opened_again(self, facts: FactsCase) -> None:
         healths: list[Health] = []
-        async with aclosing(facts.reader.watch(facts.host, facts.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(facts.reader.watch(facts.host, facts.bench)) as batches:
             async with asyncio.timeout(PATIENCE):
                 async for batch in batches:
                     if batch.state is not None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from ondeck.errors import BadInput, OndeckError
+from ondeck.errors import BadInput, LinkLost, OndeckError, Unreachable
 from ondeck.inventory.model import Environment
 from ondeck.operate.batches import apart, batches, share_for
 from ondeck.operate.outcome import Outcome
@@ -94,6 +95,15 @@ def plan_exec(request: Request, params: ExecParams, bench: Bench) -> Draft:
     )
 
 
+@contextmanager
+def begun(target: str) -> Iterator[None]:
+    """Work after the start: a host that is not reached any more is lost then, its outcome unknown."""
+    try:
+        yield
+    except Unreachable as error:
+        raise LinkLost(f"connection ended after it was started: {error.message}", where=target) from error
+
+
 def ended(done: Completed) -> Finding:
     """The finding of a command that was followed to its end."""
     if done.ok:
@@ -149,9 +159,11 @@ class Executing:
         try:
             async with asyncio.timeout(self._settings.seconds(self._limit)):
                 await job.launch(self._argv)
-                await job.follow(lambda data, err: emit.output(data, err=err))
+                with begun(attempt.target):
+                    await job.follow(lambda data, err: emit.output(data, err=err))
         except TimeoutError:
-            look = await job.stop()
+            with begun(attempt.target):
+                look = await job.stop()
             if look.stage is not Stage.ENDED:
                 return look.finding()
             self._ended.append(attempt)
@@ -163,15 +175,16 @@ class Executing:
         except asyncio.CancelledError:
             await self._stopped(job, emit)
             raise
-        return self._final(attempt, await job.look())
+        with begun(attempt.target):
+            return self._final(attempt, await job.look())
 
     async def _stopped(self, job: Detached, emit: Emit) -> None:
         stopping = asyncio.ensure_future(job.stop())
         try:
             look = await asyncio.shield(stopping)
             emit.step(f"stopped: {look.finding().evidence}")
-        except OndeckError as error:
-            emit.step(f"could not be stopped: {error.message}")
+        except (OndeckError, TimeoutError) as error:
+            emit.step(f"could not be stopped: {error}")
 
     def _final(self, attempt: Attempt, look: Look) -> Finding:
         if look.stage is Stage.ENDED:

@@ -25,7 +25,7 @@ class ExecParams(Params, frozen=True, kw_only=True):
 class PutParams(Params, frozen=True, kw_only=True):
     """Parameters of `host.put`."""
 
-    file: Annotated[str, Meta(description="File on this machine", examples=["./motd"])] = ""
+    source: Annotated[str, Meta(description="File here; - with --undo", examples=["./motd"])] = ""
     path: Annotated[str, Meta(description="Absolute path on the hosts", examples=["/etc/motd"])] = ""
     mode: Annotated[str, Meta(description="Octal mode; the old file's, else 0644", examples=["0640"])] = ""
     owner: Annotated[str, Meta(description="user or user:group; the old file's", examples=["root:adm"])] = ""
@@ -61,8 +61,8 @@ PUT = OperationSpec(
     target=TargetKind.HOSTS,
     params=PutParams,
     risk=Risk.CHANGE,
-    undo="host.put --undo JOB",
-    shortcut=Shortcut(("put",), positional=("file",), target="path"),
+    undo="ondeck put - HOST:PATH --undo JOB",
+    shortcut=Shortcut(("put",), target="path"),
     help=(
         "Shows the difference to what is there, keeps the old file on the host, writes beside it and renames "
         "over it, and compares the checksum afterwards. A file that changed since the plan is not touched."

@@ -17,7 +17,7 @@ from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
 from ondeck.operate.spec import Risk
 from ondeck.reach.ports import Become, FileFacts, Link
 from providers.host.content import LARGEST, difference, pin, read_source, sha, unpin
-from providers.host.execute import rollout
+from providers.host.execute import begun, rollout
 from providers.host.links import Links, become_of
 from providers.host.params import PutParams
 
@@ -78,7 +78,9 @@ def _checked(request: Request, params: PutParams) -> PutParams:
         raise BadInput(
             f"{params.path!r} is not an absolute path of a file", hint="ondeck put FILE HOST:/PATH"
         )
-    if bool(params.file) == bool(params.undo):
+    if params.source == "-":
+        params = msgspec.structs.replace(params, source="")
+    if bool(params.source) == bool(params.undo):
         raise BadInput("name a file, or a job to undo", hint="ondeck put FILE HOST:/PATH")
     if params.undo and not _JOB.match(params.undo):
         raise BadInput(f"{params.undo!r} is not a job")
@@ -136,7 +138,7 @@ async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
     """
     params = _checked(request, params)
     become = become_of(params.become)
-    source = await asyncio.to_thread(read_source, params.file) if params.file else None
+    source = await asyncio.to_thread(read_source, params.source) if params.source else None
     links = Links(request.targets, bench)
     try:
         seen, left_out = await _survey(links, request, params, source, become)
@@ -168,7 +170,7 @@ async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
         preflight=(Preflight(name="file read", ok=len(seen), unknown=unread),),
         rollout=rollout(request, bench, batch=params.batch, max_failures=params.max_failures, verb="put"),
         lock_key=f"host.put@{request.env}:{params.path}",
-        undo="ondeck put --undo JOB" if not params.undo else "ondeck put --undo THIS-JOB",
+        undo=f"ondeck put - HOST:{params.path} --undo JOB",
         data={
             "path": params.path,
             "become": become.user if become else "",
@@ -255,7 +257,8 @@ class Putting:
             await link.write_file(
                 self._path, data, mode=int(wanted["mode"]), owner=str(wanted["owner"]), become=self._become
             )
-        found = await self._sum(attempt.target)
+        with begun(attempt.target):
+            found = await self._sum(attempt.target)
         if found != wanted["after"]:
             said = f"after writing it is {found[:12]}, wanted {wanted['after'][:12]}"
             return Finding(outcome=Outcome.FAILED, evidence=said)

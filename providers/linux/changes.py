@@ -14,7 +14,7 @@ from ondeck.operate.ports import Bench
 from ondeck.reach.ports import Become, Completed, Link
 from ondeck.text import decode, safe_line
 from providers.linux.asking import linked, why, words
-from providers.linux.journal import field
+from providers.linux.journal import field, no_journal
 
 NS = 1_000_000_000
 # Message ids of systemd's own entries: systemd, src/systemd/sd-messages.h.
@@ -79,14 +79,17 @@ async def _run(link: Link, argv: list[str], host: Host) -> Completed:
 
 
 async def _units(link: Link, host: Host, since: int) -> tuple[list[Change], str]:
-    argv = ["env", "LC_ALL=C", "journalctl", "--no-pager", "--quiet", "--output=json", "_PID=1"]
+    argv = ["env", "LC_ALL=C", "journalctl", "--no-pager", "--output=json", "_PID=1"]
     fields = "--output-fields=MESSAGE_ID,UNIT,JOB_RESULT"
     done = await _run(link, [*argv, fields, f"--since=@{since // NS}", "--lines=5000"], host)
     if not done.ok:
         return [], f"journal: {why(done)}"
-    if not done.stdout and done.stderr:
-        return [], f"journal: {why(done)}"
-    return unit_changes(host, done.stdout), ""
+    closed = no_journal(done)
+    if not closed and not done.stdout:
+        # Nothing since then, or nothing at all? A journal that nobody writes says nothing of restarts.
+        any_entry = await _run(link, [*argv, fields, "--lines=1"], host)
+        closed = "" if any_entry.stdout else "it has no entry of systemd at all"
+    return unit_changes(host, done.stdout), f"journal: {closed}" if closed else ""
 
 
 def unit_changes(host: Host, data: bytes) -> list[Change]:

@@ -47,7 +47,9 @@ done
 class LinuxFacts:
     """Reads /proc and df. A figure that cannot be read is None, never zero."""
 
-    async def watch(self, host: Host, bench: Bench, *, every: float = 2.0) -> AsyncGenerator[FactsBatch, None]:
+    async def watch(
+        self, host: Host, bench: Bench, *, every: float = 2.0
+    ) -> AsyncGenerator[FactsBatch, None]:
         """Figures every so many seconds; see `ondeck.observe.ports.FactsReader`."""
         states = States(host.name)
         pauses = Pauses(bench.settings)

@@ -13,9 +13,9 @@ from ondeck.errors import RemoteFailed
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import LATE, level_in, level_of_priority
 from ondeck.observe.records import Health, Level, LogBatch, LogLine
-from ondeck.reach.ports import Link
+from ondeck.reach.ports import Completed, Link
 from ondeck.settings import Settings
-from ondeck.text import styled
+from ondeck.text import decode, styled
 from providers.linux.asking import Following, States, become_root, why
 
 HISTORY = 200
@@ -74,7 +74,7 @@ class JournalTail:
 
     def _argv(self, *more: str) -> list[str]:
         return [
-            *("env", "LC_ALL=C", "journalctl", "--no-pager", "--quiet", "--output=json"),
+            *("env", "LC_ALL=C", "journalctl", "--no-pager", "--output=json"),
             *(f"--output-fields={FIELDS}", f"--unit={self._source.unit}", *more),
         ]
 
@@ -83,6 +83,8 @@ class JournalTail:
         done = await link.run(self._argv(wanted), become=self._become, limit=FURTHEST)
         if not done.ok:
             raise RemoteFailed(why(done), where=self._host.name)
+        if closed := no_journal(done):
+            raise RemoteFailed(closed, where=self._host.name)
         lines = [line for entry in done.stdout.splitlines() for line in self._entry(entry, backlog=True)]
         return [line for line in lines if line.time >= self._since]
 
@@ -91,7 +93,9 @@ class JournalTail:
         place = f"--after-cursor={self._cursor}" if self._cursor else f"--since=@{since / 1e9:.6f}"
         known = 0 if self._cursor else self._last
         pending = b""
-        async with link.stream(self._argv("--follow", "--no-tail", place), become=self._become) as stream:
+        async with link.stream(
+            self._argv("--quiet", "--follow", "--no-tail", place), become=self._become
+        ) as stream:
             following = Following(stream)
             # A journal is silent for as long as its unit is: only the connection says that it is lost.
             async with aclosing(following.chunks(self._settings.seconds(3600.0))) as chunks:
@@ -130,6 +134,18 @@ class JournalTail:
             message, runs = styled(part if number else head + part)
             made.append(LogLine(at, self._name, level, message, late, runs))
         return made
+
+
+def no_journal(done: Completed) -> str:
+    """Why an answer of journalctl with status 0 says nothing; empty when it does say something.
+
+    Without `--quiet` it tells on standard error that there is no journal, or none that we may read.
+    """
+    said = decode(done.stderr)
+    for sign in ("No journal files were", "not seeing messages from"):
+        if sign in said:
+            return "no journal that we may read" if sign.startswith("not") else "there is no journal"
+    return ""
 
 
 def field(value: object) -> str:

@@ -149,7 +149,7 @@ async def test_put_shows_the_difference_writes_and_can_be_taken_back(
     target.write_text("old\nsame\n")
     target.chmod(0o640)
     source.write_text("new\nsame\n")
-    asked = request("host.put", file=str(source), path=str(target))
+    asked = request("host.put", source=str(source), path=str(target))
     async with applying(bench, asked) as (draft, work):
         assert "-old" in draft.changes[0].diff
         assert "+new" in draft.changes[0].diff
@@ -166,7 +166,7 @@ async def test_put_shows_the_difference_writes_and_can_be_taken_back(
 async def test_undoing_a_put_that_made_a_file_removes_it(bench: TestBench, tmp_path: Path) -> None:
     target, source = tmp_path / "fresh", tmp_path / "new"
     source.write_bytes(b"\0binary\xff")
-    async with applying(bench, request("host.put", file=str(source), path=str(target))) as (draft, work):
+    async with applying(bench, request("host.put", source=str(source), path=str(target))) as (draft, work):
         assert draft.changes[0].action is Action.CREATE
         assert "sha256" in draft.changes[0].diff
         await work.apply(Attempt(id="job9-web-1-1", target="web-1"), Told())
@@ -184,7 +184,7 @@ async def test_a_file_that_changed_since_the_plan_is_seen_and_told_apart(
     target.write_text("1\n")
     source.write_text("2\n")
     attempt = Attempt(id="j11-web-1-1", target="web-1")
-    async with applying(bench, request("host.put", file=str(source), path=str(target))) as (draft, work):
+    async with applying(bench, request("host.put", source=str(source), path=str(target))) as (draft, work):
         assert (await work.reconcile(attempt)).outcome is Outcome.NOT_STARTED
         target.write_text("somebody else\n")
         assert await work.check("web-1") != draft.preconditions
@@ -194,11 +194,11 @@ async def test_a_file_that_changed_since_the_plan_is_seen_and_told_apart(
 @pytest.mark.parametrize(
     "params",
     [
-        {"file": "/nonexistent", "path": "/x"},
-        {"file": "/etc/hostname", "path": "relative"},
+        {"source": "/nonexistent", "path": "/x"},
+        {"source": "/etc/hostname", "path": "relative"},
         {"path": "/x"},
-        {"file": "/etc/hostname", "path": "/x", "mode": "rwx"},
-        {"file": "/etc/hostname", "path": "/x", "colour": "red"},
+        {"source": "/etc/hostname", "path": "/x", "mode": "rwx"},
+        {"source": "/etc/hostname", "path": "/x", "colour": "red"},
     ],
 )
 async def test_a_put_that_makes_no_sense_is_refused_before_a_host_is_asked(

@@ -86,7 +86,7 @@ class TestFiles(LogReaderSuite):
     async def test_a_rotation_loses_and_repeats_nothing(self, log: LogCase, connected: bool) -> None:
         path = Path(log.source.file)
         await log.write(b"1\n")
-        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.caught_up)
             await log.write(b"2\n")
@@ -106,7 +106,7 @@ class TestFiles(LogReaderSuite):
 
     async def test_a_file_that_is_emptied_in_place_is_read_from_its_start(self, log: LogCase) -> None:
         await log.write(b"a long first line\n")
-        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.caught_up)
             Path(log.source.file).write_bytes(b"2\n")
@@ -125,7 +125,7 @@ class TestFiles(LogReaderSuite):
     async def test_a_pattern_reads_every_file_and_finds_new_ones(self, log: LogCase, tmp_path: Path) -> None:
         (tmp_path / "a b.txt").write_bytes(b"one\n")
         source = LogSource(name="app", file=f"{tmp_path}/*.txt")
-        async with aclosing(LinuxLogs().follow(HOST, source, log.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(LinuxLogs().follow(HOST, source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.texts == ["one"])
             (tmp_path / "$(touch x) c.txt").write_bytes(b"two\n")
@@ -133,7 +133,7 @@ class TestFiles(LogReaderSuite):
         assert not (tmp_path / "x").exists()
 
     async def test_nothing_is_left_running_on_the_host(self, log: LogCase) -> None:
-        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:
             await Reader(batches).until(lambda r: r.caught_up)
         assert log.bench.children.streams == []  # type: ignore[attr-defined]
 
@@ -175,7 +175,7 @@ class TestJournal(LogReaderSuite):
 
     async def test_a_cursor_that_was_rotated_away_goes_on_by_time(self, log: LogCase, tmp_path: Path) -> None:
         await log.write(b"one\n")
-        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.caught_up)
             await log.write(b"two\n")
@@ -195,7 +195,7 @@ class TestFacts(FactsReaderSuite):
         return FactsCase(reader=LinuxFacts(), host=HOST, bench=bench, lose=bench.children.lose)
 
     async def test_the_figures_of_this_machine_make_sense(self, facts: FactsCase) -> None:
-        async with aclosing(LinuxFacts().watch(HOST, facts.bench)) as batches:  # type: ignore[type-var]
+        async with aclosing(LinuxFacts().watch(HOST, facts.bench)) as batches:
             async with asyncio.timeout(20):
                 async for batch in batches:
                     if batch.facts is not None and batch.facts.cpu is not None:
@@ -231,5 +231,5 @@ class TestUnits(UnitReaderSuite):
         program(tmp_path / "bin", "journalctl", "#!/bin/sh\necho 'No journal files were found.' >&2\n")
         bench: Any = ChildBench(tmp_path / "bin")
         asked = await LinuxChanges().changes(HOST, bench, since=0)
-        assert "journal: No journal files were found." in asked.error
+        assert "journal: there is no journal" in asked.error
         assert "reboot" in {change.kind for change in asked.changes}

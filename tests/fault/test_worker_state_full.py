@@ -11,9 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ondeck.deck import Deck
 from ondeck.errors import StateBroken
 from ondeck.operate import road
-from ondeck.operate.events import Ended, JobEnded, Note, TargetEnded
+from ondeck.operate.events import Ask, Ended, JobEnded, Note, TargetEnded, What
 from ondeck.operate.outcome import Outcome
 from ondeck.record.journal import Journal, Tail
 from ondeck.record.store import Record
@@ -76,13 +77,10 @@ def _fill_while_it_runs(tmp_path: Path, disk: Path) -> None:
     plain = on_road.deck(tmp_path)
     own = msgspec.structs.replace(plain.settings, state=disk / "state")
     deck = msgspec.structs.replace(plain, settings=own, record=Record(own))
-    job = on_road.start(deck, tmp_path, batches="1,1,1", delay=8.0)
+    job = on_road.start(deck, tmp_path, batches="1,1,1", delay=40.0)
     on_road.wait_for(deck, job, lambda v: v.targets["web-1"].running)
-    filler = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
-    with contextlib.suppress(OSError):
-        while True:
-            os.write(filler, b"x" * 512)
-    os.close(filler)
+    _use_up_the_page(deck, job)
+    _fill(disk)
     view = on_road.over(deck, job)
     assert (view.outcome, view.why) == (Outcome.MIXED, Ended.STOPPED), deck.record.folder(job).log.read_text()
     assert view.targets["web-1"].outcome is Outcome.SUCCEEDED
@@ -91,11 +89,28 @@ def _fill_while_it_runs(tmp_path: Path, disk: Path) -> None:
         assert (row.outcome is Outcome.SUCCEEDED) <= any(
             e.target == row.target and e.status == 0 for e in ended
         )
+    _fill(disk)
     with pytest.raises(StateBroken, match="free some space"):
         on_road.start(deck, tmp_path)
     assert deck.record.job(job).id == job
     (disk / "filler").unlink()
     assert on_road.over(deck, on_road.start(deck, tmp_path)).outcome is Outcome.SUCCEEDED
+
+
+def _fill(disk: Path) -> None:
+    filler = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(filler, b"x" * 512)
+    os.close(filler)
+
+
+def _use_up_the_page(deck: Deck, job: str) -> None:
+    """A full disk still has the rest of the log's last block: use it up with requests that are refused."""
+    path = deck.record.folder(job).events
+    while (left := 4096 - path.stat().st_size % 4096) > 400:
+        name = deck.record.ask(job, Ask(what=What.CONTINUE, reason="x" * min(1900, left - 350)))
+        on_road.wait_for(deck, job, lambda v, name=name: name in v.asked)
 
 
 def test_the_index_is_only_a_cache(tmp_path: Path) -> None:

@@ -48,6 +48,19 @@ def test_bytes_are_bounded_too() -> None:
     assert box.drain()[1] == 101
 
 
+def test_a_flood_of_lines_does_not_drop_the_state_of_a_source() -> None:
+    box: Mailbox[tuple[str, int]] = Mailbox(5, count=lambda item: item[1])
+    box.put(("lost", 0))
+    for number in range(100):
+        box.put((f"line {number}", 1))
+    items, dropped = box.drain()
+    assert list(items) == [("lost", 0), *((f"line {number}", 1) for number in range(95, 100))]
+    assert dropped == 95
+    for number in range(1000):
+        box.put((f"state {number}", 0))
+    assert len(box) <= 10
+
+
 def test_facts_keep_the_latest_of_every_key() -> None:
     box: Mailbox[tuple[str, int]] = Mailbox(10, policy=Policy.LATEST, key=lambda item: item[0])
     box.put(("a", 1))

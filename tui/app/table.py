@@ -369,7 +369,17 @@ class LiveTable(ScrollView, can_focus=True):
         self._layout()
         self._keep_cursor()
         self._scroll_into(self._cursor_at)
-        self.refresh()
+        self._repaint_changes()
+
+    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
+        """Scrolled sideways: everything was drawn again."""
+        super().watch_scroll_x(old_value, new_value)
+        self._remember()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolled: everything was drawn again."""
+        super().watch_scroll_y(old_value, new_value)
+        self._remember()
 
     def notify_style_update(self) -> None:
         """Another theme or style sheet: draw everything again."""
@@ -387,10 +397,17 @@ class LiveTable(ScrollView, can_focus=True):
         view = self._rows.view
         return (tuple(self._widths), self._rows.sorted_by, self.scroll_offset, self.size, bool(view))
 
+    def _signatures(self) -> list[_Signature]:
+        top = self.scroll_offset.y
+        return [self._signature(top + line) for line in range(self._body)]
+
+    def _remember(self) -> None:
+        """What is on the screen from now on, because all of it is being drawn."""
+        self._drawn, self._drawn_frame = self._signatures(), self._frame()
+
     def _repaint_changes(self) -> None:
         frame = self._frame()
-        top = self.scroll_offset.y
-        fresh = [self._signature(top + line) for line in range(self._body)]
+        fresh = self._signatures()
         if frame != self._drawn_frame or len(fresh) != len(self._drawn):
             self.refresh()
         else:
@@ -414,15 +431,17 @@ class LiveTable(ScrollView, can_focus=True):
         if before is None or after is None or before.section or after.section or old[1:] != new[1:]:
             self.refresh(whole)
             return
-        left, x = _GUTTER - self.scroll_offset.x, self.size.width
+        # One region for all changed cells: Textual writes a line up to each region's end once per region.
+        left, first, last = _GUTTER, -1, 0
         for at, width in enumerate(self._widths):
             if not width:
                 continue
             if _cell(before, at) != _cell(after, at):
-                region = Region(left, line + 1, width, 1).intersection(Region(0, line + 1, x, 1))
-                if region:
-                    self.refresh(region)
+                first, last = (left if first < 0 else first), left + width
             left += width + 1
+        region = Region(first - self.scroll_offset.x, line + 1, last - first, 1).intersection(whole)
+        if first >= 0 and region:
+            self.refresh(region)
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen: titles, a row, or why there is none."""
@@ -477,7 +496,9 @@ class LiveTable(ScrollView, can_focus=True):
             text, role = _cell(item, at)
             style = fill + colours.style(role) if role and not here else fill
             pieces.append((_aligned(shorten(text, width), width, column.align), style))
-            pieces.append((" ", fill))
+            # The gap keeps a plain colour of text: equal neighbours then share one escape sequence.
+            plain = not role or (not style.underline and not style.reverse and style.bgcolor == fill.bgcolor)
+            pieces.append((" ", style if plain else fill))
         return Strip(_joined(pieces)), fill
 
     def on_focus(self) -> None:

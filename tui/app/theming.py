@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -225,10 +226,16 @@ def palette(app: App[object]) -> Palette:
     return found
 
 
+@lru_cache(2)
+def _shipped(name: str) -> Palette:
+    files = load().files
+    return Palette(files.get(name) or files[DEFAULT])
+
+
 def _fallback(themes: Themes | None, *, dark: bool) -> Palette:
-    files = (themes or load()).files
     name = "dark" if dark else "light"
-    return Palette(files.get(name) or next(iter(files.values())))
+    found = themes.files.get(name) if themes is not None else None
+    return Palette(found) if found is not None else _shipped(name)
 
 
 def role_names() -> Sequence[str]:

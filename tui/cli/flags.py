@@ -80,6 +80,10 @@ def parameters(spec: OperationSpec) -> list[click.Parameter]:
     rest = shortcut.rest if shortcut else ""
     fields = {field.name: field for field in fields_of(spec.params)}
     made: list[click.Parameter] = list(_target(spec))
+    if shortcut and shortcut.target == "path":
+        # FILE and HOST:PATH are these two already.
+        fields.pop("source", None)
+        fields.pop("path", None)
     for name in positional:
         field = fields.pop(name)
         made.append(click.Argument([name], required=field.required, type=field.kind, default=field.default))
