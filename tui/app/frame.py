@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input
+from textual.worker import Worker
 
 from ondeck.errors import OndeckError
 from tui.app import atlas, bindings, phrases, theming
@@ -113,7 +114,7 @@ class DeckScreen(Screen[None]):
         self.call_after_refresh(self._shown)
 
     def _shown(self) -> None:
-        if self.is_current and self.prompt.has_class("-hidden"):
+        if self.is_current and not self.prompt.is_open:
             self.view.take_focus()
         self.refresh_all()
 
@@ -127,7 +128,7 @@ class DeckScreen(Screen[None]):
         self.query_one("#context", ContextLine).show(view.env)
         jobs = sum(1 for job in session.jobs() if job.running)
         self.query_one("#bar", PaneBar).show(self.pane_name, {"jobs": str(jobs)} if jobs else {})
-        if self.prompt.has_class("-hidden"):
+        if not self.prompt.is_open:
             self.query_one("#hints", HintLine).show(view.hints, view.extra)
 
     @property
@@ -147,8 +148,8 @@ class DeckScreen(Screen[None]):
 
     # -- typed line ---------------------------------------------------------------------------
 
-    async def ask(self, kind: str, value: str = "", words: str = "") -> str | None:
-        """Let the person type one line; None when they left it."""
+    def open_prompt(self, kind: str, value: str = "", words: str = "") -> asyncio.Future[str | None]:
+        """Open the typed line at once; the next key belongs to it."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(None)
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
@@ -156,6 +157,14 @@ class DeckScreen(Screen[None]):
         self.query_one(SaidLine).display = False
         self.prompt.ask(kind, value)
         self.query_one("#hints", HintLine).say(words or "enter does it   esc leaves")
+        return answer
+
+    async def ask(self, kind: str, value: str = "", words: str = "") -> str | None:
+        """Let the person type one line; None when they left it."""
+        return await self.answered(self.open_prompt(kind, value, words))
+
+    async def answered(self, answer: asyncio.Future[str | None]) -> str | None:
+        """Wait for what is typed into the open line, then close it."""
         try:
             return await answer
         finally:
@@ -181,7 +190,7 @@ class DeckScreen(Screen[None]):
         if self.prompt.kind == ":":
             found = self.prompt.completions(event.value)
             self.query_one("#hints", HintLine).say("  ".join(found) or "enter does it   esc leaves")
-        elif self.prompt.kind == "/" and not self.prompt.has_class("-hidden"):
+        elif self.prompt.kind == "/" and self.prompt.is_open:
             self.view.find(event.value)
 
     # -- keys -----------------------------------------------------------------------------------
@@ -202,15 +211,17 @@ class DeckScreen(Screen[None]):
             self._interrupted = now
             self.say("ctrl-c again leaves; jobs go on", "warn")
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Worker[None]:
         """Run a flow that waits; what goes wrong in it is said, never fatal."""
-        self.run_worker(self._guarded(work), exit_on_error=False)
+        return self.run_worker(self._guarded(work), exit_on_error=False)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except OndeckError as error:
             self.say("  ".join(filter(None, (error.where, error.message, error.hint))), "bad")
+        finally:
+            self.deeds.operating.release()
 
     def on_resize(self, event: events.Resize) -> None:
         """Chrome depends on the width."""
