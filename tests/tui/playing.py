@@ -63,12 +63,17 @@ class Play:
         path = GOLDEN / f"{name}.txt"
         if UPDATE:
             path.write_text(self.text + "\n", encoding="utf-8")
-        assert self.text + "\n" == path.read_text(encoding="utf-8"), f"{path.name} differs; look at it, then update"
+        assert self.text + "\n" == path.read_text(encoding="utf-8"), (
+            f"{path.name} differs; look at it, then update"
+        )
 
 
 @asynccontextmanager
 async def playing(
-    session: FakeSession | None = None, *, size: tuple[int, int] = (80, 24), keymap: dict[str, str] | None = None
+    session: FakeSession | None = None,
+    *,
+    size: tuple[int, int] = (80, 24),
+    keymap: dict[str, str] | None = None,
 ) -> AsyncIterator[Play]:
     """The app on a made-up fleet, first screen drawn."""
     found = session or FakeSession()

@@ -1,5 +1,6 @@
 """A session made by hand: what panes are shown with, without engine, fleet or network."""
 
+# ruff: noqa: E501 - a table of made-up facts reads best in long lines
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -22,7 +22,10 @@ async def test_keys_before_the_plan_is_drawn_count_for_nothing() -> None:
     session = FakeSession()
     session.rules = Rules(level="confirm")
     session.settings = type(session.settings)(
-        state=session.settings.state, cache=session.settings.cache, config=session.settings.config, actor="anna"
+        state=session.settings.state,
+        cache=session.settings.cache,
+        config=session.settings.config,
+        actor="anna",
     )
     async with playing(session) as play:
         await play.press("R")
@@ -88,7 +91,9 @@ async def test_a_refused_plan_cannot_be_started() -> None:
 
 async def test_breaking_the_glass_needs_a_reason() -> None:
     session = FakeSession()
-    session.rules = Rules(level="two-person", refused="needs a second person", type_this="prod", break_glass=True)
+    session.rules = Rules(
+        level="two-person", refused="needs a second person", type_this="prod", break_glass=True
+    )
     async with playing(session) as play:
         await play.press("R")
         await play.until("breaks the glass")

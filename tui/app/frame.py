@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from rich.style import Style
 from textual import events, on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
@@ -255,11 +255,11 @@ class OndeckApp(CrashReports, ThemedApp, GuardedApp):
 
     def _tick(self) -> None:
         """Skips while the terminal has not taken what it got: a slow link costs frames, never keys."""
-        if not busy(self):
+        if not busy(cast("App[object]", self)):
             self.deck_screen.tick()
 
     def _use_theme(self) -> None:
-        found = theming.palette(self)
+        found = theming.palette(cast("App[object]", self))
         self.desk.roles.use(found.style, Style(bgcolor=found.theme.role("background").colour or None))
 
     async def action_quit(self) -> None:
