@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ import msgspec
 from ondeck.errors import OndeckError, Refused, StateBroken
 from ondeck.inventory.model import Inventory
 from ondeck.operate import guard, policy
+from ondeck.operate.aftermath import Aftermath
 from ondeck.operate.attempt import honest, short
 from ondeck.operate.bench import WorkBench
 from ondeck.operate.consent import Given
@@ -32,9 +34,7 @@ from ondeck.operate.events import (
     LockTaken,
     Mode,
     Opened,
-    Reconciled,
     Remembered,
-    Settled,
     Step,
     TargetEnded,
     Waiting,
@@ -43,7 +43,7 @@ from ondeck.operate.events import (
 from ondeck.operate.launch import Handshake
 from ondeck.operate.lock import Lock, Owner
 from ondeck.operate.outcome import Outcome, WaitingFor, of_job
-from ondeck.operate.ports import Applying, Attempt, Finding
+from ondeck.operate.ports import Applying
 from ondeck.operate.rollout import Rollout
 from ondeck.operate.spec import Risk
 from ondeck.record.folder import read_private
@@ -120,8 +120,22 @@ class Worker:
         self._check_again()
         self._audit("intent")
         await self._take_lock()
-        applying = await self._open()
+        try:
+            applying = await self._open()
+        except TimeoutError as error:
+            raise Stopped(
+                Ended.BROKEN, "the connections could not be opened in time; nothing was changed"
+            ) from error
         return await self._run(applying)
+
+    async def _reconcile(self) -> tuple[Ended, str]:
+        key = self.plan.draft.lock_key
+        if key and self.record.in_doubt(self.at.id):
+            lock = Lock(self.record.locks_root, key)
+            others = partial(_of_others, self.record, self.at.id)
+            if lock.take(self._owner(key), others) is None:
+                self.lock = lock
+        return Ended.BROKEN, await Aftermath(self.desk, self.record.audit, self._open).find_out()
 
     # --- before the first change
 
@@ -222,12 +236,7 @@ class Worker:
 
     async def _open(self) -> Applying:
         operator = self.registry.load(self.plan.provider, "operator")
-        try:
-            applying: Applying = await self.stack.enter_async_context(operator.open(self.plan, self.bench))
-        except TimeoutError as error:
-            raise Stopped(
-                Ended.BROKEN, "the connections could not be opened in time; nothing was changed"
-            ) from error
+        applying: Applying = await self.stack.enter_async_context(operator.open(self.plan, self.bench))
         return applying
 
     async def _reopen(self) -> Applying:
@@ -294,86 +303,6 @@ class Worker:
         gate = {False: "; the last gate did not pass", None: "; the last gate had no data"}
         return counts + (gate.get(rollout.last_gate(), "") if why is Ended.COMPLETE else "")
 
-    # --- after a lost worker
-
-    async def _reconcile(self) -> tuple[Ended, str]:
-        key = self.plan.draft.lock_key
-        if key and self.record.in_doubt(self.at.id):
-            lock = Lock(self.record.locks_root, key)
-            if (
-                lock.take(self._owner(key), lambda job: job != self.at.id and self.record.in_doubt(job))
-                is None
-            ):
-                self.lock = lock
-        look = False
-        for name, who, ask in self.desk.asks():
-            refused = "" if ask.what in (What.SETTLE, What.RECONCILE) else "the job is over"
-            if ask.what is What.SETTLE:
-                refused = await self._settle(ask.target, ask.outcome, ask.reason, who)
-            look = look or ask.what is What.RECONCILE
-            await self.desk.taken(name, who, ask, refused)
-        if look and self.desk.view.in_doubt:
-            await self._look()
-        for row in list(self.desk.view.targets.values()):
-            if row.outcome is None and not row.in_doubt:
-                evidence = "never begun: the worker was lost before it"
-                await self.desk.record(
-                    TargetEnded(target=row.target, outcome=Outcome.NOT_STARTED, evidence=evidence)
-                )
-            elif row.outcome is None:
-                await self.desk.record(
-                    TargetEnded(
-                        target=row.target,
-                        outcome=Outcome.UNKNOWN,
-                        evidence="the worker died before an answer was seen",
-                        attempt=row.attempt,
-                    )
-                )
-        counts = ", ".join(f"{n} {word}" for word, n in self.desk.view.counts().items())
-        return Ended.BROKEN, f"reconciled: {counts}"
-
-    async def _settle(self, target: str, outcome: Outcome | None, reason: str, who: str) -> str:
-        row = self.desk.view.targets.get(target)
-        if row is None:
-            return f"no target {target!r}"
-        if not reason.strip() or outcome is None or outcome is Outcome.MIXED:
-            return "settling needs an outcome and a reason"
-        if not row.in_doubt:
-            return "its outcome is known"
-        text = f"{target} settled as {outcome.value}: {reason}"
-        try:
-            self.record.audit.append(
-                "settle", actor=who, job=self.at.id, subject=target, reason=reason, text=text
-            )
-        except StateBroken as error:
-            return f"the audit cannot be written: {error.message}"
-        await self.desk.record(Settled(target=target, outcome=outcome, reason=short(reason), by=who))
-        return ""
-
-    async def _look(self) -> None:
-        try:
-            applying = await self._open()
-        except (OndeckError, Stopped) as error:
-            self.desk.note(f"nothing could be asked: {error}")
-            return
-        for target in self.desk.view.in_doubt:
-            row = self.desk.view.targets[target]
-            try:
-                finding = honest(await applying.reconcile(Attempt(id=row.attempt, target=target)))
-            except (OndeckError, TimeoutError) as error:
-                finding = Finding(outcome=Outcome.UNKNOWN, evidence=short(f"could not be asked: {error}"))
-            outcome = Outcome.UNKNOWN if finding.still_running else finding.outcome
-            await self.desk.record(
-                Reconciled(
-                    attempt=row.attempt,
-                    target=target,
-                    outcome=outcome,
-                    evidence=finding.evidence,
-                    status=finding.status,
-                    still_running=finding.still_running,
-                )
-            )
-
     # --- the end
 
     async def _end(self, why: Ended, summary: str) -> None:
@@ -424,6 +353,10 @@ class Worker:
 
 
 _BEFORE = (Outcome.UNREACHABLE, Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_STARTED, Outcome.TIMED_OUT)
+
+
+def _of_others(record: Record, own: str, job: str) -> bool:
+    return job != own and record.in_doubt(job)
 
 
 def _boot_id() -> str:

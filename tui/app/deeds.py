@@ -26,6 +26,7 @@ class Deeds:
         self._deeds: dict[str, Callable[[], None]] = {
             "go.open": self.open_selected,
             "go.back": self.back,
+            "go.leave": lambda: self.back(leaves=True),
             "go.last": lambda: self._return(self.screen.trail.last()),
             "go.older": lambda: self._return(self.screen.trail.step(-1)),
             "go.newer": lambda: self._return(self.screen.trail.step(1)),
@@ -94,12 +95,14 @@ class Deeds:
         else:
             self.desk.say("nothing to open here", "dim")
 
-    def back(self) -> None:
-        """Clears a filter, then goes down the stack, then leaves."""
+    def back(self, *, leaves: bool = False) -> None:
+        """Down the stack; below its last screen only a key that `leaves` goes on."""
         if self.screen.trail.back():
             self.screen.reveal()
-        else:
+        elif leaves:
             self.leave()
+        else:
+            self.desk.say("this is the last screen: q leaves, jobs go on", "dim")
 
     def leave(self) -> None:
         """End the app; jobs go on."""

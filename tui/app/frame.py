@@ -188,7 +188,7 @@ class DeckScreen(Screen[None]):
 
     def action_act(self, name: str) -> None:
         """Every key of the table: first the view's own meaning, then the frame's."""
-        if not self.view.act(name):
+        if not self.view.act("go.back" if name == "go.leave" else name):
             self.deeds.do(name)
 
     def action_interrupt(self) -> None:

@@ -1,0 +1,101 @@
+"""After a lost worker or a lost link: what became of each target, found out with evidence, never done again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from ondeck.errors import OndeckError, StateBroken
+from ondeck.operate.attempt import honest, short
+from ondeck.operate.desk import Desk
+from ondeck.operate.events import Reconciled, Settled, TargetEnded, What
+from ondeck.operate.outcome import Outcome
+from ondeck.operate.ports import Applying, Attempt, Finding
+from ondeck.record.audit import Audit
+
+
+class Aftermath:
+    """Answers the requests to settle and to reconcile, and names an outcome for every target."""
+
+    def __init__(self, desk: Desk, audit: Audit, connect: Callable[[], Awaitable[Applying]]) -> None:
+        """Connections are opened only when somebody asks to look."""
+        self._desk = desk
+        self._audit = audit
+        self._connect = connect
+
+    async def find_out(self) -> str:
+        """Take the requests, look where it was asked, close what is open; the summary of it all."""
+        if await self._take_asks() and self._desk.view.in_doubt:
+            await self._look()
+        await self._name_the_rest()
+        counts = ", ".join(f"{n} {word}" for word, n in self._desk.view.counts().items())
+        return f"reconciled: {counts}"
+
+    async def _take_asks(self) -> bool:
+        """True when one of them wants us to look."""
+        look = False
+        for name, who, ask in self._desk.asks():
+            refused = "" if ask.what in (What.SETTLE, What.RECONCILE) else "the job is over"
+            if ask.what is What.SETTLE:
+                refused = await self._settle(ask.target, ask.outcome, ask.reason, who)
+            look = look or ask.what is What.RECONCILE
+            await self._desk.taken(name, who, ask, refused)
+        return look
+
+    async def _settle(self, target: str, outcome: Outcome | None, reason: str, who: str) -> str:
+        row = self._desk.view.targets.get(target)
+        if row is None:
+            return f"no target {target!r}"
+        if not reason.strip() or outcome is None or outcome is Outcome.MIXED:
+            return "settling needs an outcome and a reason"
+        if not row.in_doubt:
+            return "its outcome is known"
+        text = f"{target} settled as {outcome.value}: {reason}"
+        try:
+            self._audit.append(
+                "settle", actor=who, job=self._desk.at.id, subject=target, reason=reason, text=text
+            )
+        except StateBroken as error:
+            return f"the audit cannot be written: {error.message}"
+        await self._desk.record(Settled(target=target, outcome=outcome, reason=short(reason), by=who))
+        return ""
+
+    async def _look(self) -> None:
+        try:
+            applying = await self._connect()
+        except (OndeckError, TimeoutError) as error:
+            self._desk.note(f"nothing could be asked: {str(error) or 'the connections timed out'}")
+            return
+        for target in self._desk.view.in_doubt:
+            attempt = Attempt(id=self._desk.view.targets[target].attempt, target=target)
+            try:
+                finding = honest(await applying.reconcile(attempt))
+            except (OndeckError, TimeoutError) as error:
+                finding = Finding(outcome=Outcome.UNKNOWN, evidence=short(f"could not be asked: {error}"))
+            await self._desk.record(
+                Reconciled(
+                    attempt=attempt.id,
+                    target=target,
+                    outcome=Outcome.UNKNOWN if finding.still_running else finding.outcome,
+                    evidence=finding.evidence,
+                    status=finding.status,
+                    still_running=finding.still_running,
+                )
+            )
+
+    async def _name_the_rest(self) -> None:
+        for row in list(self._desk.view.targets.values()):
+            if row.outcome is not None:
+                continue
+            ended = TargetEnded(
+                target=row.target,
+                outcome=Outcome.NOT_STARTED,
+                evidence="never begun: the worker was lost before it",
+            )
+            if row.in_doubt:
+                ended = TargetEnded(
+                    target=row.target,
+                    outcome=Outcome.UNKNOWN,
+                    evidence="the worker died before an answer was seen",
+                    attempt=row.attempt,
+                )
+            await self._desk.record(ended)
