@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ondeck.errors import BadInput, PlanStale, Refused
 from ondeck.operate import launch
 from ondeck.operate.events import Ask, Mode, What
+from ondeck.operate.notify import route_of
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.secrets import resolve
 
@@ -46,7 +47,8 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
             raise Refused(f"job {at.id} is over: {view.summary}")
     name = at.ask(ask) if mode is Mode.RECONCILE else ""
     found = resolve(view.plan.draft.secrets, os.environ)
-    launch.spawn(at, deck.settings, mode, found, deck.manifests)
+    route = route_of(deck.inventory, view.plan.request.env, os.environ)
+    launch.spawn(at, deck.settings, mode, found, deck.manifests, route)
     return name
 
 
