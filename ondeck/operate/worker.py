@@ -127,7 +127,8 @@ class Worker:
         if self.hand.mode is Mode.RECONCILE:
             return await self._reconcile()
         self._check_again()
-        self._audit("intent")
+        resumed_by = await self._resumed_by() if self.hand.mode is Mode.RESUME else ""
+        self._audit("intent", f"resumed by {resumed_by}" if resumed_by else "")
         await self._take_lock()
         try:
             applying = await self._open()
@@ -136,6 +137,14 @@ class Worker:
                 Ended.BROKEN, "the connections could not be opened in time; nothing was changed"
             ) from error
         return await self._run(applying)
+
+    async def _resumed_by(self) -> str:
+        """Who asked to go on. What was asked before that of the worker that died is over."""
+        left = self.desk.asks()
+        last = max((i for i, (_, _, ask) in enumerate(left) if ask.what is What.CONTINUE), default=-1)
+        for index, (name, who, ask) in enumerate(left[: last + 1]):
+            await self.desk.taken(name, who, ask, "" if index == last else "the job went on after it")
+        return left[last][1] if last >= 0 else ""
 
     async def _reconcile(self) -> tuple[Ended, str]:
         key = self.plan.draft.lock_key
@@ -323,6 +332,8 @@ class Worker:
             self.lock.release(clear=not view.in_doubt)
         self._tell_the_end(outcome, why, summary)
         await self.herald.done()
+        for name, who, ask in self.desk.asks():
+            await self.desk.taken(name, who, ask, "the job had just ended")
         await self.desk.record(JobEnded(outcome=outcome, why=why, summary=short(summary)))
         self.desk.close(ended=True)
 
