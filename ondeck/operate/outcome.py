@@ -21,7 +21,6 @@ class WaitingFor(StrEnum):
 
     LOCK = "lock"
     APPROVAL = "approval"
-    ANSWER = "answer"
     CREDENTIALS = "credentials"
 
 
