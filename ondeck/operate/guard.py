@@ -69,7 +69,7 @@ def judge(
         person: Who the inventory says the actor is; None when it knows nobody of that login.
         now: With a zone.
         read_only: This process was started read-only.
-        size: Hosts of the service that the plan is about; 0 when it is about no service.
+        size: Hosts of the service or environment that the plan is about; 0 when it is about neither.
     """
     risk = plan.draft.risk
     verb = plan.request.operation.rpartition(".")[2]
@@ -200,11 +200,16 @@ def person_of(inventory: Inventory, login: str) -> Person | None:
 
 
 def service_size(inventory: Inventory, subject: str, targets: Sequence[str]) -> int:
-    """Hosts of the service that a subject `name@env` names; 0 when it names none."""
+    """What a share of `max_targets` is a share of.
+
+    For a subject `name@env` the hosts of that service; for chosen hosts all hosts of their environment;
+    0 when the targets are no hosts, because a stack has no share.
+    """
     name, at, env = subject.partition("@")
     service = inventory.services.get(name)
     if not at or service is None or env not in service.on:
-        return 0
+        envs = {host.env for target in targets if (host := inventory.hosts.get(target)) is not None}
+        return sum(host.env in envs for host in inventory.hosts.values())
     from ondeck.inventory.members import hosts_of
 
     return len({host.name for host in hosts_of(inventory, service, env)} | set(targets))
