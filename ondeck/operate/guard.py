@@ -80,8 +80,8 @@ def judge(
     why = [f"{where}: {level.value}"]
     glass = person is not None and any(team in rules.glass for team in person.teams)
     if level is Protection.TWO_PERSON:
-        who = "you may break the glass, with a reason" if glass else _who_may(rules)
-        why.append(f"a second person has to approve; {who}")
+        who = "you may: --break-glass --reason WHY" if glass else _who_may(rules, verb)
+        why.append(f"approving from a second login is not there yet, only break-glass passes; {who}")
     refused = _refusals(rules, plan, verb, person=person, now=now, read_only=read_only, size=size)
     return Ruling(
         level=level,
@@ -92,10 +92,11 @@ def judge(
     )
 
 
-def _who_may(rules: Rules) -> str:
-    return (
-        f"break-glass is for {', '.join(rules.glass)}" if rules.glass else "nobody may break the glass here"
-    )
+def _who_may(rules: Rules, verb: str) -> str:
+    where = f"environments.{rules.env}"
+    if rules.glass:
+        return f"ask somebody of {', '.join(rules.glass)} to start it ({where}.break_glass.teams)"
+    return f"nobody may here: change {where}.break_glass.teams or {where}.protection.{verb} in git"
 
 
 def _typed_name(plan: Plan) -> str:
@@ -179,7 +180,7 @@ def admit(ruling: Ruling, consent: Consent) -> str:
             return "typed"
         case Protection.TWO_PERSON:
             if not (ruling.break_glass and consent.break_glass):
-                raise NeedsPerson("a second person has to approve this", hint="\n".join(ruling.why))
+                raise NeedsPerson("this takes two persons", hint="\n".join(ruling.why))
             if not consent.reason.strip():
                 raise NeedsPerson("breaking the glass needs a reason", hint="--reason WHY")
             _check_typed(ruling, consent)

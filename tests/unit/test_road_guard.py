@@ -14,11 +14,13 @@ from ondeck.inventory.model import (
     BreakGlass,
     Environment,
     Freeze,
+    Host,
     Inventory,
     MaxTargets,
     Person,
     Protection,
     Revision,
+    Service,
 )
 from ondeck.operate import guard, policy
 from ondeck.operate.consent import Consent
@@ -207,3 +209,12 @@ def test_a_share_is_of_the_service_or_for_chosen_hosts_of_the_environment() -> N
     assert guard.service_size(inventory, "checkout@prod", ("h0",)) == 2
     assert guard.service_size(inventory, "env=prod,name=h*", ("h0", "h1")) == 8
     assert guard.service_size(inventory, "network", ("network",)) == 0
+
+
+def test_a_two_person_rule_says_exactly_what_a_person_can_do() -> None:
+    two = {"*": Protection.TWO_PERSON}
+    anna = Person(name="anna", login="anna", teams=("sre",))
+    glass = rules(protection=two, break_glass=BreakGlass(teams=("sre",)))
+    assert "you may: --break-glass --reason WHY" in ruling(glass, plan(), person=anna).why[-1]
+    assert "ask somebody of sre to start it" in ruling(glass, plan(), person=None).why[-1]
+    assert "environments.prod.protection.deploy" in ruling(rules(protection=two), plan(), person=anna).why[-1]
