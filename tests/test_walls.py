@@ -82,7 +82,7 @@ def _loads(program: str) -> set[str]:
 
 
 @pytest.mark.skipif(find_spec("tui.main") is None, reason="there is no tui.main yet")
-def test_help_loads_neither_the_full_screen_nor_an_sdk() -> None:
+def test_help_loads_nothing() -> None:
     program = (
         "import sys\nsys.argv = ['ondeck', '--help']\nfrom tui.main import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 SSH_PORT = 2222
 WEB_PORT = 8080
+DB_PORT = 5432
 LOGIN = "ops"
 NETWORK = "127.77.0."  # how the sample inventory writes it; a demo may move to another one
 

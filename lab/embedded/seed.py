@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.embedded.names import HOSTS, LOGIN, WEB_PORT, Embedded
+from lab.embedded.names import DB_PORT, HOSTS, LOGIN, WEB_PORT, Embedded
 from lab.embedded.releases import GOOD_BEFORE, LIVE, RELEASES, content
 
 DEPLOYED = 540  # seconds before the start: nine minutes
@@ -47,6 +47,10 @@ def seed(place: Place, host: Embedded) -> None:
         _web(place, host)
     elif host.role == "lb":
         _balancer(place)
+    elif host.role == "db":
+        folder = place.prefix / "srv/orders-db"
+        folder.mkdir(parents=True)
+        (folder / "orders_db.py").write_bytes((_PAYLOAD / "orders_db.py").read_bytes())
 
 
 def start_command(place: Place, host: Embedded) -> list[str]:
@@ -61,6 +65,9 @@ def start_command(place: Place, host: Embedded) -> list[str]:
         ]
         folder = f"{place.shown}/srv/lb"
         return ["python3", f"{folder}/balancer.py", f"{folder}/drained", f"{folder}/access.log", *targets]
+    if host.role == "db":
+        program = f"{place.shown}/srv/orders-db/orders_db.py"
+        return ["python3", program, host.address(place.network), str(DB_PORT)]
     return []
 
 

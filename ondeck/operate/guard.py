@@ -100,8 +100,9 @@ def _who_may(rules: Rules, verb: str) -> str:
 
 
 def _typed_name(plan: Plan) -> str:
-    if "@" in plan.request.subject and "," not in plan.request.subject:
-        return plan.request.subject
+    """The environment's name: it is what a tired person mixes up. A single host outside a service by its own."""
+    if "@" in plan.request.subject:
+        return plan.request.env
     return plan.targets[0] if len(plan.targets) == 1 else plan.request.env
 
 

@@ -29,8 +29,8 @@ PAGES: dict[str, str] = {
 
 
 def is_root(address: str) -> bool:
-    """A pane of the bar, whatever it is about."""
-    return address.partition(" ")[0] in ROOTS
+    """A pane of the bar by itself; one about a thing lies on top of where it was opened."""
+    return address in ROOTS
 
 
 def make(desk: Desk, address: str) -> View:

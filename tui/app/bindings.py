@@ -69,7 +69,8 @@ ACTS: tuple[Act, ...] = (
         for key, name in (("6", "Alerts"), ("7", "Provision"), ("8", "Backups"), ("9", "Runbooks"))
     ),
     Act("go.open", "enter", "open", "Open the selected row", "Move"),
-    Act("go.back", "escape,q", "back", "Back; on the last screen q leaves, jobs go on", "Move"),
+    Act("go.back", "escape", "back", "Back; never leaves ondeck", "Move"),
+    Act("go.leave", "q", "back", "Back; on the last screen it leaves, jobs go on", "Move"),
     Act("go.last", "minus", "last view", "The view before this one, and again to return", "Move"),
     Act("go.older", "left_square_bracket", "older", "Back through the views seen", "Move"),
     Act("go.newer", "right_square_bracket", "newer", "Forward through the views seen", "Move"),

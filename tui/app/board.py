@@ -20,7 +20,9 @@ from tui.app.rows import Row
 class Board(ScrollView, can_focus=True):
     """Rows of text; the cursor stands on rows that have a key."""
 
-    DEFAULT_CSS = "Board { background: $background; color: $foreground; scrollbar-size-vertical: 0; }"
+    DEFAULT_CSS = (
+        "Board { background: $background; color: $foreground; scrollbar-size: 0 0; overflow-x: hidden; }"
+    )
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "down", id="list.down", show=False),

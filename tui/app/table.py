@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Literal
 
-from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -15,12 +14,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.app.table_lines import GUTTER, cell, row_line, section_line, titles
 from tui.app.table_rows import Cell, Column, Row, Rows, fit, row, section
 from tui.app.theming import palette
 
 __all__ = ["Cell", "Column", "LiveTable", "Row", "row", "section"]
 
-_GUTTER = 2
 _Signature = tuple[Row | None, bool, bool]
 
 
@@ -270,7 +269,7 @@ class LiveTable(ScrollView, can_focus=True):
             self._go(at)
 
     def _sort_at(self, x: int) -> None:
-        left = _GUTTER
+        left = GUTTER
         for at, width in enumerate(self._widths):
             if width and left <= x < left + width + 1:
                 column, by = self._rows.columns[at], self._rows.sorted_by
@@ -354,11 +353,11 @@ class LiveTable(ScrollView, can_focus=True):
         self._repaint_changes()
 
     def _layout(self) -> None:
-        room = self.size.width - _GUTTER
+        room = self.size.width - GUTTER
         if room <= 0:
             return
         self._widths = fit(self._rows.columns, self._natural or self._rows.widths_wanted(), room)
-        total = _GUTTER + sum(width + 1 for width in self._widths if width)
+        total = GUTTER + sum(width + 1 for width in self._widths if width)
         size = Size(max(total - 1, self.size.width), len(self._rows.view) + 1)
         if size != self.virtual_size:
             self.virtual_size = size
@@ -432,11 +431,11 @@ class LiveTable(ScrollView, can_focus=True):
             self.refresh(whole)
             return
         # One region for all changed cells: Textual writes a line up to each region's end once per region.
-        left, first, last = _GUTTER, -1, 0
+        left, first, last = GUTTER, -1, 0
         for at, width in enumerate(self._widths):
             if not width:
                 continue
-            if _cell(before, at) != _cell(after, at):
+            if cell(before, at) != cell(after, at):
                 first, last = (left if first < 0 else first), left + width
             left += width + 1
         region = Region(first - self.scroll_offset.x, line + 1, last - first, 1).intersection(whole)
@@ -450,56 +449,34 @@ class LiveTable(ScrollView, can_focus=True):
         scroll_x, scroll_y = self.scroll_offset
         width = self.size.width
         if y == 0:
-            strip = self._title_line(base + colours.style("header"))
-            return strip.crop_extend(scroll_x, scroll_x + width, base + colours.style("header"))
+            style = base + colours.style("header")
+            strip = titles(self._rows.columns, self._widths, self._rows.sorted_by, style)
+            return strip.crop_extend(scroll_x, scroll_x + width, style)
         view = self._rows.view
         if not view:
             return self._empty_line(y - 1, base + colours.style("muted"))
         at = scroll_y + y - 1
         if at >= len(view):
             return Strip.blank(width, base)
-        strip, fill = self._row_line(view[at], base)
+        item = view[at]
+        if item.section:
+            return section_line(item, width, base + colours.style(item.role(0))).crop_extend(
+                scroll_x, scroll_x + width, base
+            )
+        band = colours.style("cursor" if self.has_focus else "cursor-blurred")
+        here, marked = item.key == self._cursor, item.key in self._marks
+        fill = base + band if here else base
+        strip = row_line(
+            item, self._rows.columns, self._widths, colours.style, fill, here=here, marked=marked
+        )
         return strip.crop_extend(scroll_x, scroll_x + width, fill)
-
-    def _title_line(self, style: Style) -> Strip:
-        by = self._rows.sorted_by
-        parts = [" " * _GUTTER]
-        for at, (column, width) in enumerate(zip(self._rows.columns, self._widths, strict=False)):
-            if width:
-                arrow = ("v" if by[1] else "^") if by is not None and by[0] == at else ""
-                title = shorten(column.title, width - len(arrow)) + arrow
-                parts.append(_aligned(title, width, column.align) + " ")
-        return Strip([Segment("".join(parts), style)])
 
     def _empty_line(self, line: int, style: Style) -> Strip:
         width = self.size.width
         text = self._empty
-        room = max(1, width - _GUTTER)
+        room = max(1, width - GUTTER)
         piece = text[line * room : (line + 1) * room]
-        return Strip([Segment(" " * _GUTTER + piece, style)]).crop_extend(0, width, style)
-
-    def _row_line(self, item: Row, base: Style) -> tuple[Strip, Style]:
-        colours = palette(self.app)
-        if item.section:
-            style = base + colours.style(item.role(0))
-            text = item.cells[0] if item.cells else ""
-            return Strip([Segment(shorten(text, max(self.size.width, 1)), style)]), base
-        here, marked = item.key == self._cursor, item.key in self._marks
-        band = colours.style("cursor" if self.has_focus else "cursor-blurred") if here else Style.null()
-        fill = base + band
-        pieces: list[tuple[str, Style]] = [(">" if here else " ", fill)]
-        mark = fill + colours.style("mark") if marked and not here else fill
-        pieces.append(("*" if marked else " ", mark))
-        for at, (column, width) in enumerate(zip(self._rows.columns, self._widths, strict=False)):
-            if not width:
-                continue
-            text, role = _cell(item, at)
-            style = fill + colours.style(role) if role and not here else fill
-            pieces.append((_aligned(shorten(text, width), width, column.align), style))
-            # The gap keeps a plain colour of text: equal neighbours then share one escape sequence.
-            plain = not role or (not style.underline and not style.reverse and style.bgcolor == fill.bgcolor)
-            pieces.append((" ", style if plain else fill))
-        return Strip(_joined(pieces)), fill
+        return Strip([Segment(" " * GUTTER + piece, style)]).crop_extend(0, width, style)
 
     def on_focus(self) -> None:
         """The cursor's row looks different with and without focus."""
@@ -513,44 +490,3 @@ class LiveTable(ScrollView, can_focus=True):
         line = self._cursor_at - self.scroll_offset.y
         if 0 <= line < self._body:
             self.refresh(Region(0, line + 1, self.size.width, 1))
-
-
-def _cell(item: Row, at: int) -> tuple[str, str]:
-    return (item.cells[at] if at < len(item.cells) else "", item.role(at))
-
-
-def _joined(pieces: Iterable[tuple[str, Style]]) -> list[Segment]:
-    """Neighbours of the same style as one segment: every style change costs up to forty bytes."""
-    found: list[Segment] = []
-    text, style = "", Style.null()
-    for more, its_style in pieces:
-        if its_style == style or (not text and not found):
-            text, style = text + more, its_style
-        else:
-            found.append(Segment(text, style))
-            text, style = more, its_style
-    found.append(Segment(text, style))
-    return found
-
-
-def _aligned(text: str, width: int, align: str) -> str:
-    if text.isascii():
-        return text.rjust(width) if align == "right" else text.ljust(width)
-    if align == "right":
-        from rich.cells import cell_len
-
-        return " " * max(0, width - cell_len(text)) + set_cell_size(text, min(width, cell_len(text)))
-    return set_cell_size(text, width)
-
-
-def shorten(text: str, width: int) -> str:
-    """Text in at most so many cells; `..` says that there is more."""
-    if text.isascii() and len(text) <= width:
-        return text
-    from rich.cells import cell_len
-
-    if cell_len(text) <= width:
-        return text
-    if width <= 2:
-        return set_cell_size(text, max(0, width))
-    return set_cell_size(text, width - 2).rstrip() + ".."

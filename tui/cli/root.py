@@ -16,7 +16,7 @@ from tui.cli.face import Face, Globals, report
 
 # Verb -> (module, attribute, section, one line). Modules are imported when their verb is used.
 _VERBS: dict[str, tuple[str, str, str, str]] = {
-    "now": ("reading", "now", "look", "What needs a person now: checks, jobs, locks, changes"),
+    "now": ("now", "now", "look", "What needs a person now: checks, jobs, locks, changes"),
     "get": ("inventory", "get", "look", "Hosts, services and every other kind, as rows"),
     "logs": ("logs", "logs", "look", "Logs of hosts and services, merged by time"),
     "top": ("reading", "top", "look", "Figures of hosts, worst first"),

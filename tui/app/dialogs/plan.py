@@ -118,7 +118,7 @@ class PlanDialog(Dialog[Assent]):
     def _ask_row(self) -> Row:
         leave: list[Part] = [("esc leaves, nothing ran", "dim")]
         if self.closed:
-            glass = (
+            glass: list[Part] = (
                 [("b", "key"), " breaks the glass, with a reason   "] if self.card.rules.break_glass else []
             )
             return row(("REFUSED  ", "bad"), *glass, right=leave)

@@ -23,7 +23,8 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     """The scrolling part of the cockpit."""
     draft = card.plan.draft
     looked = f"plan {card.digest[:6]}  reads only so far, {card.seconds:.1f}s"
-    rows = [row((f"{verb_of(card.plan.request.operation)} {card.plan.request.subject}", "heading"), right=[(looked, "dim")])]
+    title = f"{verb_of(card.plan.request.operation)} {card.plan.request.subject}"
+    rows = [row((title, "heading"), right=[(looked, "dim")])]
     rows += _wrapped("what", draft.summary, width, "bold")
     undo = draft.undo or "irreversible"
     rows += _wrapped("undo", undo, width, "bad" if undo == "irreversible" else "")

@@ -29,7 +29,9 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         ended=view.ended or (view.made if view.over else 0),
         targets=tuple(
             TargetLook(
-                name=row.target, outcome=str(row.outcome) if row.outcome else "", evidence=row.text if row.outcome else "",
+                name=row.target,
+                outcome=str(row.outcome) if row.outcome else "",
+                evidence=row.text if row.outcome else "",
                 step="" if row.outcome else row.text, started=row.started if row.running or row.outcome else 0,
                 ended=row.ended,
             )
@@ -67,7 +69,7 @@ def _of(plan: Plan, side: str) -> dict[str, str]:
     return found
 
 
-def note_of(event: happened.Event) -> str:
+def note_of(event: happened.Event) -> str:  # noqa: C901, PLR0912 - one arm a kind of event
     """An event as a line for people; empty for those that the table tells better."""
     match event:
         case happened.JobStarted(mode=mode):

@@ -9,8 +9,7 @@ from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.job_orders import order_job
 from tui.app.panes.pieces import OUTCOME_ROLES, STATE_ROLES, health_word, spoken
-from tui.app.phrases import SECOND, span
-from tui.app.phrases import verb_of
+from tui.app.phrases import SECOND, span, verb_of
 from tui.app.rows import Column, Line, Part, Row, fit, grid, row, rule
 from tui.app.views import JobLook, Kind, Selected, TargetLook
 
@@ -102,7 +101,9 @@ class JobPage(BoardView):
 
     def _head(self, job: JobLook, width: int) -> list[Row]:
         who = f"{job.actor}, started {self.desk.clock(job.started)}"
-        rows = [row((f"JOB {job.id}  {verb_of(job.operation)} {job.subject}", "heading"), right=[(who, "dim")])]
+        rows = [
+            row((f"JOB {job.id}  {verb_of(job.operation)} {job.subject}", "heading"), right=[(who, "dim")])
+        ]
         state: Part = (job.state.upper(), STATE_ROLES.get(job.state, ""))
         if not job.running:
             state = (spoken(job.outcome or "ended").upper(), OUTCOME_ROLES.get(job.outcome, ""))

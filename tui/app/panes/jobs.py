@@ -16,7 +16,8 @@ class JobsPane(BoardView):
 
     pane = "jobs"
     hints: ClassVar[tuple[str, ...]] = (
-        "go.open", "job.pause", "job.continue", "job.cancel", "job.reconcile", "list.filter", "copy.name", "copy.command",
+        "go.open", "job.pause", "job.continue", "job.cancel", "job.reconcile", "list.filter", "copy.name",
+        "copy.command",
     )  # fmt: skip
 
     def rows(self, width: int) -> list[Row]:

@@ -38,7 +38,9 @@ def _sources(pane: LogsPane, width: int) -> Row:
 
 
 def _filter(pane: LogsPane, width: int) -> Row:
-    assert pane.lines is not None and pane.view is not None and pane.feed is not None
+    assert pane.lines is not None
+    assert pane.view is not None
+    assert pane.feed is not None
     if pane.trouble:
         return row((fit(pane.trouble, width).rstrip(), "bad"))
     chosen = pane.lines.filtered.filter

@@ -84,7 +84,7 @@ class LogsPane(View):
     def take_focus(self) -> None:
         """Lines scroll."""
         if self.view is not None:
-            self.view.focus()
+            self.screen.set_focus(self.view)
 
     def show(self) -> None:
         """Take what came, then draw what is visible."""
@@ -110,7 +110,9 @@ class LogsPane(View):
             self.head.show(head_rows(self, width))
 
     def _say_empty(self) -> None:
-        assert self.feed is not None and self.lines is not None and self.view is not None
+        assert self.feed is not None
+        assert self.lines is not None
+        assert self.view is not None
         if len(self.lines):
             return
         states = self.feed.states().values()
@@ -145,7 +147,8 @@ class LogsPane(View):
 
     def find(self, text: str) -> None:
         """`/`: highlight and count; `n` and `N` go from hit to hit."""
-        assert self.view is not None and self.lines is not None
+        assert self.view is not None
+        assert self.lines is not None
         self.trouble = ""
         try:
             self.search = Pattern(text) if text else None
@@ -159,7 +162,8 @@ class LogsPane(View):
         self.show()
 
     def _go(self, *, back: bool, errors: bool) -> None:
-        assert self.view is not None and self.lines is not None
+        assert self.view is not None
+        assert self.lines is not None
         source = self.lines.filtered if errors else self.hits
         current = self.view.current
         if source is None or current is None:

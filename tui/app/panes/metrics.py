@@ -29,8 +29,9 @@ class MetricsPane(BoardView):
     """A chart of the selected host and figure; below, every host with a small curve of each figure."""
 
     pane = "metrics"
-    hints: ClassVar[tuple[str, ...]] = ("list.sort", "go.open", "see.time", "see.logs", "do.shell", "do.run", "copy.name",
-                                        "go.back")  # fmt: skip
+    hints: ClassVar[tuple[str, ...]] = (
+        "list.sort", "go.open", "see.time", "see.logs", "do.shell", "do.run", "copy.name", "go.back",
+    )  # fmt: skip
 
     def __init__(self, desk: Desk, name_of: str) -> None:
         super().__init__(desk, name_of)

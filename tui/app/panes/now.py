@@ -187,7 +187,9 @@ class NowPane(BoardView):
         if change is not None:
             ago = span((self.session.now() - change.time) / SECOND)
             who = f" ({change.who})" if change.who else ""
-            what = change.text if change.text.lower().startswith(change.kind) else f"{change.kind} {change.text}"
+            what = (
+                change.text if change.text.lower().startswith(change.kind) else f"{change.kind} {change.text}"
+            )
             note = f"{ago} after {what}{who}"
         else:
             note = next((f.health_text for f in look.failing if f.health_text), "no change of it is known")

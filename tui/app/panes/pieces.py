@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ondeck.observe.records import Change, Health, ReleaseFacts
 from tui.app.context import Desk
-from tui.app.phrases import SECOND, percent, span
+from tui.app.phrases import SECOND, percent, span, verb_of
 from tui.app.rows import Column, Line, Part, Row, fit, grid, row
 from tui.app.views import Answer, HostLook, JobLook, ServiceLook
 
@@ -76,7 +76,8 @@ def job_line(desk: Desk, job: JobLook, *, wide: bool) -> Line:
         if job.running
         else (span((job.ended - begin) / SECOND) if begin and job.ended else "?")
     )
-    what = f"{job.title}  {job.summary}" if wide else job.title
+    verb = verb_of(job.operation).lower()
+    what = f"{verb}  {job.summary}" if wide else verb
     cells: tuple[Part, ...] = (
         desk.minute(begin), (job.env or "-", desk.env_role(job.env)), job.subject, what, state,
         f"{done}/{total}", took, job.actor,
@@ -85,7 +86,7 @@ def job_line(desk: Desk, job: JobLook, *, wide: bool) -> Line:
 
 
 JOB_COLUMNS = (
-    Column("AT", 5, 10), Column("ENV", 4, 9), Column("ON", 6, 28), Column("WHAT", 6, 60), Column("STATE", 7, 24),
+    Column("AT", 5, 10), Column("ENV", 4, 9), Column("ON", 6, 28), Column("WHAT", 6, 60), Column("STATE", 9, 24),
     Column("DONE", 4, 9, True), Column("TOOK", 4, 7, True), Column("BY", 3, 14),
 )  # fmt: skip
 

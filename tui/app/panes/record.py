@@ -26,7 +26,8 @@ class RecordPage(BoardView):
             rows.append(row(("nothing was planned or run yet", "dim")))
         for index, entry in enumerate(entries):
             rows.append(row(
-                (self.desk.clock(entry.time), "dim"), "  ", (fit(entry.what, 8), "key"), fit(entry.command, max(20, width - 44)),
+                (self.desk.clock(entry.time), "dim"), "  ", (fit(entry.what, 8), "key"),
+                fit(entry.command, max(20, width - 44)),
                 right=[(entry.result, "dim")], key=f"entry {index}",
             ))  # fmt: skip
         return rows

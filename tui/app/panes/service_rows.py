@@ -170,7 +170,8 @@ def release_rows(desk: Desk, look: ServiceLook, width: int) -> list[Row]:
         words = ["LIVE" if version in live else "kept", "LAST GOOD" if version == look.last_good else ""]
         lines.append(Line((
             version, digests.get(version, "")[:6] or "-",
-            (" ".join(filter(None, words)), "bold" if version in live else "ok" if version == look.last_good else "dim"),
+            (" ".join(filter(None, words)),
+             "bold" if version in live else "ok" if version == look.last_good else "dim"),
             age(since.get(version, 0), desk.session.now()) if version in live else "-",
             f"runs on {live[version]}, kept on {kept[version]}" if version in live else f"kept on {kept[version]}",
         )))  # fmt: skip

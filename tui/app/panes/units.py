@@ -25,7 +25,8 @@ def unit_lines(desk: Desk, units: Sequence[Unit], width: int, *, head: bool = Tr
         role = {"failed": "bad", "active": "ok", "activating": "warn"}.get(unit.active, "dim")
         state: Part = (f"{unit.active} {unit.sub}", role)
         lines.append(Line((
-            unit.name.removesuffix(".service"), state, desk.age(unit.since), str(unit.restarts) if unit.restarts else "-",
+            unit.name.removesuffix(".service"), state, desk.age(unit.since),
+            str(unit.restarts) if unit.restarts else "-",
             size(unit.memory) if unit.memory is not None else "-", unit.description,
         ), key=f"unit {unit.name}"))  # fmt: skip
     return grid(COLUMNS, lines, width, head=head)
