@@ -20,7 +20,6 @@ class WaitingFor(StrEnum):
     """What a waiting job waits for."""
 
     LOCK = "lock"
-    APPROVAL = "approval"
     CREDENTIALS = "credentials"
 
 

@@ -296,7 +296,8 @@ class Deeds:
         """`s`: a shell on the selected host, on this terminal or in a new tmux window."""
         from tui.app import shelling
 
-        hosts = self.hosts()
+        chosen = self.screen.view.selected()
+        hosts = (chosen.name,) if chosen.kind is Kind.HOST else chosen.hosts
         if len(hosts) != 1:
             self.desk.say("a shell needs one host under the cursor", "warn")
             return
