@@ -178,26 +178,6 @@ class Record:
         if not Lock(self.locks_root, key).break_open():
             raise Refused(f"a living job holds {key!r}", hint="see: ondeck lock ls; then: ondeck cancel JOB")
 
-    def shell_opened(self, host: str, env: str, reason: str) -> None:
-        """An interactive shell is about to open.
-
-        Raises:
-            StateBroken: The audit cannot be written, so it must not open.
-        """
-        self.audit.append(
-            "shell", actor=self.settings.actor, subject=host, env=env, reason=reason, text="opened"
-        )
-
-    def shell_closed(self, host: str, env: str, status: int) -> None:
-        """An interactive shell ended.
-
-        Raises:
-            StateBroken: The audit cannot be written.
-        """
-        self.audit.append(
-            "shell", actor=self.settings.actor, subject=host, env=env, text=f"closed, status {status}"
-        )
-
 
 def _now() -> int:
     return time.time_ns()
