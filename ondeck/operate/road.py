@@ -19,6 +19,7 @@ from ondeck.operate.bench import FaceBench
 from ondeck.operate.consent import Consent, Given
 from ondeck.operate.events import Mode
 from ondeck.operate.guard import Ruling
+from ondeck.operate.notify import route_of
 from ondeck.operate.plan import Draft, Plan, Request
 from ondeck.operate.reconcile import reconcile, settle, tend
 from ondeck.operate.secrets import resolve
@@ -268,7 +269,8 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         tty=_tty(),
     )
     at = _write_folder(deck, drafted, given)
-    launch.spawn(at, deck.settings, Mode.RUN, found, deck.manifests)
+    route = route_of(deck.inventory, plan.request.env, os.environ)
+    launch.spawn(at, deck.settings, Mode.RUN, found, deck.manifests, route)
     return at.id
 
 

@@ -235,7 +235,7 @@ class Session(Protocol):
     async def order(
         self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
     ) -> None:
-        """`pause continue cancel answer settle reconcile credentials`; raises OndeckError."""
+        """`pause continue cancel settle reconcile credentials`; raises OndeckError."""
         ...
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> LogFeed:
