@@ -8,7 +8,8 @@ from rich.terminal_theme import TerminalTheme
 
 from ondeck import resources
 from tui.app import theming
-from tui.app.theming_file import BANDS, FOREGROUNDS, PLANES, parse_role
+from tui.app.theming_file import BANDS, FOREGROUNDS, PLANES
+from tui.app.theming_read import parse_role
 
 THEMES = theming.load()
 STATES = ("ok", "warn", "bad", "lost", "accent", "mark", *(f"source-{number}" for number in range(1, 7)))

@@ -144,13 +144,13 @@ def test_two_persons_are_passed_alone_only_by_the_right_team_with_a_reason_and_t
     of = rules(protection={"*": Protection.TWO_PERSON}, break_glass=BreakGlass(teams=("sre",)))
     anna = Person(name="anna", login="anna", teams=("sre",))
     other = Person(name="bob", login="bob", teams=("web",))
-    full = Consent(confirmed=True, typed="checkout@prod", reason="on fire", break_glass=True)
+    full = Consent(confirmed=True, typed="prod", reason="on fire", break_glass=True)
     assert guard.admit(ruling(of, plan(), person=anna), full) == "break-glass"
     with pytest.raises(NeedsPerson):
         guard.admit(ruling(of, plan(), person=other), full)
     for less in ({"reason": " "}, {"typed": "checkout"}, {"break_glass": False}):
         given_less = Consent(
-            **{"confirmed": True, "typed": "checkout@prod", "reason": "r", "break_glass": True, **less}
+            **{"confirmed": True, "typed": "prod", "reason": "r", "break_glass": True, **less}
         )
         with pytest.raises(NeedsPerson):
             guard.admit(ruling(of, plan(), person=anna), given_less)

@@ -25,8 +25,9 @@ def _undrawn() -> None:
     return None
 
 
-def _unheard(work: Coroutine[Any, Any, None]) -> None:
+def _unheard(work: Coroutine[Any, Any, None]) -> object:
     work.close()
+    return None
 
 
 async def _unasked(kind: str, value: str = "", words: str = "") -> str | None:
@@ -60,7 +61,7 @@ class Desk:
     say: Callable[[str, str], None] = _silent
     open: Callable[[str], None] = _nowhere
     redraw: Callable[[], None] = _undrawn
-    spawn: Callable[[Coroutine[Any, Any, None]], None] = _unheard
+    spawn: Callable[[Coroutine[Any, Any, None]], object] = _unheard
     ask: Callable[..., Awaitable[str | None]] = _unasked
     operate: Callable[[str, Selected], None] = _nothing
 

@@ -29,7 +29,7 @@ def open_app(settings: Settings) -> int:
     from tui.app.terminal_run import run_guarded
 
     keymap = read_keymap(settings.config / "keys.yml")
-    themes = theming.load(settings.config)
+    themes = theming.load(settings.config, cache=settings.cache)
     session = LiveSession(deck)
     app = OndeckApp(
         session, keymap=keymap, hertz=conditions.hz, themes=themes,

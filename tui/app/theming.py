@@ -19,7 +19,7 @@ from textual.theme import Theme
 
 from ondeck import resources
 from ondeck.errors import OndeckError
-from tui.app.theming_file import BANDS, FOREGROUNDS, PLANES, Role, RoleSpec, ThemeFile, read
+from tui.app.theming_file import BANDS, FOREGROUNDS, PLANES, Role, RoleSpec, ThemeFile
 
 DEFAULT = "dark"
 SIXTEEN = "ansi16"
@@ -47,12 +47,13 @@ class Themes(msgspec.Struct, frozen=True):
         return SIXTEEN if sixteen else DEFAULT
 
 
-def load(config: Path | None = None, *, shipped: Path | None = None) -> Themes:
+def load(config: Path | None = None, *, shipped: Path | None = None, cache: Path | None = None) -> Themes:
     """Built-in themes and those in `config/themes/*.yaml`; never raises, says what it left out.
 
     Args:
         config: The user's configuration folder (`settings.config`); a file there wins over a built-in name.
         shipped: Folder of the built-in themes; found when None.
+        cache: Folder for what can be made again: the same files open without reading YAML. None: no cache.
     """
     files: dict[str, ThemeFile] = {}
     problems: list[str] = []
@@ -64,6 +65,12 @@ def load(config: Path | None = None, *, shipped: Path | None = None) -> Themes:
         paths = []
     if config is not None and (config / "themes").is_dir():
         paths += sorted((config / "themes").glob("*.y*ml"))
+    stamp = _stamp(paths)
+    known = _cached(cache, stamp) if cache is not None and not problems else None
+    if known is not None:
+        return Themes(files=known)
+    from tui.app.theming_read import read
+
     for path in paths:
         found, wrong = read(path, files)
         problems += wrong
@@ -71,7 +78,40 @@ def load(config: Path | None = None, *, shipped: Path | None = None) -> Themes:
             files[found.name] = found
     files.setdefault(DEFAULT, ThemeFile(name=DEFAULT, dark=True, ansi=True))
     files.setdefault(SIXTEEN, ThemeFile(name=SIXTEEN, dark=True, ansi=True))
+    if cache is not None and not problems:
+        _keep(cache, stamp, files)
     return Themes(files=files, problems=tuple(problems))
+
+
+class _Cached(msgspec.Struct, frozen=True):
+    stamp: list[tuple[str, int, int]]
+    files: dict[str, ThemeFile]
+
+
+def _stamp(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """Path, time and size of each file; a missing one counts too."""
+    found = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            facts = path.stat()
+            found.append((str(path), facts.st_mtime_ns, facts.st_size))
+    return found
+
+
+def _cached(folder: Path, stamp: list[tuple[str, int, int]]) -> dict[str, ThemeFile] | None:
+    try:
+        kept = msgspec.json.decode((folder / "themes.json").read_bytes(), type=_Cached)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return kept.files if kept.stamp == stamp else None
+
+
+def _keep(folder: Path, stamp: list[tuple[str, int, int]], files: dict[str, ThemeFile]) -> None:
+    with contextlib.suppress(OSError):  # without it the next start only reads the files again
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside = folder / "themes.json.new"
+        beside.write_bytes(msgspec.json.encode(_Cached(stamp, files)))
+        beside.replace(folder / "themes.json")
 
 
 def variables(theme: ThemeFile) -> dict[str, str]:

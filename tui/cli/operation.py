@@ -116,11 +116,12 @@ def request_of(
         BadInput: The subject names nothing, or things in two environments.
     """
     from ondeck.operate.subject import resolve
+    from tui.cli.reading import settled
 
-    found = resolve(face.deck.inventory, spec, subject, selectors)
+    found = resolve(face.deck.inventory, spec, subject, settled(face, selectors))
     return Request(
         operation=spec.name,
-        subject=found.text,
+        subject=", ".join(selectors) if selectors and not subject else found.text,
         targets=found.targets,
         env=found.env,
         params=params,

@@ -9,45 +9,38 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ondeck.deck import Deck
-from ondeck.engine import Engine
-from ondeck.errors import BadInput
+from ondeck.errors import Refused
 from ondeck.inventory.model import Inventory
-from ondeck.operate.bench import FaceBench
-from ondeck.operate.ports import Bench
 from ondeck.operate.spec import OperationSpec
 from ondeck.settings import Settings
 from tui.app.live.agent import keys_at_hand
-from tui.app.live.asking import LiveQuestions
-from tui.app.live.capabilities import Capabilities
-from tui.app.live.hosts import LiveHosts
-from tui.app.live.jobs import LiveJobs
-from tui.app.live.logs import LiveFeed, open_feed
-from tui.app.live.road import LiveRoad
-from tui.app.live.services import LiveServices
 from tui.app.session import Assent, Card, Wish
 from tui.app.views import Answer, HostLook, JobLook, LockLook, LogEntry, ServiceLook, UnitsLook
 
+if TYPE_CHECKING:
+    from tui.app.live.logs import LiveFeed
+    from tui.app.live.parts import Parts
+
 
 class LiveSession:
-    """One per app. All its methods are called in the face's thread."""
+    """One per app. All its methods are called in the face's thread.
+
+    It is cheap to make: engine, log store, selectors and the road are loaded by a thread after the first
+    frame was drawn; until then nothing is known, and says so.
+    """
 
     def __init__(self, deck: Deck) -> None:
         self._deck = deck
         self.machine = socket.gethostname()
-        self._engine = Engine(lambda: FaceBench(deck))
-        self._capabilities = Capabilities(deck.registry)
-        inventory, settings = deck.inventory, deck.settings
-        self._services = LiveServices(inventory, self._engine, self._capabilities, self._last_good)
-        self._hosts = LiveHosts(inventory, self._engine, self._capabilities, settings)
-        self._questions = LiveQuestions(inventory, self._engine, self._capabilities)
-        self._jobs = LiveJobs(deck.record, self.subjects, settings.seconds(0.5))
         self._record: deque[LogEntry] = deque(maxlen=500)
-        self._road = LiveRoad(deck, self._engine, self._note)
         self._specs: tuple[OperationSpec, ...] | None = None
         self._credentials = ""
-        self._started = False
+        self._parts: Parts | None = None
+        self._built: Parts | BaseException | None = None
+        self._closed = False
 
     @property
     def inventory(self) -> Inventory:
@@ -64,29 +57,47 @@ class LiveSession:
         return time.time_ns()
 
     def start(self) -> None:
-        """After the first frame: engine, record and agent."""
-        self._engine.start()
-        self._hosts.load()
-        self._jobs.start()
-        threading.Thread(target=self._ask_agent, name="ondeck-agent", daemon=True).start()
-        self._started = True
+        """After the first frame: everything that takes time to load."""
+        threading.Thread(target=self._build, name="ondeck-opening", daemon=True).start()
 
-    def _ask_agent(self) -> None:
+    def _build(self) -> None:
+        try:
+            from tui.app.live.parts import Parts
+
+            parts = Parts(self._deck, self._note)
+            parts.start()
+            self._built = parts
+        except BaseException as error:  # noqa: BLE001 - handed to the face's thread, which raises it
+            self._built = error
         self._credentials = keys_at_hand(os.environ)
 
     def close(self) -> None:
         """Stop reading; jobs go on."""
-        if self._started:
-            self._jobs.stop()
-            self._hosts.save()
-            self._engine.stop(self.settings.seconds(1.0))
+        parts = self._parts
+        if parts is not None and not self._closed:
+            self._closed = True
+            parts.stop(self.settings.seconds(1.0))
 
     def drain(self) -> bool:
-        """Everything that came since the last turn."""
-        if not self._started:
-            return False
-        changed = [self._hosts.drain(), self._services.drain(), self._questions.drain(), self._jobs.changed()]
-        return any(changed)
+        """Everything that came since the last turn.
+
+        Raises:
+            OndeckError: The engine could not start.
+        """
+        if self._parts is None:
+            built = self._built
+            if built is None:
+                return False
+            if isinstance(built, BaseException):
+                raise built
+            self._parts = built
+            return True
+        return self._parts.drain()
+
+    def _ready(self) -> Parts:
+        if self._parts is None:
+            raise Refused("still opening: try again in a second")
+        return self._parts
 
     def credentials(self) -> str:
         """Keys at hand."""
@@ -94,42 +105,39 @@ class LiveSession:
 
     def look_at(self, hosts: Sequence[str], services: Sequence[str]) -> None:
         """What is on screen is asked, nothing else."""
-        if self._started:
-            self._hosts.look_at(hosts)
-            self._services.look_at(services)
+        if self._parts is not None:
+            self._parts.hosts.look_at(hosts)
+            self._parts.services.look_at(services)
 
     # -- inventory --------------------------------------------------------------------------------
 
     def subjects(self) -> tuple[str, ...]:
         """Every `service@env`."""
-        return tuple(self._services.looks)
+        return tuple(self._parts.services.looks) if self._parts is not None else ()
 
     def hosts_of(self, subject: str) -> tuple[str, ...]:
         """Hosts of a `service@env`."""
-        look = self._services.looks.get(subject)
+        look = self._parts.services.looks.get(subject) if self._parts is not None else None
         return look.hosts if look else ()
 
     def services_on(self, host: str) -> tuple[str, ...]:
         """Services on a host."""
-        return self._services.services_on(host)
+        return self._parts.services.services_on(host) if self._parts is not None else ()
 
     def select(self, text: str) -> frozenset[str]:
         """Hosts that a selector names, live facts included; unknown figures match nothing."""
         from ondeck.inventory.selector import parse
 
-        live = {
-            name: look.facts for name, look in self._hosts.known.items() if look.facts and not look.cached
-        }
-        states = {
-            name: str(look.health) for name, look in self._hosts.known.items() if look.health is not None
-        }
+        known = self.known()
+        live = {name: look.facts for name, look in known.items() if look.facts and not look.cached}
+        states = {name: str(look.health) for name, look in known.items() if look.health is not None}
         return frozenset(host.name for host in parse([text]).select(self.inventory, live, states))
 
     # -- what is known ----------------------------------------------------------------------------
 
     def host(self, name: str) -> HostLook:
         """A host as far as it is known."""
-        found = self._hosts.known.get(name)
+        found = self.known().get(name)
         if found is None:
             host = self.inventory.hosts.get(name)
             return HostLook(name=name, env=host.env if host else "")
@@ -137,54 +145,57 @@ class LiveSession:
 
     def known(self) -> Mapping[str, HostLook]:
         """Hosts of which something is known."""
-        return self._hosts.known
+        return self._parts.hosts.known if self._parts is not None else {}
 
     def history(self, host: str, figure: str) -> tuple[tuple[int, float], ...]:
         """A figure over time."""
-        return self._hosts.history(host, figure)
+        return self._parts.hosts.history(host, figure) if self._parts is not None else ()
 
     def service(self, subject: str) -> ServiceLook:
         """A service as far as it is known."""
-        return self._services.look(subject)
+        if self._parts is None:
+            name, _, env = subject.partition("@")
+            return ServiceLook(subject=subject, name=name, env=env, hosts=())
+        return self._parts.services.look(subject)
 
     def refresh(self, subject: str) -> None:
         """Ask its hosts at the next turn."""
-        self._services.refresh(subject)
-
-    def _last_good(self, subject: str) -> str:
-        return self._jobs.known.last_good.get(subject, "")
+        if self._parts is not None:
+            self._parts.services.refresh(subject)
 
     def jobs(self) -> tuple[JobLook, ...]:
         """Jobs, newest first."""
-        return self._jobs.known.jobs
+        return self._parts.jobs.known.jobs if self._parts is not None else ()
 
     def job(self, name: str) -> JobLook | None:
         """One job."""
-        return self._jobs.job(name)
+        return self._parts.jobs.job(name) if self._parts is not None else None
 
     def output(self, job: str, target: str) -> tuple[str, ...]:
         """The end of what a target printed."""
-        return self._jobs.output(job, target)
+        return self._parts.jobs.output(job, target) if self._parts is not None else ()
 
     def locks(self) -> tuple[LockLook, ...]:
         """Locks that are held."""
-        return self._jobs.known.locks
+        return self._parts.jobs.known.locks if self._parts is not None else ()
 
     def changes(self, hosts: Sequence[str] = ()) -> tuple[Answer, ...]:
         """Own record, and every host that was asked (or those named, asked or not yet)."""
-        answers = self._questions.answers
+        if self._parts is None:
+            return (Answer(source="own record", error="still opening"),)
+        answers, own = self._parts.questions.answers, self._parts.jobs.known.changes
         if not hosts:
-            return (self._jobs.known.changes, *answers.values())
-        return (self._jobs.known.changes, *(answers[name] for name in hosts if name in answers))
+            return (own, *answers.values())
+        return (own, *(answers[name] for name in hosts if name in answers))
 
     def ask_changes(self, hosts: Sequence[str]) -> None:
         """Ask hosts what changed."""
-        if self._started:
-            self._questions.want_changes(hosts)
+        if self._parts is not None:
+            self._parts.questions.want_changes(hosts)
 
     def units(self, host: str) -> UnitsLook:
         """Units of a host."""
-        return self._questions.units(host) if self._started else UnitsLook(host=host)
+        return self._parts.questions.units(host) if self._parts is not None else UnitsLook(host=host)
 
     def record(self) -> tuple[LogEntry, ...]:
         """Commands of this session."""
@@ -203,28 +214,19 @@ class LiveSession:
 
     async def available(self, subject: str) -> tuple[str, ...]:
         """Versions that can be deployed, newest first."""
-        name, _, env = subject.partition("@")
-        service = self.inventory.services.get(name)
-        if service is None:
-            raise BadInput(f"no service {name!r}")
-        reader = self._capabilities.releases(service)
-
-        async def ask(bench: Bench) -> Sequence[str]:
-            found: Sequence[str] = await reader.available(service, env, bench)
-            return found
-
-        return tuple(await asyncio.wrap_future(self._engine.call(ask)))
+        return await self._ready().available(subject)
 
     async def plan(self, wish: Wish) -> Card:
         """Look, and say what would happen."""
-        return await self._road.plan(wish)
+        return await self._ready().road.plan(wish)
 
     async def begin(self, card: Card, assent: Assent) -> str:
         """Start a worker."""
-        job = await self._road.begin(card, assent)
-        self._jobs.hurry()
+        parts = self._ready()
+        job = await parts.road.begin(card, assent)
+        parts.jobs.hurry()
         for _ in range(100):
-            if self._jobs.job(job) is not None:
+            if parts.jobs.job(job) is not None:
                 break
             await asyncio.sleep(0.05)
         return job
@@ -233,21 +235,18 @@ class LiveSession:
         self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
     ) -> None:
         """Ask something of a job."""
-        await self._road.order(job, order, target=target, text=text, reason=reason)
-        self._jobs.hurry()
+        parts = self._ready()
+        await parts.road.order(job, order, target=target, text=text, reason=reason)
+        parts.jobs.hurry()
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> LiveFeed:
         """Follow logs."""
-        return open_feed(self.inventory, self._engine, self._capabilities, subject, hosts)
+        return self._ready().open_logs(subject, hosts)
 
     def shell(self, host: str) -> Sequence[str]:
         """What to run on the user's terminal; it is written to the audit first."""
         if self.settings.read_only:
-            raise BadInput("read-only: a shell could change things")
-        found = self.inventory.hosts[host]
-        argv: Sequence[str] = self._capabilities.transport(found.transport, "shell").shell_argv(
-            self.inventory, found
-        )
-        self._deck.record.shell_opened(host, found.env, "")
+            raise Refused("read-only: a shell could change things")
+        argv = self._ready().shell(host)
         self._note("shell", f"ondeck shell {host}", "opened")
         return argv

@@ -1,0 +1,88 @@
+"""Everything behind the session that takes time to load, made in a thread after the first frame."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from ondeck.deck import Deck
+from ondeck.engine import Engine
+from ondeck.errors import BadInput
+from ondeck.operate.bench import FaceBench
+from ondeck.operate.ports import Bench
+from tui.app.live.asking import LiveQuestions
+from tui.app.live.capabilities import Capabilities
+from tui.app.live.hosts import LiveHosts
+from tui.app.live.jobs import LiveJobs
+from tui.app.live.logs import LiveFeed, open_feed
+from tui.app.live.road import LiveRoad
+from tui.app.live.services import LiveServices
+
+
+class Parts:
+    """Hosts, services, questions, jobs and the road, over one engine."""
+
+    def __init__(self, deck: Deck, note: Callable[[str, str, str], None]) -> None:
+        self._deck = deck
+        inventory, settings = deck.inventory, deck.settings
+        self.engine = Engine(lambda: FaceBench(deck))
+        self.capabilities = Capabilities(deck.registry)
+        self.services = LiveServices(inventory, self.engine, self.capabilities, self._last_good)
+        self.hosts = LiveHosts(inventory, self.engine, self.capabilities, settings)
+        self.questions = LiveQuestions(inventory, self.engine, self.capabilities)
+        self.jobs = LiveJobs(deck.record, lambda: tuple(self.services.looks), settings.seconds(0.5))
+        self.road = LiveRoad(deck, self.engine, note)
+
+    def _last_good(self, subject: str) -> str:
+        return self.jobs.known.last_good.get(subject, "")
+
+    def start(self) -> None:
+        """Engine, old figures, record."""
+        self.engine.start()
+        self.hosts.load()
+        self.jobs.start()
+
+    def stop(self, within: float) -> None:
+        """Stop reading."""
+        self.jobs.stop()
+        self.hosts.save()
+        self.engine.stop(within)
+
+    def drain(self) -> bool:
+        """Everything that came since the last turn."""
+        changed = [self.hosts.drain(), self.services.drain(), self.questions.drain(), self.jobs.changed()]
+        return any(changed)
+
+    async def available(self, subject: str) -> tuple[str, ...]:
+        """Versions that can be deployed, newest first.
+
+        Raises:
+            OndeckError: No such service, or the place of its archives cannot be read.
+        """
+        name, _, env = subject.partition("@")
+        service = self._deck.inventory.services.get(name)
+        if service is None:
+            raise BadInput(f"no service {name!r}")
+        reader = self.capabilities.releases(service)
+
+        async def ask(bench: Bench) -> Sequence[str]:
+            found: Sequence[str] = await reader.available(service, env, bench)
+            return found
+
+        return tuple(await asyncio.wrap_future(self.engine.call(ask)))
+
+    def open_logs(self, subject: str, hosts: Sequence[str]) -> LiveFeed:
+        """Follow logs."""
+        return open_feed(self._deck.inventory, self.engine, self.capabilities, subject, hosts)
+
+    def shell(self, host: str) -> Sequence[str]:
+        """What to run for a shell; written to the audit first.
+
+        Raises:
+            OndeckError: The transport has no shell, or the audit cannot be written.
+        """
+        found = self._deck.inventory.hosts[host]
+        carrier = self.capabilities.transport(found.transport, "shell")
+        argv: Sequence[str] = carrier.shell_argv(self._deck.inventory, found)
+        self._deck.record.shell_opened(host, found.env, "")
+        return argv
