@@ -95,10 +95,15 @@ class Lock:
         Raises:
             StateBroken: It is there and cannot be read: then nobody knows who is at it.
         """
-        if not self._owner.exists():
-            return None
         try:
-            return msgspec.json.decode(folder.read_private(self._owner), type=Owner)
+            data = folder.read_private(self._owner)
+        except StateBroken as error:
+            # Whoever held it may let go at any moment: only the attempt to read says whether it is there.
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+        try:
+            return msgspec.json.decode(data, type=Owner)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateBroken(
                 f"{self._owner} is damaged, so it is not known who holds {self.key!r}",

@@ -76,6 +76,9 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         """Bring the plan's release onto this host, or leave it with the one that it ran."""
         state = await self.state()
         already = await self._already(state)
+        if already and state.drained:
+            # What an earlier change left out of the traffic, and the plan warned of.
+            return await self._back_in(emit, already)
         if already:
             return Finding(outcome=Outcome.SUCCEEDED, evidence=already)
         release = self.work.release

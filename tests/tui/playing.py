@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 
@@ -44,9 +45,9 @@ class Play:
         for _ in range(3):
             await self.pilot.pause()
 
-    async def until(self, words: str) -> str:
+    async def until(self, words: str, *, turns: int = 1500) -> str:
         """Wait until the screen shows a text; the screen."""
-        for _ in range(1500):
+        for _ in range(turns):
             shown = self.text
             if words in shown:
                 return shown
@@ -90,9 +91,18 @@ async def playing(
 ) -> AsyncIterator[Play]:
     """The app on a made-up fleet, first screen drawn."""
     found = session or FakeSession()
-    app = OndeckApp(found, keymap=keymap, hertz=50.0)
+    async with play_on(found, size=size, keymap=keymap) as play:
+        yield play
+
+
+@asynccontextmanager
+async def play_on(
+    session: Any, *, size: tuple[int, int] = (80, 24), keymap: dict[str, str] | None = None
+) -> AsyncIterator[Play]:
+    """The app on any session."""
+    app = OndeckApp(session, keymap=keymap, hertz=50.0)
     async with app.run_test(size=size) as pilot:
-        play = Play(app, found, pilot)
+        play = Play(app, session, pilot)
         await play.until("? help")
         await play.settle()
         yield play

@@ -34,8 +34,9 @@ def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...]
     With -o json the whole records, else the columns of a table.
     """
     from ondeck.inventory import kinds
+    from tui.cli.reading import settled
 
-    found = kinds.rows(face.deck.inventory, kind, name, selectors)
+    found = kinds.rows(face.deck.inventory, kind, name, settled(face, selectors))
     if form in (Format.JSON, Format.JSONL):
         records = [row.data for row in found.rows]
         face.data(

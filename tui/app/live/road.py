@@ -110,7 +110,6 @@ class LiveRoad:
             reason=reason,
             target=target,
             outcome=Outcome(text) if what is What.SETTLE else None,
-            text=text if what is What.ANSWER else "",
             env={"SSH_AUTH_SOCK": os.environ.get("SSH_AUTH_SOCK", "")} if what is What.CREDENTIALS else {},
         )
         await asyncio.to_thread(reconcile.tend, self._deck, job, ask)
