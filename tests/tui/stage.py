@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a table of made-up facts reads best in long lines
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -155,6 +156,7 @@ class FakeSession:
         )
         self.risk = Risk.CHANGE
         self.trouble: OndeckError | None = None
+        self.slow: asyncio.Event | None = None
         self.hosts = {n: self._host(n, h.env) for n, h in self.inventory.hosts.items()}
         self.looks = {
             "checkout@prod": self._checkout(),
@@ -339,6 +341,8 @@ class FakeSession:
     async def plan(self, wish: Wish) -> Card:
         if self.trouble is not None:
             raise self.trouble
+        if self.slow is not None:
+            await self.slow.wait()
         self.planned.append(wish)
         spec = next(s for s in SPECS if s.name == wish.operation)
         self.entries.append(LogEntry(self.now(), "planned", commands.shell_line(spec, wish)))

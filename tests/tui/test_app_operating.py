@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 from ondeck.errors import Unreachable
 from ondeck.operate.spec import Risk
 from tests.tui.playing import playing
@@ -152,3 +154,39 @@ async def test_orders_to_a_job_reach_it_and_cancel_is_asked_for() -> None:
             ("continue", "j-2"),
             ("cancel", "j-2"),
         ]
+
+
+async def test_keys_typed_ahead_of_a_plan_reach_neither_pane_nor_plan() -> None:
+    session = FakeSession()
+    session.slow = asyncio.Event()
+    async with playing(session) as play:
+        await play.press("R")
+        await play.until("looking first")
+        await play.press("p", "r", "o", "d", "enter", "d", "2")
+        session.slow.set()
+        await play.until("to start:  _")
+        assert not session.begun
+        await play.press("escape")
+        await play.until("FAILING")
+
+
+async def test_esc_while_looking_leaves_and_plans_nothing() -> None:
+    session = FakeSession()
+    session.slow = asyncio.Event()
+    async with playing(session) as play:
+        await play.press("R")
+        await play.until("looking first")
+        await play.press("escape")
+        await play.until("left, nothing ran")
+        session.slow.set()
+        await play.settle()
+        assert not session.planned
+
+
+async def test_keys_typed_right_behind_the_slash_belong_to_the_filter() -> None:
+    async with playing() as play:
+        await play.press("2")
+        await play.pilot.press("slash", "d", "b", "enter")
+        await play.settle()
+        assert "db-1" in play.text
+        assert "web-1" not in play.text

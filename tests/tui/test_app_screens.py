@@ -26,7 +26,7 @@ DIALOGS = {
     "help": (("?",), "KEYS in now"),
     "palette": (("ctrl+p",), "Roll back"),
     "actions": (("a",), "actions for"),
-    "deploy-versions": (("D",), "2.16.0"),
+    "deploy-versions": (("D",), "enter chooses"),
     "plan": (("R",), "to start:"),
     "form": ((":", *"put", "space", *"web-1:/etc/motd", "enter"), "source"),
 }

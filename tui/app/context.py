@@ -25,8 +25,9 @@ def _undrawn() -> None:
     return None
 
 
-def _unheard(work: Coroutine[Any, Any, None]) -> None:
+def _unheard(work: Coroutine[Any, Any, None]) -> object:
     work.close()
+    return None
 
 
 async def _unasked(kind: str, value: str = "", words: str = "") -> str | None:
@@ -60,7 +61,7 @@ class Desk:
     say: Callable[[str, str], None] = _silent
     open: Callable[[str], None] = _nowhere
     redraw: Callable[[], None] = _undrawn
-    spawn: Callable[[Coroutine[Any, Any, None]], None] = _unheard
+    spawn: Callable[[Coroutine[Any, Any, None]], object] = _unheard
     ask: Callable[..., Awaitable[str | None]] = _unasked
     operate: Callable[[str, Selected], None] = _nothing
 
@@ -77,7 +78,11 @@ class Desk:
         return phrases.age(time, self.session.now())
 
     def env_role(self, env: str) -> str:
-        """The role of an environment's name, from the colour in the inventory."""
+        """The role of an environment's name in a row: calm, the band stands on top of the screen."""
+        return "bold" if self.env_band(env) == "prod" else ""
+
+    def env_band(self, env: str) -> str:
+        """The role of an environment's band, from the colour in the inventory."""
         found = self.session.inventory.environments.get(env)
         colour = found.colour if found else ""
         return {"red": "prod", "yellow": "stage"}.get(colour, "env")

@@ -12,7 +12,11 @@ from tui.app.operating import Operating
 from tui.app.views import Kind, Selected
 
 if TYPE_CHECKING:
+    import asyncio
+
     from tui.app.frame import DeckScreen
+
+    Answer = asyncio.Future[str | None]
 
 
 class Deeds:
@@ -30,20 +34,20 @@ class Deeds:
             "go.last": lambda: self._return(self.screen.trail.last()),
             "go.older": lambda: self._return(self.screen.trail.step(-1)),
             "go.newer": lambda: self._return(self.screen.trail.step(1)),
-            "go.command": lambda: screen.spawn(self.type_command()),
-            "go.palette": lambda: screen.spawn(self.palette()),
-            "go.help": lambda: screen.spawn(self.help()),
+            "go.command": self.type_command,
+            "go.palette": self.palette,
+            "go.help": self.help,
             "go.record": lambda: screen.open("record"),
-            "list.filter": lambda: screen.spawn(self.filter()),
+            "list.filter": self.filter,
             "do.deploy": lambda: self.verb("deploy", *self.chosen()),
             "do.rollback": lambda: self.verb("rollback", *self.chosen()),
-            "do.actions": lambda: screen.spawn(self.actions()),
-            "do.run": lambda: screen.spawn(self.run_command()),
+            "do.actions": self.actions,
+            "do.run": self.run_command,
             "do.shell": self.shell,
             "see.describe": lambda: self._look("describe"),
             "see.logs": lambda: self._look("logs"),
             "see.metrics": lambda: self._look("metrics"),
-            "see.time": lambda: screen.spawn(self.time_cursor()),
+            "see.time": self.time_cursor,
             "copy.name": self.copy_name,
             "copy.command": self.copy_command,
         }
@@ -112,10 +116,13 @@ class Deeds:
         if isinstance(app, OndeckApp):
             app.leave()
 
-    async def type_command(self) -> None:
+    def type_command(self) -> None:
         """The `:` line."""
         self.screen.prompt.completions = lambda text: commands.candidates(text, self.session)
-        text = await self.screen.ask(":")
+        self.screen.spawn(self._typed_command(self.screen.open_prompt(":")))
+
+    async def _typed_command(self, answer: Answer) -> None:
+        text = await self.screen.answered(answer)
         if text is not None and text.strip():
             await self.perform(commands.parse(text, self.session))
 
@@ -145,35 +152,41 @@ class Deeds:
         else:
             self.desk.say(f"themes: {', '.join(names)}", "warn")
 
-    async def palette(self) -> None:
+    def palette(self) -> None:
         """Find anything by a few letters."""
         from tui.app.palette import Palette
 
-        chosen = await self.screen.app.push_screen_wait(Palette(self.desk))
+        self.screen.app.push_screen(Palette(self.desk), self._found)
+
+    def _found(self, chosen: str | None) -> None:
         if chosen is None:
             return
         if chosen.startswith("act "):
             self.screen.action_act(chosen.removeprefix("act "))
         elif chosen.startswith("operation "):
-            await self._operation(chosen.removeprefix("operation "))
+            self._operation(chosen.removeprefix("operation "))
         else:
-            await self.perform(commands.parse(chosen, self.session))
+            self.screen.spawn(self.perform(commands.parse(chosen, self.session)))
 
-    async def _operation(self, name: str) -> None:
+    def _operation(self, name: str | None) -> None:
         spec = next((s for s in self.session.specs() if s.name == name), None)
         if spec is not None:
-            await self.operating.on_selected(spec, self.chosen())
+            self.operating.begin(spec, self.chosen())
 
-    async def help(self) -> None:
+    def help(self) -> None:
         """Keys as they are now."""
         from tui.app.dialogs.help import Help
 
-        await self.screen.app.push_screen_wait(Help(self.desk, self.screen.view))
+        self.screen.app.push_screen(Help(self.desk, self.screen.view))
 
-    async def filter(self) -> None:
+    def filter(self) -> None:
         """`/`: rows that contain a text; enter keeps the filter, esc takes it away."""
+        words = "type to filter   enter keeps it   esc takes it away"
+        self.screen.spawn(self._filtered(self.screen.open_prompt("/", words=words)))
+
+    async def _filtered(self, answer: Answer) -> None:
         view = self.screen.view
-        text = await self.screen.ask("/", words="type to filter   enter keeps it   esc takes it away")
+        text = await self.screen.answered(answer)
         view.find(text or "")
         self.screen.refresh_all()
 
@@ -194,9 +207,13 @@ class Deeds:
         else:
             self.desk.say(f"select a host or a service for {place}", "warn")
 
-    async def time_cursor(self) -> None:
+    def time_cursor(self) -> None:
         """`t`: the moment that logs, metrics and changes show."""
-        text = await self.screen.ask("time cursor: ", words="03:04, 10m (ago), or empty for now   esc leaves")
+        words = "time cursor: 03:04, 10m (ago), or empty for now   esc leaves"
+        self.screen.spawn(self._timed(self.screen.open_prompt("time", words=words)))
+
+    async def _timed(self, answer: Answer) -> None:
+        text = await self.screen.answered(answer)
         if text is not None:
             self._set_time(text)
 
@@ -234,9 +251,9 @@ class Deeds:
         if spec is None:
             self.desk.say(f"no provider here can {verb}", "warn")
         else:
-            self.screen.spawn(self.operating.on_selected(spec, chosen))
+            self.operating.begin(spec, chosen)
 
-    async def actions(self) -> None:
+    def actions(self) -> None:
         """`a`: every operation for what is selected."""
         from tui.app.dialogs.menu import Choice, Menu
 
@@ -248,18 +265,22 @@ class Deeds:
             return
         title = chosen[0].name if len(chosen) == 1 else phrases.count_of(len(chosen), kind)
         choices = [Choice(s.name, s.title, s.key or "", str(s.risk)) for s in specs]
-        name = await self.screen.app.push_screen_wait(Menu(self.desk, f"actions for {title}", choices))
-        if name:
-            await self._operation(name)
+        self.screen.app.push_screen(Menu(self.desk, f"actions for {title}", choices), self._operation)
 
-    async def run_command(self) -> None:
+    def run_command(self) -> None:
         """`x`: a command on the marked hosts; the road decides whether it is a read."""
         hosts = self.hosts()
         if not hosts:
             self.desk.say("mark hosts first, or stand on one", "warn")
             return
         where = hosts[0] if len(hosts) == 1 else phrases.count_of(len(hosts), "host")
-        text = await self.screen.ask(f"run on {where}: ", words=f"{' '.join(hosts)[:70]}   esc leaves")
+        words = f"run on {where}: {' '.join(hosts)}"
+        self.screen.spawn(
+            self._run(self.screen.open_prompt("run", words=f"{words[:66]}   esc leaves"), hosts)
+        )
+
+    async def _run(self, answer: Answer, hosts: tuple[str, ...]) -> None:
+        text = await self.screen.answered(answer)
         if text and text.strip():
             await self.operating.run(text, hosts)
 
@@ -275,7 +296,8 @@ class Deeds:
         """`s`: a shell on the selected host, on this terminal or in a new tmux window."""
         from tui.app import shelling
 
-        hosts = self.hosts()
+        chosen = self.screen.view.selected()
+        hosts = (chosen.name,) if chosen.kind is Kind.HOST else chosen.hosts
         if len(hosts) != 1:
             self.desk.say("a shell needs one host under the cursor", "warn")
             return

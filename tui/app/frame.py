@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from rich.style import Style
@@ -13,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input
+from textual.worker import Worker
 
 from ondeck.errors import OndeckError
 from tui.app import atlas, bindings, phrases, theming
@@ -20,6 +22,7 @@ from tui.app.chrome import ContextLine, HintLine, PaneBar, SaidLine
 from tui.app.context import Desk
 from tui.app.deeds import Deeds
 from tui.app.guard import GuardedApp
+from tui.app.keyline import OrderedKeys
 from tui.app.panes.base import View
 from tui.app.prompt import Prompt
 from tui.app.session import Session
@@ -110,12 +113,20 @@ class DeckScreen(Screen[None]):
             view.remove_class("-hidden")
         else:
             self.query_one("#body").mount(view)
+        if isinstance(self.app, OrderedKeys):
+            self.app.hold_keys()
         self.call_after_refresh(self._shown)
 
-    def _shown(self) -> None:
-        if self.is_current and self.prompt.has_class("-hidden"):
+    def _shown(self, tries: int = 50) -> None:
+        self.view.show()
+        if not self.view.laid_out and tries:
+            self.set_timer(0.01, partial(self._shown, tries - 1))
+            return
+        if self.is_current and not self.prompt.is_open:
             self.view.take_focus()
         self.refresh_all()
+        if isinstance(self.app, OrderedKeys):
+            self.app.free_keys()
 
     def refresh_all(self) -> None:
         """Draw the view and the chrome from what is known now."""
@@ -127,7 +138,7 @@ class DeckScreen(Screen[None]):
         self.query_one("#context", ContextLine).show(view.env)
         jobs = sum(1 for job in session.jobs() if job.running)
         self.query_one("#bar", PaneBar).show(self.pane_name, {"jobs": str(jobs)} if jobs else {})
-        if self.prompt.has_class("-hidden"):
+        if not self.prompt.is_open:
             self.query_one("#hints", HintLine).show(view.hints, view.extra)
 
     @property
@@ -147,41 +158,55 @@ class DeckScreen(Screen[None]):
 
     # -- typed line ---------------------------------------------------------------------------
 
-    async def ask(self, kind: str, value: str = "", words: str = "") -> str | None:
-        """Let the person type one line; None when they left it."""
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(None)
+    def open_prompt(self, kind: str, value: str = "", words: str = "") -> asyncio.Future[str | None]:
+        """Open the typed line at once; the next key belongs to it."""
+        self._end_prompt(None)
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self.query_one(SaidLine).display = False
         self.prompt.ask(kind, value)
         self.query_one("#hints", HintLine).say(words or "enter does it   esc leaves")
+        return answer
+
+    async def ask(self, kind: str, value: str = "", words: str = "") -> str | None:
+        """Let the person type one line; None when they left it."""
+        return await self.answered(self.open_prompt(kind, value, words))
+
+    async def answered(self, answer: asyncio.Future[str | None]) -> str | None:
+        """Wait for what is typed into the open line."""
         try:
             return await answer
         finally:
             if self._answer is answer:
-                self.prompt.close()
-                self.query_one(SaidLine).display = True
-                self.view.take_focus()
-                self.refresh_all()
+                self._end_prompt(None)
+
+    def _end_prompt(self, text: str | None) -> None:
+        """Close the line at once, so that the next key belongs to the view again; then give the answer."""
+        answer, self._answer = self._answer, None
+        if answer is None:
+            return
+        self.prompt.close()
+        self.query_one(SaidLine).display = True
+        self.view.take_focus()
+        if not answer.done():
+            answer.set_result(text)
+        self.refresh_all()
 
     @on(Input.Submitted, "#prompt")
     def _typed(self) -> None:
         self.prompt.remember()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(self.prompt.value)
+        self._end_prompt(self.prompt.value)
 
     @on(Prompt.Left)
     def _left(self) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(None)
+        self._end_prompt(None)
 
     @on(Input.Changed, "#prompt")
     def _typing(self, event: Input.Changed) -> None:
         if self.prompt.kind == ":":
             found = self.prompt.completions(event.value)
             self.query_one("#hints", HintLine).say("  ".join(found) or "enter does it   esc leaves")
-        elif self.prompt.kind == "/" and not self.prompt.has_class("-hidden"):
+        elif self.prompt.kind == "/" and self.prompt.is_open:
             self.view.find(event.value)
 
     # -- keys -----------------------------------------------------------------------------------
@@ -194,23 +219,25 @@ class DeckScreen(Screen[None]):
     def action_interrupt(self) -> None:
         """ctrl-c: leaves the typed line; twice leaves the app; never touches a job."""
         now = self.desk.session.now()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(None)
+        if self._answer is not None:
+            self._end_prompt(None)
         elif now - self._interrupted < 2 * phrases.SECOND:
             self.deeds.leave()
         else:
             self._interrupted = now
             self.say("ctrl-c again leaves; jobs go on", "warn")
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Worker[None]:
         """Run a flow that waits; what goes wrong in it is said, never fatal."""
-        self.run_worker(self._guarded(work), exit_on_error=False)
+        return self.run_worker(self._guarded(work), exit_on_error=False)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except OndeckError as error:
             self.say("  ".join(filter(None, (error.where, error.message, error.hint))), "bad")
+        finally:
+            self.deeds.operating.release()
 
     def on_resize(self, event: events.Resize) -> None:
         """Chrome depends on the width."""
@@ -219,7 +246,7 @@ class DeckScreen(Screen[None]):
             self.call_after_refresh(self.refresh_all)
 
 
-class OndeckApp(CrashReports, ThemedApp, GuardedApp):
+class OndeckApp(OrderedKeys, CrashReports, ThemedApp, GuardedApp):
     """The full-screen face."""
 
     ENABLE_COMMAND_PALETTE = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ondeck.operate.spec import OperationSpec, Risk, TargetKind
 from tui.app import commands
@@ -11,7 +11,14 @@ from tui.app.session import Assent, Card, Wish
 from tui.app.views import Kind, Selected
 
 if TYPE_CHECKING:
+    from textual.worker import Worker
+
+    from tui.app.dialogs.base import Dialog
+    from tui.app.dialogs.looking import Looking
     from tui.app.frame import DeckScreen
+
+
+Shown = TypeVar("Shown")
 
 
 class Operating:
@@ -21,6 +28,37 @@ class Operating:
         self.screen = screen
         self.desk = screen.desk
         self.session = screen.desk.session
+        self._looking: Looking | None = None
+        self._worker: Worker[None] | None = None
+
+    def begin(self, spec: OperationSpec, chosen: tuple[Selected, ...]) -> None:
+        """Start the flow of an operation; from this moment no key reaches the panes until it asks or ends."""
+        self.hold(f"{spec.title}: looking first")
+        self._worker = self.screen.spawn(self.on_selected(spec, chosen))
+
+    def hold(self, words: str) -> None:
+        """Cover the panes while something is asked for; esc gives up."""
+        from tui.app.dialogs.looking import Looking
+
+        if self._looking is None:
+            self._looking = Looking(self.desk, words, self._give_up)
+            self.screen.app.push_screen(self._looking)
+
+    def release(self) -> None:
+        """Uncover the panes."""
+        looking, self._looking = self._looking, None
+        if looking is not None and looking.is_current:
+            looking.dismiss(None)
+
+    def _give_up(self) -> None:
+        self._looking = None
+        if self._worker is not None:
+            self._worker.cancel()
+        self.desk.say("left, nothing ran", "")
+
+    async def _show(self, dialog: Dialog[Shown]) -> Shown | None:
+        self.release()
+        return await self.screen.app.push_screen_wait(dialog)
 
     async def on_selected(self, spec: OperationSpec, chosen: tuple[Selected, ...]) -> None:
         """An operation on what is selected."""
@@ -51,10 +89,7 @@ class Operating:
         from tui.app.dialogs.menu import Choice, Menu
 
         choices = [Choice(name, name) for name in subjects]
-        return (
-            await self.screen.app.push_screen_wait(Menu(self.desk, f"{spec.title}: which service", choices))
-            or ""
-        )
+        return await self._show(Menu(self.desk, f"{spec.title}: which service", choices)) or ""
 
     async def wish(self, spec: OperationSpec, wish: Wish, lacking: tuple[str, ...] = ()) -> None:
         """Ask for what lacks, then plan."""
@@ -68,7 +103,7 @@ class Operating:
         if lacking:
             from tui.app.dialogs.form import Form
 
-            params = await self.screen.app.push_screen_wait(Form(self.desk, spec, wish))
+            params = await self._show(Form(self.desk, spec, wish))
             if params is None:
                 return
             wish = Wish(
@@ -83,7 +118,7 @@ class Operating:
     async def _version(self, spec: OperationSpec, subject: str) -> str:
         from tui.app.dialogs.menu import Choice, Menu
 
-        self.desk.say(f"asking what {subject} can run", "dim")
+        self.hold(f"asking what {subject} can run")
         versions = await self.session.available(subject)
         look = self.session.service(subject)
         running = look.versions
@@ -97,7 +132,7 @@ class Operating:
             self.desk.say(f"no release of {subject} was found to deploy", "warn")
             return ""
         title = f"{spec.title}: {subject}"
-        return await self.screen.app.push_screen_wait(Menu(self.desk, title, choices)) or ""
+        return await self._show(Menu(self.desk, title, choices)) or ""
 
     async def run(self, text: str, hosts: tuple[str, ...]) -> None:
         """A command on hosts: a read runs at once, anything else shows its plan."""
@@ -116,13 +151,15 @@ class Operating:
 
     async def plan(self, spec: OperationSpec, wish: Wish) -> None:
         """Read, show, and start what was confirmed."""
-        self.desk.say(f"looking before: {spec.title} {wish.subject}", "dim")
+        self.hold(f"{spec.title}: looking first")
         card = await self.session.plan(wish)
         assent = await self._assent(card, wish)
         if assent is None:
             self.desk.say("left, nothing ran", "")
             return
+        self.hold("starting")
         job = await self.session.begin(card, assent)
+        self.release()
         self.desk.say(f"job {job} started; esc leaves it running", "")
         self.screen.open(job)
 
@@ -132,7 +169,7 @@ class Operating:
             return Assent(reason=wish.reason)
         from tui.app.dialogs.plan import PlanDialog
 
-        return await self.screen.app.push_screen_wait(PlanDialog(self.desk, card, wish.reason))
+        return await self._show(PlanDialog(self.desk, card, wish.reason))
 
 
 def _with(wish: Wish, name: str, value: str) -> Wish:

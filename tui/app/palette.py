@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -101,6 +101,12 @@ class Palette(Dialog[str]):
             rows.append(row(title, right=[(entry.note, "dim")], key=entry.name))
         self.board.show(rows)
         self.board.action_edge(-1)
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters typed before the line had the keyboard are not lost."""
+        if not self.input.has_focus and event.is_printable and event.character:
+            event.stop()
+            self.input.value += event.character
 
     def action_move(self, step: int) -> None:
         """Up and down while typing."""

@@ -15,7 +15,6 @@ class Prompt(Input):
 
     DEFAULT_CSS = """
     Prompt, Prompt:focus { border: none; height: 1; padding: 0; background: $background; color: $foreground; }
-    Prompt.-hidden { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", show=False, priority=True),
@@ -41,8 +40,9 @@ class Prompt(Input):
         self._at = len(self._history.get(kind, []))
         self.value = value
         self.cursor_position = len(value)
-        self.remove_class("-hidden")
-        self.focus()
+        self.display = True
+        # Now, not with the next refresh: keys typed right behind `/` belong to this line.
+        self.screen.set_focus(self)
 
     def remember(self) -> None:
         """Keep what was typed, the last hundred of each kind."""
@@ -51,9 +51,14 @@ class Prompt(Input):
             lines.append(self.value)
             del lines[:-100]
 
+    @property
+    def is_open(self) -> bool:
+        """Somebody is typing into it."""
+        return bool(self.display)
+
     def close(self) -> None:
         """Hide it."""
-        self.add_class("-hidden")
+        self.display = False
 
     def action_leave(self) -> None:
         """Esc."""
