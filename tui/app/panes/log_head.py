@@ -23,7 +23,9 @@ def _sources(pane: LogsPane, width: int) -> Row:
     ok = sum(1 for state in states.values() if state.health is Health.OK)
     parts: list[Part] = [(pane.thing, "heading"), f"  {len(states)} sources: "]
     parts.append((f"{ok} ok", "ok" if ok == len(states) else ""))
-    room = width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - 12 - len(str(pane.feed.dropped))
+    room = (
+        width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - 12 - len(str(pane.feed.dropped))
+    )
     troubled = [state for state in states.values() if state.health not in (Health.OK, Health.ENDED)]
     troubled.sort(key=lambda state: (state.health is not Health.LOST, state.source))
     for number, state in enumerate(troubled):
