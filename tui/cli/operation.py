@@ -116,11 +116,12 @@ def request_of(
         BadInput: The subject names nothing, or things in two environments.
     """
     from ondeck.operate.subject import resolve
+    from tui.cli.reading import settled
 
-    found = resolve(face.deck.inventory, spec, subject, selectors)
+    found = resolve(face.deck.inventory, spec, subject, settled(face, selectors))
     return Request(
         operation=spec.name,
-        subject=found.text,
+        subject=", ".join(selectors) if selectors and not subject else found.text,
         targets=found.targets,
         env=found.env,
         params=params,
@@ -156,4 +157,4 @@ def start(face: Face, drafted: Drafted, asked: Asked) -> int:
         face.data(f"{job}\n")
         face.say(f"started; follow it with: ondeck attach {job}")
         return int(ExitCode.OK)
-    return following.follow(face, job, form=asked.form, timeout=asked.timeout)
+    return following.follow(face, job, form=asked.form, timeout=asked.timeout, no_input=asked.no_input)

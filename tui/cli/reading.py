@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
-from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 import click
 
 from ondeck import times
-from ondeck.errors import BadInput, ExitCode
+from ondeck.errors import BadInput, ExitCode, NoMatch
 from ondeck.inventory.model import Host
 from ondeck.observe.ports import ChangeReader, FactsReader
-from ondeck.observe.records import Asked, Change, Health, HostFacts, SourceState
+from ondeck.observe.records import Asked, Change, HostFacts, SourceState
+from ondeck.observe.sampling import AT_ONCE, judged, sample_all, undecided
 from tui.cli.face import Face, form_option, pass_face, selector_option
 from tui.cli.out import Format, Rows
 
 if TYPE_CHECKING:
     from ondeck.operate.bench import FaceBench
-
-_WAIT = 15.0
-_AT_ONCE = 64
 
 
 def chosen(face: Face, selectors: Sequence[str], what: str) -> tuple[Host, ...]:
@@ -31,14 +27,49 @@ def chosen(face: Face, selectors: Sequence[str], what: str) -> tuple[Host, ...]:
     Raises:
         BadInput: No selector was given; reading every host of a large inventory is never implied.
     """
-    from ondeck.inventory import selector
 
     inventory = face.deck.inventory
-    if not selectors and len(inventory.hosts) > _AT_ONCE:
+    if not selectors and len(inventory.hosts) > AT_ONCE:
         raise BadInput(f"which of {len(inventory.hosts)} hosts?", hint=f"ondeck {what} -l env=prod,group=web")
     if not selectors:
         return tuple(inventory.hosts.values())
-    return selector.parse(selectors).select(inventory)
+    return selected(face, selectors)
+
+
+def selected(face: Face, selectors: Sequence[str]) -> tuple[Host, ...]:
+    """Hosts of the selectors; those that only a look can judge (`disk>90`, `state=lost`) are looked at.
+
+    Raises:
+        NoMatch: None matches.
+        BadInput: A selector is malformed.
+    """
+    from ondeck.inventory import selector
+
+    inventory = face.deck.inventory
+    wanted = selector.parse(selectors)
+    open_hosts = undecided(wanted, inventory)
+    if not open_hosts:
+        return wanted.select(inventory)
+    face.say(f"looking at {len(open_hosts)} hosts for {wanted}")
+    answer = judged(wanted, inventory, asyncio.run(_look(face, open_hosts)))
+    if answer.unjudged:
+        face.say(
+            f"NOT JUDGED  {answer.unjudged} of {len(open_hosts)} hosts gave no figures: they are not among these"
+        )
+    if not answer.hosts:
+        raise NoMatch(
+            f"no host matches {wanted}, as far as {len(open_hosts) - answer.unjudged} hosts could be asked"
+        )
+    return answer.hosts
+
+
+def settled(face: Face, selectors: Sequence[str]) -> tuple[str, ...]:
+    """Selectors without live figures: those with some become the names of the hosts that have them now."""
+    from ondeck.inventory import selector
+
+    if not selectors or not undecided(selector.parse(selectors), face.deck.inventory):
+        return tuple(selectors)
+    return (f"name in ({','.join(host.name for host in selected(face, selectors))})",)
 
 
 def _bench(face: Face) -> FaceBench:
@@ -47,36 +78,10 @@ def _bench(face: Face) -> FaceBench:
     return FaceBench(face.deck)
 
 
-async def _sample(reader: FactsReader, host: Host, bench: FaceBench) -> HostFacts | SourceState:
-    """Facts with a CPU figure (that takes two samples), else what is wrong with the source."""
-    last: HostFacts | SourceState | None = None
-    try:
-        async with asyncio.timeout(bench.settings.seconds(_WAIT)):
-            async with aclosing(reader.watch(host, bench, every=1.0)) as batches:
-                async for batch in batches:
-                    last = batch.facts or (batch.state if _is_lost(batch.state) else last)
-                    if isinstance(last, SourceState) or (last is not None and last.cpu is not None):
-                        return last
-    except TimeoutError:
-        pass
-    return last or SourceState(host.name, Health.LOST, time.time_ns(), error=f"no answer in {_WAIT:.0f} s")
-
-
-def _is_lost(state: SourceState | None) -> bool:
-    return state is not None and state.health is Health.LOST
-
-
-async def _top(face: Face, hosts: Sequence[Host]) -> list[tuple[Host, HostFacts | SourceState]]:
-    reader = cast(FactsReader, face.deck.registry.load("linux", "facts"))
+async def _look(face: Face, hosts: Sequence[Host]) -> dict[str, HostFacts | SourceState]:
     bench = _bench(face)
-    gate = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(host: Host) -> tuple[Host, HostFacts | SourceState]:
-        async with gate:
-            return host, await _sample(reader, host, bench)
-
     try:
-        return list(await asyncio.gather(*(one(host) for host in hosts)))
+        return await sample_all(cast(FactsReader, face.deck.registry.load("linux", "facts")), hosts, bench)
     finally:
         await bench.aclose()
 
@@ -107,11 +112,12 @@ def _heaviest(row: tuple[object, ...]) -> float:
 @pass_face
 def top(face: Face, selectors: tuple[str, ...], form: str) -> int:
     """Figures of hosts right now, the lost and the busiest first; percentages."""
-    found = asyncio.run(_top(face, chosen(face, selectors, "top")))
-    rows = sorted((_row(host, facts) for host, facts in found), key=_heaviest)
+    hosts = chosen(face, selectors, "top")
+    found = asyncio.run(_look(face, hosts))
+    rows = sorted((_row(host, found[host.name]) for host in hosts), key=_heaviest)
     titles = ("host", "env", "state", "cpu", "mem", "disk", "mount", "load1", "up", "note")
     face.rows(Rows(titles, tuple(rows), right=("cpu", "mem", "disk", "load1")), form)
-    lost = sum(isinstance(facts, SourceState) for _, facts in found)
+    lost = sum(isinstance(facts, SourceState) for facts in found.values())
     if lost:
         face.say(f"{lost} of {len(found)} hosts gave no figures")
     return int(_exit(lost, len(found)))
@@ -126,7 +132,7 @@ def _exit(lost: int, asked: int) -> ExitCode:
 async def _changes(face: Face, hosts: Sequence[Host], since: int) -> list[Asked]:
     reader = cast(ChangeReader, face.deck.registry.load("linux", "changes"))
     bench = _bench(face)
-    gate = asyncio.Semaphore(_AT_ONCE)
+    gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(host: Host) -> Asked:
         async with gate:
