@@ -30,6 +30,7 @@ from ondeck.operate.events import (
     Waiting,
     What,
 )
+from ondeck.operate.herald import Herald
 from ondeck.operate.outcome import Outcome, WaitingFor
 from ondeck.operate.plan import Batch, Precondition
 from ondeck.operate.ports import Applying, Attempt, Finding, Gate
@@ -45,18 +46,26 @@ class Drive:
     """Works through one rollout with open connections."""
 
     def __init__(
-        self, desk: Desk, rollout: Rollout, applying: Applying, settings: Settings, reopen: Reopen
+        self,
+        desk: Desk,
+        rollout: Rollout,
+        applying: Applying,
+        settings: Settings,
+        reopen: Reopen,
+        herald: Herald,
     ) -> None:
         self.desk = desk
         self.rollout = rollout
         self.settings = settings
         self.applying = applying
         self._reopen = reopen
+        self._herald = herald
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._gate: asyncio.Task[None] | None = None
         self._checked: set[str] = set()
         self._credentials = ""
         self._standing = ""
+        self._paused_by = ""
         self._hard = False
         self._stop_by: float | None = None
         self.wake = asyncio.Event()
@@ -133,8 +142,11 @@ class Drive:
         self._standing = why
         if self._credentials:
             await self.desk.record(Waiting(on=WaitingFor.CREDENTIALS, detail=self._credentials))
+            self._herald.tell("waiting for credentials", self._credentials)
         else:
             await self.desk.record(Paused(why=why))
+            if not self._paused_by:
+                self._herald.tell("paused", why)
 
     # --- one target
 
@@ -267,11 +279,12 @@ class Drive:
             case What.CANCEL:
                 self.cancel(who, hard=ask.hard)
             case What.PAUSE:
+                self._paused_by = who
                 self.rollout.hold(f"paused by {who}")
             case What.CONTINUE if self._credentials:
                 await self._lend(ask, who)
             case What.CONTINUE:
-                self._standing = ""
+                self._standing = self._paused_by = ""
                 self.rollout.go_on()
                 await self.desk.record(Continued(why=f"continued by {who}"))
             case What.CREDENTIALS:

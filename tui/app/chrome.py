@@ -67,7 +67,7 @@ class ContextLine(Line):
         desk, session = self.desk, self.desk.session
         width = self.size.width or self.app.size.width
         wide = width >= 100
-        role = desk.env_role(env) if env else "bold"
+        role = desk.env_band(env) if env else "bold"
         gap = "   " if wide else "  "
         style = desk.roles.style
         left = Text(" ")

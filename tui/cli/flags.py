@@ -132,7 +132,10 @@ def common() -> list[click.Parameter]:
             ["--lock-wait"], default="", metavar="SPAN", help="Wait so long for the lock, e.g. 15m."
         ),
         click.Option(
-            ["--timeout"], default="", metavar="SPAN", help="Give up waiting for the job after so long."
+            ["--timeout"],
+            default="",
+            metavar="SPAN",
+            help="Stop following after so long, with 130; the job itself has no time limit and goes on.",
         ),
         click.Option(["--no-input"], is_flag=True, help="Never ask; end with 4 when a person is needed."),
         click.Option(

@@ -98,8 +98,17 @@ class Root(click.Group):
                 formatter.write_dl(lines)
 
 
+_EXITS = """\b
+Exit codes:
+   0 ok                  1 failed               2 bad input
+   3 some failed         4 refused, or a person is needed
+   5 outcome unknown     6 unreachable          7 plan is stale
+  10 changes pending    20 cancelled          130 detached, the job goes on"""
+
+
 @click.group(
     cls=Root,
+    epilog=_EXITS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -110,14 +119,9 @@ class Root(click.Group):
 @click.version_option(version("ondeck"), prog_name="ondeck")
 @click.pass_context
 def root(ctx: click.Context, inventory: Path | None, read_only: bool) -> None:
-    r"""The terminal an on-call engineer opens on the bastion.
+    """The terminal an on-call engineer opens on the bastion.
 
     Without a verb it opens the full screen. Data goes to standard output, narration to standard error.
-
-    \b
-    Exit codes: 0 ok, 1 failed, 2 bad input, 3 some targets failed,
-    4 refused or a person is needed, 5 outcome unknown, 6 unreachable,
-    7 plan is stale, 10 changes pending, 20 cancelled, 130 detached.
     """
     screen: Screen = ctx.obj
     face = ctx.obj = Face(Globals(inventory, read_only))

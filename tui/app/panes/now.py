@@ -67,6 +67,9 @@ class NowPane(BoardView):
         """Both halves."""
         self.set_class(self.size.width >= WIDE, "-wide")
         super().show()
+        if self.size.width >= WIDE and self.side.size.width <= 12:
+            self.call_after_refresh(self.show)  # its half has just been opened and has no size yet
+            return
         chosen = self.selected()
         if self.size.width >= WIDE and self.side.size.width > 12:
             subject = self._subject_of(chosen)
