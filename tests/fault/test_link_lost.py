@@ -157,6 +157,9 @@ def test_a_rollout_that_loses_a_host_waits_for_a_person_and_goes_on_from_the_tru
     else:
         assert row["outcome"] in ("not_started", "failed"), row
     assert player.run("lock", "ls", "-o", "name", code=0).out == ""
+    rest = player.run("continue", job, "--reason", "it is known now", timeout=60)
+    rows = player.job(job)["targets"]
+    assert [rows[host]["outcome"] for host in ("web-2", "web-3")] == ["succeeded"] * 2, rest
     player.run("deploy", "checkout@prod", "2.16.0", "--confirm", "prod", "--reason", "the rest", code=0)
     assert {player.ssh(host, "cat /srv/checkout/current/VERSION") for host in WEB} == {"2.16.0"}
     assert player.ssh("lb-1", "ls /srv/lb/drained") == "", (

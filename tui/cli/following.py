@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ondeck import text
 from ondeck.errors import ExitCode
 from ondeck.operate import events as ev
+from ondeck.operate.events import Ended
 from ondeck.operate.outcome import JobState, Outcome, WaitingFor
 from ondeck.operate.spec import Risk
 from tui.cli import out
@@ -186,6 +187,8 @@ def conclude(face: Face, view: JobView, form: str) -> int:
             face.say(f"  find out with: ondeck reconcile {view.id}")
         if view.detail and view.lost:
             face.say(f"  {view.detail}")
+        elif view.summary and view.why not in (None, Ended.COMPLETE):
+            face.say(f"  {view.summary}")
     return int(view.exit_code)
 
 
