@@ -6,8 +6,16 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 
-from ondeck.errors import OndeckError, StateBroken
-from ondeck.operate.attempt import Clock, CredentialsEnded, attempt_id, finished, observed, short
+from ondeck.errors import OndeckError, StateBroken, Unreachable
+from ondeck.operate.attempt import (
+    Clock,
+    CredentialsEnded,
+    attempt_id,
+    finished,
+    lacks_credentials,
+    observed,
+    short,
+)
 from ondeck.operate.desk import Desk
 from ondeck.operate.events import (
     Ask,
@@ -69,10 +77,16 @@ class Drive:
             (b.targets for b in self._plan_batches() if any(t in self.rollout.pending for t in b.targets)), ()
         )
         targets = [t for t in first if t in self.rollout.pending]
-        answers = await asyncio.gather(*(self._stale(t) for t in targets))
+        answers = await asyncio.gather(*(self._stale_now(t) for t in targets))
         limit = self.desk.view.plan.draft.rollout.parallel or len(targets)
         self._checked.update(targets[:limit])
         return "; ".join(answer for answer in answers if answer)
+
+    async def _stale_now(self, target: str) -> str:
+        try:
+            return await self._stale(target)
+        except Unreachable as error:
+            return f"{target}: its preconditions cannot be read: {short(error.message)}"
 
     def _plan_batches(self) -> tuple[Batch, ...]:
         return self.desk.view.plan.draft.rollout.batches
@@ -147,8 +161,8 @@ class Drive:
             return await self.applying.apply(attempt, emit)
 
         try:
-            if target not in self._checked and (why := await self._stale(target)):
-                await self._ended(target, Finding(outcome=Outcome.NOT_STARTED, evidence=why), "", clock)
+            if target not in self._checked and (finding := await self._cannot_begin(target)):
+                await self._ended(target, finding, "", clock)
                 return
             intended = True
             await self.desk.record(
@@ -192,13 +206,34 @@ class Drive:
         self.rollout.hold("credentials ended")
         await self.desk.record(AttemptVoid(attempt=attempt.id, target=attempt.target, why=why))
 
+    async def _cannot_begin(self, target: str) -> Finding | None:
+        """Why a target must not be begun; None when its preconditions hold.
+
+        Raises:
+            CredentialsEnded: It could not be asked for want of credentials; the host is not to blame.
+        """
+        try:
+            why = await self._stale(target)
+        except Unreachable as error:
+            if lacks_credentials(error):
+                raise CredentialsEnded(short(error.message)) from error
+            evidence = short(f"{error.reason.value}: {error.message}")
+            return Finding(outcome=Outcome.UNREACHABLE, evidence=evidence)
+        return Finding(outcome=Outcome.NOT_STARTED, evidence=why) if why else None
+
     async def _stale(self, target: str) -> str:
-        """What of the target's preconditions no longer holds; empty when all do."""
+        """What of the target's preconditions no longer holds; empty when all do.
+
+        Raises:
+            Unreachable: The target cannot be asked.
+        """
         planned = tuple(p for p in self.desk.view.plan.draft.preconditions if p.target == target)
         if not planned:
             return ""
         try:
             now = await self.applying.check(target)
+        except Unreachable:
+            raise
         except (OndeckError, TimeoutError) as error:
             return f"{target}: its preconditions cannot be read: {short(str(error) or 'timed out')}"
         return _differences(target, planned, now)

@@ -89,6 +89,16 @@ class Lock:
         self._fd = fd
         return None
 
+    def fileno(self) -> int:
+        """The held descriptor: a child that inherits it holds the lock as long as it lives.
+
+        Raises:
+            ValueError: It is not held.
+        """
+        if self._fd is None:
+            raise ValueError(f"{self.key} is not held")
+        return self._fd
+
     def owner(self) -> Owner | None:
         """Who the owner's file names; None when there is none.
 
@@ -107,7 +117,7 @@ class Lock:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateBroken(
                 f"{self._owner} is damaged, so it is not known who holds {self.key!r}",
-                hint=f"see `ondeck jobs`, then: ondeck lock break {self.key}",
+                hint=f"see `ondeck jobs`, then: ondeck lock break {self.key} --confirm {self.key} --reason WHY",
             ) from error
 
     def release(self, *, clear: bool) -> None:

@@ -35,7 +35,8 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
     at = deck.record.folder(job)
     if ask.what is What.SETTLE and (not ask.reason.strip() or ask.outcome is None or not ask.target):
         raise BadInput(
-            "settling needs a target, an outcome and a reason", hint="--target T --outcome O --reason WHY"
+            "settling needs a target, an outcome and a reason",
+            hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY",
         )
     if at.is_alive():
         if not at.view().over:

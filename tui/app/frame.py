@@ -130,8 +130,8 @@ class DeckScreen(Screen[None]):
 
     def refresh_all(self) -> None:
         """Draw the view and the chrome from what is known now."""
-        view, session = self.view, self.desk.session
-        if not view.is_attached:
+        view, session = self.views.get(self.trail.here), self.desk.session
+        if view is None or not view.is_attached:
             return
         session.look_at(*view.looking_at())
         view.show()
@@ -287,7 +287,7 @@ class OndeckApp(OrderedKeys, CrashReports, ThemedApp, GuardedApp):
 
     def _use_theme(self) -> None:
         found = theming.palette(cast("App[object]", self))
-        self.desk.roles.use(found.style, Style(bgcolor=found.theme.role("background").colour or None))
+        self.desk.roles.use(found.style, Style(bgcolor=found.style("background").color))
 
     async def action_quit(self) -> None:
         """ctrl-q, like q on the last screen."""

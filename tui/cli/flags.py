@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from types import NoneType, UnionType
@@ -158,6 +159,14 @@ def assign(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def _words(name: str, raw: str) -> list[str]:
+    """The words of a value as a shell would split them; nothing is expanded."""
+    try:
+        return shlex.split(raw)
+    except ValueError as error:
+        raise BadInput(f"{name}: {raw!r}: {error}", hint="quote it as for a shell") from error
+
+
 def check(spec: OperationSpec, given: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters checked against the operation's struct, as plain data.
 
@@ -171,6 +180,9 @@ def check(spec: OperationSpec, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{spec.name} has no parameter {name!r}", hint=f"it has: {', '.join(sorted(names)) or 'none'}"
             )
     known = {key: value for key, value in given.items() if value is not None}
+    for field in fields_of(spec.params):
+        if field.many and isinstance(raw := known.get(field.name), str):
+            known[field.name] = _words(field.name, raw)
     try:
         converted = msgspec.convert(known, type=spec.params, strict=False)
     except msgspec.ValidationError as error:

@@ -51,7 +51,10 @@ def jobs(face: Face, job: str | None, limit: int, form: str) -> int:
     """List jobs, newest first; with a JOB its targets."""
     if job is None:
         face.rows(rows_of(face.deck.record.jobs(limit)), form)
-        return int(ExitCode.OK)
+        unread = face.deck.record.unread(limit)
+        for name, why in unread.items():
+            face.say(f"NOT READ  job {name}: {why}")
+        return int(ExitCode.FAILED if unread else ExitCode.OK)
     view = face.deck.record.job(job)
     if form == "json":
         face.data(out.dumps(following.summary(view)) + "\n")
