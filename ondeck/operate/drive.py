@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-from ondeck.errors import OndeckError, StateBroken, Unreachable
+from ondeck.errors import OndeckError, StateBroken
 from ondeck.operate.attempt import (
     Clock,
     CredentialsEnded,
+    asked,
     attempt_id,
     finished,
-    lacks_credentials,
     observed,
     short,
 )
@@ -77,16 +78,21 @@ class Drive:
             (b.targets for b in self._plan_batches() if any(t in self.rollout.pending for t in b.targets)), ()
         )
         targets = [t for t in first if t in self.rollout.pending]
-        answers = await asyncio.gather(*(self._stale_now(t) for t in targets))
         limit = self.desk.view.plan.draft.rollout.parallel or len(targets)
-        self._checked.update(targets[:limit])
-        return "; ".join(answer for answer in answers if answer)
+        found = await asyncio.gather(*(self._first_look(t) for t in targets))
+        good = [t for t, (holds, _) in zip(targets, found, strict=True) if holds]
+        self._checked.update(t for t in targets[:limit] if t in good)
+        return "; ".join(why for _, why in found if why)
 
-    async def _stale_now(self, target: str) -> str:
+    async def _first_look(self, target: str) -> tuple[bool, str]:
+        """Whether it can begin, and what changed. What cannot be read now is asked again in its turn."""
         try:
-            return await self._stale(target)
-        except Unreachable as error:
-            return f"{target}: its preconditions cannot be read: {short(error.message)}"
+            finding = await self._cannot_begin(target)
+        except CredentialsEnded:
+            return False, ""
+        if finding is None:
+            return True, ""
+        return False, finding.evidence if finding.outcome is Outcome.NOT_STARTED else ""
 
     def _plan_batches(self) -> tuple[Batch, ...]:
         return self.desk.view.plan.draft.rollout.batches
@@ -170,7 +176,7 @@ class Drive:
             )
             finding = await observed(work)
         except CredentialsEnded as error:
-            await self._void(attempt, str(error))
+            await self._void(attempt, str(error), intended=intended)
             return
         except asyncio.CancelledError:
             finding = _cut(intended=intended, sent=sent)
@@ -200,43 +206,27 @@ class Drive:
             )
         )
 
-    async def _void(self, attempt: Attempt, why: str) -> None:
+    async def _void(self, attempt: Attempt, why: str, *, intended: bool) -> None:
         self.rollout.again(attempt.target)
         self._credentials = why
         self.rollout.hold("credentials ended")
-        await self.desk.record(AttemptVoid(attempt=attempt.id, target=attempt.target, why=why))
+        if intended:
+            await self.desk.record(AttemptVoid(attempt=attempt.id, target=attempt.target, why=why))
 
     async def _cannot_begin(self, target: str) -> Finding | None:
-        """Why a target must not be begun; None when its preconditions hold.
+        """Why a target must not be begun, its preconditions read again; None when all of them hold.
 
         Raises:
             CredentialsEnded: It could not be asked for want of credentials; the host is not to blame.
         """
-        try:
-            why = await self._stale(target)
-        except Unreachable as error:
-            if lacks_credentials(error):
-                raise CredentialsEnded(short(error.message)) from error
-            evidence = short(f"{error.reason.value}: {error.message}")
-            return Finding(outcome=Outcome.UNREACHABLE, evidence=evidence)
-        return Finding(outcome=Outcome.NOT_STARTED, evidence=why) if why else None
-
-    async def _stale(self, target: str) -> str:
-        """What of the target's preconditions no longer holds; empty when all do.
-
-        Raises:
-            Unreachable: The target cannot be asked.
-        """
         planned = tuple(p for p in self.desk.view.plan.draft.preconditions if p.target == target)
         if not planned:
-            return ""
-        try:
-            now = await self.applying.check(target)
-        except Unreachable:
-            raise
-        except (OndeckError, TimeoutError) as error:
-            return f"{target}: its preconditions cannot be read: {short(str(error) or 'timed out')}"
-        return _differences(target, planned, now)
+            return None
+        now = await asked(partial(self.applying.check, target))
+        if isinstance(now, Finding):
+            return now
+        why = _differences(target, planned, now)
+        return Finding(outcome=Outcome.NOT_STARTED, evidence=why) if why else None
 
     # --- gate
 

@@ -181,3 +181,21 @@ def test_a_cancel_that_nobody_saw_end_is_unknown_and_keeps_the_lock(tmp_path: Pa
     assert "not observed" in view.targets["web-1"].text
     assert view.in_doubt == ("web-1",)
     assert [lock.job for lock in deck.record.locks()] == [job]
+
+
+@pytest.mark.parametrize("word", ["check-lost", "check-broken", "check-auth"])
+def test_a_canary_that_cannot_be_read_never_lets_the_next_batch_start(tmp_path: Path, word: str) -> None:
+    deck = on_road.deck(tmp_path)
+    script = (f"web-2={word}",)
+    job = on_road.start(deck, tmp_path, batches="1,1,1", gate=True, script=script, max_failures=1)
+    states = (JobState.PAUSED, JobState.WAITING, JobState.ENDED)
+    view = on_road.wait_for(deck, job, lambda v: v.state in states)
+    assert set(on_road.effects(tmp_path)) == {"web-1"}
+    if word == "check-auth":
+        assert view.waiting_for is WaitingFor.CREDENTIALS
+        assert view.targets["web-2"].outcome is None
+    else:
+        assert view.state is JobState.PAUSED
+        assert view.targets["web-2"].outcome in (Outcome.UNREACHABLE, Outcome.NOT_STARTED)
+    deck.record.ask(job, Ask(what=What.CANCEL, by="anna"))
+    on_road.over(deck, job)
