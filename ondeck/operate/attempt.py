@@ -32,6 +32,15 @@ def short(text: str) -> str:
     return safe_line(text)[:_TEXT]
 
 
+def broken(error: Exception) -> str:
+    """What a provider raised where nothing better can be made of it; a bug is named with its type."""
+    if isinstance(error, OndeckError):
+        return short(str(error))
+    if isinstance(error, TimeoutError):
+        return short(str(error) or "no answer in time")
+    return short(f"it broke ({type(error).__name__}: {error})")
+
+
 class CredentialsEnded(Exception):
     """The target did not begin because our credentials ended."""
 

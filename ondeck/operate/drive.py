@@ -7,12 +7,13 @@ import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from ondeck.errors import OndeckError, StateBroken
+from ondeck.errors import StateBroken
 from ondeck.operate.attempt import (
     Clock,
     CredentialsEnded,
     asked,
     attempt_id,
+    broken,
     finished,
     observed,
     short,
@@ -99,6 +100,15 @@ class Drive:
 
     async def run(self) -> Ended:
         """Until nothing more is to do or somebody stopped it; why it ended."""
+        try:
+            return await self._loop()
+        except Exception:
+            # Whatever broke here: what is in flight is followed, so that its end is seen and recorded.
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=self.settings.seconds(STOP_SECONDS))
+            raise
+
+    async def _loop(self) -> Ended:
         while True:
             await self._take_asks()
             if self.desk.full:
@@ -134,8 +144,22 @@ class Drive:
             if task is self._gate:
                 self._gate = None
             if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+                await self._broke(task.get_name(), error)
         self._give_up_stopping()
+
+    async def _broke(self, target: str, error: BaseException) -> None:
+        """The work on one target broke on our side: its outcome is what can be known, the others go on.
+
+        Raises:
+            StateBroken: Our own state cannot be written: nothing can go on.
+        """
+        if isinstance(error, StateBroken) or target not in self.rollout.running:
+            raise error
+        row = self.desk.view.targets[target]
+        said = short(f"ondeck broke on it ({type(error).__name__}: {error})")
+        outcome = Outcome.UNKNOWN if row.in_doubt else Outcome.NOT_STARTED
+        attempt = row.attempt if row.in_doubt else ""
+        await self._ended(target, Finding(outcome=outcome, evidence=said), attempt, Clock())
 
     async def _woken(self) -> None:
         await self.wake.wait()
@@ -235,10 +259,8 @@ class Drive:
             gate = await self.applying.gate(targets)
         except asyncio.CancelledError:
             gate = Gate(passed=None, evidence="cancelled while it was asked")
-        except (OndeckError, TimeoutError) as error:
-            gate = Gate(passed=None, evidence=str(error) or "it did not answer in time")
         except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded as no data
-            gate = Gate(passed=None, evidence=f"the gate broke: {type(error).__name__}: {error}")
+            gate = Gate(passed=None, evidence=broken(error))
         self.rollout.gate(index, gate.passed)
         await self.desk.record(GateAnswered(index=index, passed=gate.passed, evidence=short(gate.evidence)))
 
@@ -312,8 +334,9 @@ class Drive:
             self.applying = await self._reopen()
         except StateBroken:
             raise
-        except (OndeckError, TimeoutError) as error:
-            self.desk.note(f"with the credentials that {who} lent it could not open: {error}")
+        except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded, it waits on
+            said = broken(error)
+            self.desk.note(f"with the credentials that {who} lent it could not open: {said}")
             return
         self._credentials = self._standing = ""
         self.rollout.hold("")

@@ -35,7 +35,7 @@ class Touch(Params, frozen=True, kw_only=True):
     Attributes:
         folder: Where effects are counted: one file a target, one line an effect.
         script: `TARGET=WORD`: fail, lost, timeout, unreachable, auth, broken, slow, silent, deaf, dead,
-            check-lost, check-auth, check-broken; `gateN=bad|none`.
+            check-lost, check-auth, check-broken; `ready=broken`, `finish=broken`, `gateN=bad|none`.
         batches: Sizes, e.g. `1,2`.
         delay: Seconds (times timescale) an effect takes.
     """
@@ -113,6 +113,8 @@ class ScriptedApplying:
 
     async def ready(self) -> dict[str, Finding]:
         """Targets of the word `dead` cannot be opened."""
+        if self._words.get("ready") == "broken":
+            raise RuntimeError("scripted: a bug")
         dead = (t for t in self._plan.targets if self._words.get(t) == "dead")
         return {t: Finding(outcome=Outcome.UNREACHABLE, evidence="scripted: no route") for t in dead}
 
@@ -201,6 +203,8 @@ class ScriptedApplying:
     async def reconcile(self, attempt: Attempt) -> Finding:
         """Look at the claim: none means not started, an exit code decides, none yet is unknown."""
         claim = self._folder / f"claim.{attempt.id}"
+        if self._words.get("reconcile") == "broken":
+            raise RuntimeError("scripted: a bug")
         if not claim.exists():
             return Finding(outcome=Outcome.NOT_STARTED, evidence="no claim on the host")
         if not (claim / "rc").exists():
@@ -211,6 +215,8 @@ class ScriptedApplying:
 
     async def finish(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> dict[str, str]:
         """Remember who was touched."""
+        if self._words.get("finish") == "broken":
+            raise KeyError("scripted: a bug")
         emit("tidied up")
         return {f"touched {self._plan.request.subject}": ",".join(succeeded)} if succeeded else {}
 
