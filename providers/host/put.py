@@ -89,6 +89,14 @@ def _checked(request: Request, params: PutParams) -> PutParams:
     return params
 
 
+def lock_of(hosts: tuple[str, ...], path: str) -> str:
+    """The key of a put: host and path, or a digest of the hosts when there are more than one."""
+    names = ",".join(sorted(hosts))
+    if len(hosts) > 1:
+        names = f"{len(hosts)}-hosts-{sha(names.encode())[:12]}"
+    return f"host.put@{names}:{path}"
+
+
 def _name(path: str) -> str:
     """The path as one file name."""
     return path.replace("%", "%25").replace("/", "%2F")
@@ -132,6 +140,9 @@ async def _kept(
 async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
     """Read what is there on every host and say what would become of it.
 
+    Its lock is that of these hosts and this path: a put in doubt on one host blocks no other host. Of two
+    puts whose hosts only overlap, the checksum that is read again before each write refuses the later one.
+
     Raises:
         BadInput: File, path or mode make no sense.
         Unreachable: No host could be asked.
@@ -169,7 +180,7 @@ async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
         ),
         preflight=(Preflight(name="file read", ok=len(seen), unknown=unread),),
         rollout=rollout(request, bench, batch=params.batch, max_failures=params.max_failures, verb="put"),
-        lock_key=f"host.put@{request.env}:{params.path}",
+        lock_key=lock_of(tuple(todo), params.path),
         undo=f"ondeck put - HOST:{params.path} --undo JOB",
         data={
             "path": params.path,

@@ -110,3 +110,17 @@ class TestExec(OperatorSuite):
         """No plan of a command names a gate, so none is asked."""
         site = await make()
         assert (await planned(site)).draft.rollout.gate == ""
+
+
+async def test_a_command_in_doubt_keeps_nobody_from_the_other_hosts(tmp_path: Path) -> None:
+    site = HostSite(tmp_path, "host.exec", {"argv": ["touch", "x"]})
+    assert (await planned(site)).draft.lock_key == ""
+
+
+async def test_a_put_locks_its_hosts_and_its_path_only(tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("new\n")
+    keys = set()
+    for path in ("motd", "other"):
+        params = {"source": str(tmp_path / "new"), "path": str(tmp_path / path)}
+        keys.add((await planned(HostSite(tmp_path, "host.put", params))).draft.lock_key)
+    assert keys == {f"host.put@web-1:{tmp_path}/motd", f"host.put@web-1:{tmp_path}/other"}
