@@ -16,6 +16,7 @@ from lab.embedded.demo import Demo
 
 T = TypeVar("T")
 ONDECK = str(Path(sys.executable).parent / "ondeck")
+MORTAL = str(Path(__file__).with_name("mortal.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ class Player:
     def run(
         self, *argv: str, data: bytes | None = None, timeout: float = 60.0, code: int | None = None
     ) -> Done:
+        program = [sys.executable, MORTAL] if "ONDECK_FAULT_AT" in self.more else [ONDECK]
         done = subprocess.run(
-            [ONDECK, *argv], env=self.environment, capture_output=True, timeout=timeout, check=False,
+            [*program, *argv], env=self.environment, capture_output=True, timeout=timeout, check=False,
             **({"stdin": subprocess.DEVNULL} if data is None else {"input": data}),  # type: ignore[call-overload]
         )  # fmt: skip
         said = Done(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ondeck.errors import NeedsPerson, Refused
@@ -242,3 +243,15 @@ def test_a_bug_while_reconciling_leaves_it_unknown_and_the_job_ends_in_order(tmp
     view = on_road.reconciled(deck, job)
     assert (view.lost, view.in_doubt) == (False, ("web-1", "web-2"))
     assert "RuntimeError: scripted: a bug" in view.targets["web-2"].text
+
+
+def test_a_stray_variable_does_not_kill_the_worker_of_an_installed_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deck = on_road.deck(tmp_path)
+    drafted = on_road.drafted(deck, tmp_path)
+    monkeypatch.setenv("ONDECK_FAULT_AT", "2")
+    real = msgspec.structs.replace(deck, manifests=())
+    view = on_road.over(deck, road.start(real, drafted, on_road.YES))
+    assert view.lost is False
+    assert view.why is Ended.BROKEN
