@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ondeck.errors import OndeckError, Unreachable
+from ondeck.errors import OndeckError, RemoteFailed, Unreachable
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Host
 from ondeck.operate.health import declared, wait_healthy
@@ -176,20 +176,39 @@ class ReleaseApplying:
             return Finding(outcome=Outcome.UNKNOWN, evidence=f"could not be asked: {why(error)}")
 
     async def finish(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> dict[str, str]:
-        """Remove what the retention lets go, and remember the release if all of the service is healthy."""
+        """Remove what the retention lets go, and remember the release if it is healthy on every host.
+
+        Hosts that were left out of the plan, or that are none of its targets and cannot be asked, are told
+        and not waited for.
+
+        Raises:
+            RemoteFailed: A host that had succeeded is not healthy on it any more.
+        """
         await self._forget(succeeded, emit)
         if not self._work.release.version:
             return {}
         await self._prune(succeeded, emit)
         hosts = hosts_of(self._bench.inventory, self._service, self._work.env)
         seen = await look_at(self._bench, self._service, self._options, hosts)
-        not_yet = [name for name, one in seen.items() if not self._is_good(one)]
+        # A host that cannot be asked and is none of the plan's must not freeze what is remembered.
+        out = [
+            name
+            for name, one in seen.items()
+            if name not in self._plan.targets and (one.state is None or name in self._plan.draft.left_out)
+        ]
+        not_yet = [name for name, one in seen.items() if name not in out and not self._is_good(one)]
+        if lapsed := [name for name in not_yet if name in succeeded]:
+            names = ", ".join(lapsed[:5])
+            raise RemoteFailed(f"{self._work.release} is not remembered as good: no longer healthy: {names}")
         if not_yet:
             emit(
                 f"{self._work.release} is not remembered as good: not healthy on it: {', '.join(not_yet[:5])}"
             )
             return {}
-        emit(f"{self._work.release} is healthy on all {len(hosts)} hosts of {self._work.name}")
+        good = len(hosts) - len(out)
+        emit(f"{self._work.release} is healthy on {good} of {len(hosts)} hosts of {self._work.name}")
+        if out:
+            emit(f"LEFT OUT, not on {self._work.release} as far as anybody knows: {', '.join(out)}")
         return to_remember(self._bench, self._work.name, self._work.release)
 
     async def _forget(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> None:

@@ -89,7 +89,9 @@ def _where_back(to: str, found: Survey, good: list[Release]) -> tuple[Release, s
     running = [Release(s.version, s.digest) for s in states]
     release = last_good(good, running)
     if release is not None:
-        return release, "last good", ()
+        strange = sorted({r.version for r in running if r.version and r not in good})
+        note = f"{', '.join(strange)} runs and was never recorded as good: last good is from before it"
+        return release, "last good", (note,) if strange else ()
     kept = sorted(
         {(k.when, k.version) for s in states for k in s.kept if k.version != s.version}, reverse=True
     )

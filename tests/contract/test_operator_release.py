@@ -267,7 +267,11 @@ async def test_a_host_that_cannot_be_asked_is_left_out_loudly_or_refuses(make: M
         await site.draft("deploy", version="1.0", leave_out=False)
     found, _ = await site.do("deploy", version="1.0")
     assert found["web-1"].outcome == "succeeded"
-    assert "running shop@prod" not in site.bench.facts
+    site.build("1.1")
+    found, log = await site.do("deploy", version="1.1")
+    assert site.bench.facts["running shop@prod"].startswith("1.1 ")
+    assert any("LEFT OUT" in step and "web-2" in step for step in log.steps)
+    assert "-> 1.0" in (await site.draft("rollback")).summary
 
 
 async def test_the_unhealthy_go_first_in_a_rollback(make: Make) -> None:
