@@ -62,7 +62,7 @@ class Player:
     def run(
         self, *argv: str, data: bytes | None = None, timeout: float = 60.0, code: int | None = None
     ) -> Done:
-        program = [sys.executable, MORTAL] if "ONDECK_FAULT_AT" in self.more else [ONDECK]
+        program = [sys.executable, "-P", MORTAL] if "ONDECK_FAULT_AT" in self.more else [ONDECK]
         done = subprocess.run(
             [*program, *argv], env=self.environment, capture_output=True, timeout=timeout, check=False,
             **({"stdin": subprocess.DEVNULL} if data is None else {"input": data}),  # type: ignore[call-overload]
