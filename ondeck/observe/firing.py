@@ -104,7 +104,7 @@ async def _standing(bench: Bench, releases: Releases, service: Service, env: str
             return Standing(subject=subject, env=env, hosts=_names(hosts), checked=False)
         else:
             async with asyncio.timeout(bench.settings.seconds(LONGEST)):
-                facts = await _ask(bench, releases, service, hosts)
+                facts = await running(bench, releases, service, hosts)
             checked = health.declared(service.health)
             return Standing(subject=subject, env=env, hosts=_names(hosts), facts=facts, checked=checked)
     except TimeoutError:
@@ -116,9 +116,14 @@ async def _standing(bench: Bench, releases: Releases, service: Service, env: str
     return Standing(subject=subject, env=env, hosts=_names(hosts), error=error)
 
 
-async def _ask(
+async def running(
     bench: Bench, releases: Releases, service: Service, hosts: Sequence[Host]
 ) -> tuple[ReleaseFacts, ...]:
+    """What a service runs and how it is, one entry a host; only health where ondeck does not deploy it.
+
+    Raises:
+        OndeckError: Nobody serves its kind of deploy, or its options are wrong.
+    """
     if service.deploy is not None:
         return tuple(await releases(service).running(service, hosts, bench))
     return tuple(await asyncio.gather(*(_probe(bench, service, host) for host in hosts)))

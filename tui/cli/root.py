@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from ondeck import text
 from ondeck.errors import ExitCode, OndeckError
 from ondeck.registry import Registry
 from tui.cli.face import Face, Globals, report
@@ -148,7 +150,9 @@ def main(argv: Sequence[str], *, screen: Screen) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        error.show(sys.stderr)
+        said = io.StringIO()
+        error.show(said)
+        sys.stderr.write(text.safe(said.getvalue()))
         return int(ExitCode.BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("\nondeck: interrupted; nothing was started\n")

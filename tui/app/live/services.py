@@ -10,8 +10,9 @@ from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Host, Inventory, Service
-from ondeck.observe.ports import ReleaseReader
+from ondeck.observe import firing
 from ondeck.observe.records import ReleaseFacts
+from ondeck.operate import health
 from ondeck.operate.ports import Bench
 from tui.app.live.capabilities import Capabilities
 from tui.app.views import ServiceLook
@@ -84,19 +85,13 @@ class LiveServices:
     def _ask(self, subject: str) -> None:
         service, hosts = self._services[subject]
         self._next[subject] = time.monotonic() + EVERY
-        if service.deploy is None or not hosts:
-            return
-        try:
-            reader: ReleaseReader = self._capabilities.releases(service)
-        except OndeckError as error:
-            self.looks[subject] = _changed(self.looks[subject], error=error.message)
-            self._next[subject] = time.monotonic() + 60.0
+        if not hosts or (service.deploy is None and not health.declared(service.health)):
             return
 
-        async def running(bench: Bench) -> Sequence[ReleaseFacts]:
-            return await reader.running(service, hosts, bench)
+        async def ask(bench: Bench) -> Sequence[ReleaseFacts]:
+            return await firing.running(bench, self._capabilities.releases, service, hosts)
 
-        self._asking[subject] = self._engine.call(running)
+        self._asking[subject] = self._engine.call(ask)
 
     def drain(self) -> bool:
         """Take in answers."""
