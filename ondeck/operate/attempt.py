@@ -44,7 +44,7 @@ async def observed(work: Callable[[], Awaitable[Finding]]) -> Finding:
 
     Raises:
         CredentialsEnded: Nothing began, for want of credentials.
-        CancelledError: It was cancelled and the provider says that it stopped it.
+        CancelledError: It was cancelled and the provider did not say what it saw then.
     """
     try:
         finding = await work()

@@ -173,9 +173,7 @@ class Drive:
             await self._void(attempt, str(error))
             return
         except asyncio.CancelledError:
-            evidence = "it was stopped on its host" if sent else "stopped before anything was sent"
-            outcome = Outcome.CANCELLED if intended else Outcome.NOT_STARTED
-            finding = Finding(outcome=outcome, evidence=evidence)
+            finding = _cut(intended=intended, sent=sent)
         finally:
             emit.closed = True
             self.desk.end_output(target)
@@ -342,3 +340,12 @@ def _differences(target: str, planned: tuple[Precondition, ...], now: tuple[Prec
         if current.get(p.fact) != p.expected
     ]
     return short(f"{target}: {', '.join(changed)}") if changed else ""
+
+
+def _cut(*, intended: bool, sent: bool) -> Finding:
+    """What is known of a target whose provider let the cancel through instead of telling what it saw."""
+    if sent:
+        text = "cancelled, and what became of it was not observed"
+        return Finding(outcome=Outcome.UNKNOWN, evidence=text)
+    outcome = Outcome.CANCELLED if intended else Outcome.NOT_STARTED
+    return Finding(outcome=outcome, evidence="stopped before anything was sent")

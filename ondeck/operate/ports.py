@@ -115,8 +115,10 @@ class Applying(Protocol):
     async def apply(self, attempt: Attempt, emit: Emit) -> Finding:
         """Do it on one target, once.
 
-        Being cancelled means: stop the remote work really, then let CancelledError through. Exceptions
-        of `ondeck.errors` are understood: Unreachable -> unreachable, LinkLost -> unknown,
+        Being cancelled means: stop the remote work really, look, and return what was seen: CANCELLED
+        only where the stop was observed and nothing is left half done, else FAILED with what the target
+        is now, or UNKNOWN. A CancelledError that is let through says nothing, so it is unknown.
+        Exceptions of `ondeck.errors` are understood: Unreachable -> unreachable, LinkLost -> unknown,
         RemoteFailed -> failed, TimeoutError -> timed out.
         """
         ...

@@ -19,7 +19,7 @@ from enum import StrEnum
 import msgspec
 
 from ondeck import text
-from ondeck.errors import BadInput, LinkLost, Refused, RemoteFailed
+from ondeck.errors import BadInput, LinkLost, OndeckError, Refused, RemoteFailed
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.ports import Finding
 from ondeck.reach.command import signal_of, with_env
@@ -284,10 +284,18 @@ class Detached:
         return Look(stage, None, number or 0)
 
     async def stop(self, *, grace: float = 10.0) -> Look:
-        """End its process group: TERM, grace in seconds before timescale, KILL; then look."""
+        """End its process group: TERM, grace in seconds before timescale, KILL; then look.
+
+        Raises:
+            LinkLost: It was not observed whether it stopped.
+        """
         step = max(self._settings.seconds(grace) / 20, 0.01)
-        await self._sh(_STOP, f"{step:.3f}", timeout=grace + 60)
-        return await self.look(take=True)
+        try:
+            await self._sh(_STOP, f"{step:.3f}", timeout=grace + 60)
+            return await self.look(take=True)
+        except (OndeckError, TimeoutError) as error:
+            said = error.message if isinstance(error, OndeckError) else "no answer in time"
+            raise LinkLost(f"not known whether it stopped: {said}", where=self._link.host) from error
 
     async def forget(self) -> None:
         """Remove the folder; call it when the outcome is recorded. A running one is left alone."""

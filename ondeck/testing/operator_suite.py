@@ -56,6 +56,10 @@ class OperatorSite(Protocol):
         """Make the change on this target take long enough to be cancelled."""
         ...
 
+    def hurry(self, target: str) -> None:
+        """Let slow work that still runs on this target come to its end soon."""
+        ...
+
     def effects(self, target: str) -> int:
         """How often the change was really begun on this target."""
         ...
@@ -210,13 +214,13 @@ class OperatorSuite:
         """Nothing of the world is another after planning."""
         site = await make()
         before = site.world()
-        await _planned(site)
+        await planned(site)
         assert site.world() == before
 
     async def test_a_plan_survives_storing_and_names_every_target(self, make: Make) -> None:
         """Stored bytes give the same plan; a target is in the rollout or left out with a reason."""
         site = await make()
-        plan = await _planned(site)
+        plan = await planned(site)
         assert decode(encode(plan)) == plan
         assert sorted([*plan.targets, *plan.draft.left_out]) == sorted(site.request.targets)
         assert len(set(plan.targets)) == len(plan.targets)
@@ -227,7 +231,7 @@ class OperatorSuite:
     ) -> None:
         """The same words and values while nothing changed, others when something relevant did."""
         site = await make()
-        plan = await _planned(site)
+        plan = await planned(site)
         target = plan.targets[0]
         wanted = tuple(p for p in plan.draft.preconditions if p.target == target)
         async with site.operator.open(plan, site.bench) as applying:
@@ -239,7 +243,7 @@ class OperatorSuite:
     async def test_opening_and_checking_change_nothing(self, make: Make) -> None:
         """Only apply changes the world."""
         site = await make()
-        plan = await _planned(site)
+        plan = await planned(site)
         before = site.world()
         async with site.operator.open(plan, site.bench) as applying:
             await applying.ready()
@@ -250,7 +254,7 @@ class OperatorSuite:
     async def test_an_attempt_is_applied_once_and_its_outcome_is_found_again(self, make: Make) -> None:
         """A succeeded apply is in place; the same attempt never works twice; reconcile agrees."""
         site = await make()
-        plan = await _planned(site)
+        plan = await planned(site)
         attempt = Attempt(id="suite-1", target=plan.targets[0])
         async with site.operator.open(plan, site.bench) as applying:
             done = await applying.apply(attempt, Quiet())
@@ -266,7 +270,7 @@ class OperatorSuite:
         """Wherever the connection ends: never a success that is none, never `not started` after an effect."""
         for calls in range(_MOST_STEPS):
             site = await make()
-            plan = await _planned(site)
+            plan = await planned(site)
             attempt = Attempt(id=f"suite-{calls}", target=plan.targets[0])
             async with site.operator.open(plan, site.bench) as applying:
                 site.cuts.after(calls)
@@ -287,9 +291,9 @@ class OperatorSuite:
         raise AssertionError(f"it did not end within {_MOST_STEPS} calls")
 
     async def test_cancelling_really_stops_the_work(self, make: Make) -> None:
-        """Being cancelled stops what runs on the target and lets the cancel through."""
+        """Being cancelled stops what runs on the target and tells what was seen then."""
         site = await make()
-        plan = await _planned(site)
+        plan = await planned(site)
         target = plan.targets[0]
         site.slow(target)
         async with site.operator.open(plan, site.bench) as applying:
@@ -297,16 +301,38 @@ class OperatorSuite:
             await _until(lambda: site.effects(target) > 0)
             task.cancel()
             ended = await asyncio.gather(task, return_exceptions=True)
-            assert isinstance(ended[0], asyncio.CancelledError)
+            assert isinstance(ended[0], Finding)
+            assert ended[0].outcome in (Outcome.CANCELLED, Outcome.FAILED), ended[0]
+            assert ended[0].evidence
             await _until(lambda: not site.busy(target))
             found = await applying.reconcile(Attempt(id="suite-c", target=target))
             assert found.outcome is not Outcome.SUCCEEDED
             assert not found.still_running
 
+    async def test_a_stop_that_was_not_observed_is_unknown(self, make: Make) -> None:
+        """Cancelled while the connection is gone: neither cancelled nor failed, nobody knows."""
+        site = await make()
+        plan = await planned(site)
+        target = plan.targets[0]
+        site.slow(target)
+        attempt = Attempt(id="suite-d", target=target)
+        async with site.operator.open(plan, site.bench) as applying:
+            task = asyncio.create_task(applying.apply(attempt, Quiet()))
+            await _until(lambda: site.effects(target) > 0)
+            site.cuts.after(0)
+            task.cancel()
+            ended = (await asyncio.gather(task, return_exceptions=True))[0]
+            site.cuts.heal()
+            lost = isinstance(ended, LinkLost)
+            assert lost or (isinstance(ended, Finding) and ended.outcome is Outcome.UNKNOWN), ended
+            site.hurry(target)
+            await _until(lambda: not site.busy(target))
+            assert not (await _settled(applying, attempt)).still_running
+
     async def test_a_gate_without_data_does_not_pass(self, make: Make) -> None:
         """When nothing can be asked the gate says so with None."""
         site = await make()
-        plan = await _planned(site)
+        plan = await planned(site)
         async with site.operator.open(plan, site.bench) as applying:
             site.cuts.after(0)
             gate = await applying.gate(plan.targets)
@@ -317,7 +343,7 @@ class OperatorSuite:
     async def test_a_target_that_cannot_be_opened_is_named_before_anything_changes(self, make: Make) -> None:
         """`ready` names it with evidence; nothing was done."""
         site = await make()
-        plan = await _planned(site)
+        plan = await planned(site)
         before = site.world()
         site.cuts.after(0)
         async with site.operator.open(plan, site.bench) as applying:
@@ -328,7 +354,8 @@ class OperatorSuite:
         assert site.world() == before
 
 
-async def _planned(site: OperatorSite) -> Plan:
+async def planned(site: OperatorSite) -> Plan:
+    """The plan of the site's request, as a worker reads it."""
     draft = await site.operator.plan(site.request, site.bench)
     plan = Plan(
         id="suite",

@@ -34,7 +34,8 @@ class Touch(Params, frozen=True, kw_only=True):
 
     Attributes:
         folder: Where effects are counted: one file a target, one line an effect.
-        script: `TARGET=WORD`: fail, lost, timeout, unreachable, auth, broken, slow, deaf, dead; `gateN=bad|none`.
+        script: `TARGET=WORD`: fail, lost, timeout, unreachable, auth, broken, slow, silent, deaf, dead;
+            `gateN=bad|none`.
         batches: Sizes, e.g. `1,2`.
         delay: Seconds (times timescale) an effect takes.
     """
@@ -128,7 +129,12 @@ class ScriptedApplying:
         emit.step("touching")
         self._effect(attempt, "" if word == "lost" else "0")
         emit.output(f"{attempt.target} touched\n".encode())
-        await self._work(word)
+        try:
+            await self._work(word)
+        except asyncio.CancelledError:
+            if word == "silent":
+                raise
+            return Finding(outcome=Outcome.CANCELLED, evidence="scripted: seen to stop")
         return self._ending(word)
 
     def _effect(self, attempt: Attempt, status: str) -> None:
@@ -142,7 +148,9 @@ class ScriptedApplying:
             (self._folder / f"claim.{attempt.id}" / "rc").write_text(status)
 
     async def _work(self, word: str) -> None:
-        seconds = self._bench.settings.seconds(self._params.delay if word != "slow" else 3600.0)
+        seconds = self._bench.settings.seconds(
+            self._params.delay if word not in ("slow", "silent") else 3600.0
+        )
         if word != "deaf":
             await asyncio.sleep(seconds)
             return

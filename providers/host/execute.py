@@ -147,13 +147,17 @@ class Executing:
 
     async def _attached(self, attempt: Attempt, emit: Emit) -> Finding:
         link = await self._links.get(attempt.target)
-        async with (
-            asyncio.timeout(self._settings.seconds(self._limit)),
-            link.stream(self._argv, become=self._become) as stream,
-        ):
-            async for chunk in stream:
-                emit.output(chunk.data, err=chunk.fd is Fd.ERR)
-            return ended(await stream.wait())
+        try:
+            async with (
+                asyncio.timeout(self._settings.seconds(self._limit)),
+                link.stream(self._argv, become=self._become) as stream,
+            ):
+                async for chunk in stream:
+                    emit.output(chunk.data, err=chunk.fd is Fd.ERR)
+                return ended(await stream.wait())
+        except asyncio.CancelledError:
+            said = "cancelled: its connection was closed; a read changes nothing"
+            return Finding(outcome=Outcome.CANCELLED, evidence=said)
 
     async def _detached(self, attempt: Attempt, emit: Emit) -> Finding:
         job = await self._job(attempt)
@@ -163,8 +167,7 @@ class Executing:
                 with begun(attempt.target):
                     await job.follow(lambda data, err: emit.output(data, err=err))
         except TimeoutError:
-            with begun(attempt.target):
-                look = await job.stop()
+            look = await job.stop()
             if look.stage is not Stage.ENDED:
                 return look.finding()
             self._ended.append(attempt)
@@ -174,18 +177,29 @@ class Executing:
                 status=look.status,
             )
         except asyncio.CancelledError:
-            await self._stopped(job, emit)
-            raise
+            return await self._stopped(attempt, job)
         with begun(attempt.target):
             return self._final(attempt, await job.look())
 
-    async def _stopped(self, job: Detached, emit: Emit) -> None:
-        stopping = asyncio.ensure_future(job.stop())
+    async def _stopped(self, attempt: Attempt, job: Detached) -> Finding:
+        """Stop it and say what was seen: its end by itself, that it was stopped, or that nobody knows.
+
+        Raises:
+            LinkLost: Not known whether it stopped.
+        """
         try:
-            look = await asyncio.shield(stopping)
-            emit.step(f"stopped: {look.finding().evidence}")
+            look = await job.look(take=True)
         except (OndeckError, TimeoutError) as error:
-            emit.step(f"could not be stopped: {error}")
+            raise LinkLost(
+                f"cancelled, not known whether it stopped: {error}", where=attempt.target
+            ) from error
+        if look.stage in (Stage.RUNNING, Stage.STARTING):
+            look = await job.stop()
+            if look.stage is Stage.ENDED:
+                self._ended.append(attempt)
+                said = f"stopped on its host: {look.finding().evidence}"
+                return Finding(outcome=Outcome.CANCELLED, evidence=said, status=look.status)
+        return self._final(attempt, look)
 
     def _final(self, attempt: Attempt, look: Look) -> Finding:
         if look.stage is Stage.ENDED:

@@ -13,6 +13,7 @@ from ondeck.operate.outcome import Outcome
 from ondeck.operate.plan import Plan, Precondition
 from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
 from ondeck.reach.ports import Link
+from providers.release.cancelling import after_cancel
 from providers.release.hoststate import why
 from providers.release.onhost import OnHost
 from providers.release.options import for_host, options_of
@@ -111,9 +112,15 @@ class ReleaseApplying:
         return self._hosts[target]
 
     async def apply(self, attempt: Attempt, emit: Emit) -> Finding:
-        """Do the plan's operation on one target."""
+        """Do the plan's operation on one target; when cancelled, tell what it is now."""
         on = await self._alive(attempt.target)
         self._claims[attempt.target] = attempt.id
+        try:
+            return await self._do(on, attempt, emit)
+        except asyncio.CancelledError:
+            return await after_cancel(on, attempt, emit)
+
+    async def _do(self, on: OnHost, attempt: Attempt, emit: Emit) -> Finding:
         match self._work.operation:
             case "service.drain":
                 return await on.drain_only(attempt, emit)

@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from ondeck.errors import RemoteFailed
+from ondeck.errors import LinkLost, RemoteFailed
 from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.operate.health import Alive, Verdict, declared, wait_healthy
 from ondeck.operate.outcome import Outcome
@@ -21,6 +21,7 @@ from providers.release.hoststate import HostState, look
 from providers.release.liveness import watch
 from providers.release.options import Options, ReleaseDir
 from providers.release.staging import said, stage
+from providers.release.uncut import last, uncut
 from providers.release.work import Release, Work
 
 BACK = ".back"
@@ -92,7 +93,7 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
                 raise RemoteFailed(f"release {release.version} is not on the host any more")
             await stage(self.link, self.options, self.work, attempt, emit)
         await self._migrate(emit, pinned, state)
-        await self._drain(attempt, emit)
+        await uncut(self._drain(attempt, emit))
         done = await self._run(attempt.id, self._argv(attempt.id), emit)
         if done.status == 0:
             emit.step(f"switched to {release.version} and restarted")
@@ -121,15 +122,26 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         return change_argv(self.service, self.options, self.host, self.work, claim, release)
 
     async def _run(self, claim: str, argv: list[str], emit: Emit) -> Look:
-        """Run one claimed step; cancelled means that it was really stopped."""
+        """Run one claimed step; cancelled or out of time means that it was seen to stop.
+
+        Raises:
+            LinkLost: Not known whether it stopped.
+            TimeoutError: It took too long and was stopped.
+        """
         step = self.step(claim)
         try:
             await step.launch(argv)
             async with asyncio.timeout(self.settings.seconds(self.options.seconds())):
                 await step.follow(lambda data, err: emit.output(data, err=err))
-        except (asyncio.CancelledError, TimeoutError):
+        except asyncio.CancelledError:
             await asyncio.shield(step.stop())
             raise
+        except TimeoutError as error:
+            ended = await step.stop()
+            if ended.stage is not Stage.ENDED:
+                raise LinkLost(f"took too long; {ended.finding().evidence}") from error
+            said = f"the step took too long and was stopped: {ended.finding().evidence}{self._out()}"
+            raise TimeoutError(said) from error
         return await step.look()
 
     async def _go_back(
@@ -173,7 +185,8 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             emit.step(f"runs {name}")
             argv = migration_argv(self.service, self.options, self.host, self.work, name)
-            ended = await self.link.run(argv, become=self.options.as_user(), timeout=self.options.seconds())
+            running = self.link.run(argv, become=self.options.as_user(), timeout=self.options.seconds())
+            ended = await uncut(running)
             emit.output(ended.stdout)
             emit.output(ended.stderr, err=True)
             if not ended.ok:
@@ -200,7 +213,7 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
             raise RemoteFailed(f"drain failed: {said(done)}; nothing was switched")
         emit.step("drained")
 
-    async def _undrain(self, emit: Emit) -> str:
+    async def undrain(self, emit: Emit) -> str:
         """Take it back in; answers what went wrong."""
         argv = drain_argv(self.service, self.deploy, self.host, "undrain")
         if not argv:
@@ -216,7 +229,7 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         return ""
 
     async def _back_in(self, emit: Emit, evidence: str) -> Finding:
-        wrong = await self._undrain(emit)
+        wrong = await last(self.undrain(emit))
         if wrong:
             return Finding(outcome=Outcome.FAILED, evidence=f"{evidence}, but still out: {wrong}")
         return Finding(outcome=Outcome.SUCCEEDED, evidence=safe_line(evidence), status=0)
@@ -230,7 +243,7 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
 
     async def restart(self, attempt: Attempt, emit: Emit) -> Finding:
         """Drain, restart, wait, take back in; the release stays."""
-        await self._drain(attempt, emit)
+        await uncut(self._drain(attempt, emit))
         done = await self._run(attempt.id, self._argv(attempt.id), emit)
         if done.stage is not Stage.ENDED or done.status != 0:
             finding = done.finding()
@@ -242,13 +255,13 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         return Finding(outcome=outcome, evidence=f"restarted, {verdict.text}{self._out()}", status=0)
 
     async def drain_only(self, attempt: Attempt, emit: Emit) -> Finding:
-        """Take it out."""
-        await self._drain(attempt, emit)
+        """Take it out; a cancel comes too late."""
+        await last(self._drain(attempt, emit))
         return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0, drained", status=0)
 
     async def undrain_only(self, attempt: Attempt, emit: Emit) -> Finding:
-        """Take it back in."""
-        wrong = await self._undrain(emit)
+        """Take it back in; a cancel comes too late."""
+        wrong = await last(self.undrain(emit))
         if wrong:
             return Finding(outcome=Outcome.FAILED, evidence=wrong)
         return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0, taken back in", status=0)

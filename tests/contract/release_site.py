@@ -61,7 +61,7 @@ alive)
   [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$pid/status" ;;
 restart)
   echo "restart $2 $(readlink "$2/app/current")" >> "$2/../log"
-  [ -f "$2/slow" ] && sleep 30
+  i=0; while [ -f "$2/slow" ] && [ $i -lt 150 ]; do sleep 0.2; i=$((i+1)); done
   [ -n "$pid" ] && kill "$pid" 2>/dev/null
   i=0
   while [ -n "$pid" ] && [ $i -lt 100 ] && kill -0 "$pid" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$pid/status"
@@ -354,6 +354,9 @@ class ContractSite:
 
     def slow(self, target: str) -> None:
         (self._site.root / target / "slow").touch()
+
+    def hurry(self, target: str) -> None:
+        (self._site.root / target / "slow").unlink()
 
     def effects(self, target: str) -> int:
         wanted = f"restart {target} releases/1.1"

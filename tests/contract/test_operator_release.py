@@ -420,3 +420,39 @@ class TestContract(OperatorSuite):
             return ContractSite(site)
 
         return fresh
+
+
+async def cancelled_once(site: Site, step: str) -> Any:
+    """Deploy 1.1 and cancel it when this step was told or this line was logged; what apply says."""
+    log = Log()
+    plan = await site.plan("deploy", version="1.1")
+    async with site.operator.open(plan, site.bench) as applying:
+        task = asyncio.create_task(applying.apply(site.attempt("web-1"), log))
+        while step not in log.steps and step not in site.log()[3:]:  # noqa: ASYNC110 - the host writes it
+            await asyncio.sleep(0.01)
+        task.cancel()
+        return await task
+
+
+async def test_cancelled_while_health_is_waited_for_tells_the_new_release_and_the_drain(make: Make) -> None:
+    site = make(drains=True)
+    site.build("1.0")
+    site.build("1.1", "bad")
+    await site.do("deploy", version="1.0")
+    found = await cancelled_once(site, "switched to 1.1 and restarted")
+    assert found.outcome == "failed"
+    assert "runs 1.1" in found.evidence
+    assert "still drained" in found.evidence
+    assert site.current() == "1.1"
+
+
+async def test_cancelled_after_the_drain_takes_the_host_back_in(make: Make) -> None:
+    site = make(drains=True)
+    site.build("1.0")
+    site.build("1.1")
+    await site.do("deploy", version="1.0")
+    found = await cancelled_once(site, "drain web-1")
+    assert found.outcome == "cancelled"
+    assert "nothing was switched, runs 1.0" in found.evidence
+    assert site.current() == "1.0"
+    assert site.log()[-1] == "undrain web-1"

@@ -169,3 +169,15 @@ def test_jobs_of_one_lock_run_one_after_the_other(tmp_path: Path) -> None:
     spans = sorted((v.batches[0].started, v.ended) for v in (on_road.over(deck, job) for job in jobs))
     assert all(view.outcome is Outcome.SUCCEEDED for view in deck.record.jobs())
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))
+
+
+def test_a_cancel_that_nobody_saw_end_is_unknown_and_keeps_the_lock(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.start(deck, tmp_path, script=("web-1=silent",), lock="x@lab")
+    on_road.wait_for(deck, job, lambda v: v.targets["web-3"].outcome is Outcome.SUCCEEDED)
+    deck.record.ask(job, Ask(what=What.CANCEL, by="anna", hard=True))
+    view = on_road.over(deck, job)
+    assert view.targets["web-1"].outcome is Outcome.UNKNOWN
+    assert "not observed" in view.targets["web-1"].text
+    assert view.in_doubt == ("web-1",)
+    assert [lock.job for lock in deck.record.locks()] == [job]
