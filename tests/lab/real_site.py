@@ -36,15 +36,15 @@ if version == "3.0":
     threading.Timer(2.0, lambda: (print("out of luck", flush=True), os._exit(7))).start()
 server = socket.socket()
 server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-server.bind((sys.argv[1] if len(sys.argv) > 1 else open("/etc/greeter").read().strip(), %d))
+server.bind((sys.argv[1] if len(sys.argv) > 1 else open("/etc/greeter").read().strip(), PORT))
 server.listen(16)
 while True:
     client, _ = server.accept()
     client.recv(4096)
     body = version.encode()
-    client.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Length: %%d\\r\\n\\r\\n" %% len(body) + body)
+    client.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
     client.close()
-""" % (PORT,)
+""".replace("PORT", str(PORT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ hosts:
       batches: [1, 100%]
       drain: [touch, /tmp/drained]
       undrain: [rm, /tmp/drained]
-    health: {{http: "http://${{address}}:{PORT}/", times: 3, every: 1s, timeout: 2s, within: 15s}}
+    health: {{http: "http://${{address}}:{PORT}/", times: 3, every: 1s, timeout: 2s, within: 15s, settle: 3s}}
     logs:
       app: {{unit: greeter.service, become: true}}
       file: {{file: /var/log/greeter.log}}

@@ -15,15 +15,13 @@ from pathlib import Path
 import pytest
 
 from lab.real.systemd_host import RealHost
-from tests.lab.real_site import PORT, Site, site
+from tests.lab.real_site import ONDECK, PORT, Site, site
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
-def unknown(
-    real_hosts: tuple[RealHost, RealHost], tmp_path_factory: pytest.TempPathFactory
-) -> Site:
+def unknown(real_hosts: tuple[RealHost, RealHost], tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Prepared hosts whose keys are not known yet."""
     return site(tmp_path_factory.mktemp("site"), real_hosts)
 
@@ -55,7 +53,7 @@ def _eventually(process: subprocess.Popen[str], wanted: str, seconds: float = 30
     until, seen = time.monotonic() + seconds, ""
     while wanted not in seen:
         left = until - time.monotonic()
-        assert left > 0, f"{wanted!r} never came: {seen}"
+        assert left > 0, f"{wanted!r} never came: {seen[-2000:]}"
         ready, _, _ = select.select([process.stdout], [], [], left)
         if ready:
             more = os.read(process.stdout.fileno(), 65536).decode(errors="replace")
@@ -81,7 +79,9 @@ def _following(site: Site, *argv: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_live_check_is_green_after_trust(trusted: Site) -> None:
-    assert all(host.address in (trusted.folder / "inventory/known_hosts").read_text() for host in trusted.hosts)
+    assert all(
+        host.address in (trusted.folder / "inventory/known_hosts").read_text() for host in trusted.hosts
+    )
     trusted.run("check", "--live")
 
 
@@ -175,7 +175,7 @@ def test_a_journal_that_may_not_be_read_is_lost_not_empty(deployed: Site) -> Non
         path.write_text(text)
     assert done.code == 6
     assert "LOST" in done.err
-    assert "may read" in done.err
+    assert "permission" in done.err or "may read" in done.err
 
 
 def test_top_has_the_figures_of_every_host(trusted: Site) -> None:
@@ -229,11 +229,12 @@ def test_units_are_what_systemd_says(deployed: Site) -> None:
     one = deployed.hosts[0]
     program = (
         "import asyncio, json\n"
+        "from pathlib import Path\n"
         "from ondeck import settings\n"
         "from ondeck.deck import open_deck\n"
         "from ondeck.operate.bench import FaceBench\n"
         "async def ask():\n"
-        f"    deck = open_deck(settings.load(inventory={str(deployed.folder / 'inventory')!r}))\n"
+        f"    deck = open_deck(settings.load(inventory=Path({str(deployed.folder / 'inventory')!r})))\n"
         "    bench = FaceBench(deck)\n"
         "    try:\n"
         f"        found = await deck.registry.load('linux', 'units').units(deck.inventory.hosts[{one.name!r}], bench)\n"
@@ -242,11 +243,14 @@ def test_units_are_what_systemd_says(deployed: Site) -> None:
         "    print(json.dumps([found.error, {u.name: [u.active, u.pid, u.since] for u in found.units}]))\n"
         "asyncio.run(ask())\n"
     )
-    from tests.lab.real_site import ONDECK
-
     python = str(Path(ONDECK).parent / "python")
     done = subprocess.run(
-        [python, "-c", program], env=deployed.environment, capture_output=True, text=True, check=True, timeout=60
+        [python, "-c", program],
+        env=deployed.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     error, units = json.loads(done.stdout)
     assert error == ""
