@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from pathlib import Path
 
+from benchmarks.startup import inventory
 from tests.tui.pty_process import PtyProcess
 from tui.app import terminal
 
@@ -42,6 +45,22 @@ def child() -> int:
     return run_guarded(app)
 
 
+def app_idle() -> tuple[float, str]:
+    """Three seconds of the whole app on 10,000 hosts that nobody looks at: its clock is all that moves."""
+    with tempfile.TemporaryDirectory() as temp:
+        folder = Path(temp) / "inv"
+        folder.mkdir()
+        inventory(folder, 10_000)
+        env = {"HOME": temp, "ONDECK_INVENTORY": str(folder), "ONDECK_STATE": f"{temp}/state"}
+        with PtyProcess("tests.tui.ondeck_main", env=env, size=(80, 24)) as process:
+            process.read_until(b"FLEET")
+            process.read(4.0)
+            idle = process.read(3.0)
+            process.send(b"q")
+            process.ended(5)
+    return float(len(idle)), "the clock, once a second"
+
+
 def measure() -> list[tuple[str, float, str]]:
     """Bytes of a row of which every cell changed, and of three idle seconds."""
     environ = {"COLORTERM": "truecolor"}
@@ -55,6 +74,7 @@ def measure() -> list[tuple[str, float, str]]:
         process.send(b"q")
         process.ended(5)
     return [
+        ("app_idle_3s", *app_idle()),
         ("row_changed", float(changed), "7 of 8 cells, exact colours"),
         ("idle_3s", float(idle), f"first paint {first} bytes"),
     ]

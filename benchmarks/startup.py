@@ -22,7 +22,7 @@ _ROUNDS = 5
 _LONGEST = 20.0
 
 
-def _inventory(folder: Path, hosts: int) -> None:
+def inventory(folder: Path, hosts: int) -> None:
     (folder / "ondeck.yml").write_text("ondeck: 1\nenvironments:\n  prod: {protection: confirm}\n")
     blocks = (
         f"  web-{n}: {{env: prod, group: [web], address: 10.0.{n // 250}.{n % 250 + 1}}}\n"
@@ -50,7 +50,7 @@ def measure() -> list[tuple[str, float, str]]:
     with tempfile.TemporaryDirectory() as temp:
         folder = Path(temp)
         (folder / "inv").mkdir()
-        _inventory(folder / "inv", 10_000)
+        inventory(folder / "inv", 10_000)
         env = {**os.environ, "TERM": "xterm-256color", "HOME": temp, "ONDECK_INVENTORY": str(folder / "inv")}
         for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "ONDECK_STATE"):
             env.pop(name, None)

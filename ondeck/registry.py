@@ -28,7 +28,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             "deploy.kind": ("release-dir", "command")}`.
         capabilities: Capability name -> `package.module:Class`, a class without arguments.
         operations: Specs of the operations that its `operator` serves.
-        needs: Programs or libraries that have to be there, for `ondeck doctor`.
+        needs: Programs on PATH, or `python:NAME` libraries, that have to be there, for `ondeck doctor`.
     """
 
     name: str

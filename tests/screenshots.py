@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -26,20 +27,20 @@ NIGHT: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("now-first-staging", ("j",), "staging"),
     ("service", ("k", "enter"), "HOSTS, worst first"),
     ("fleet", ("2",), "web-3"),
-    ("host", ("enter",), "db-1"),
+    ("host", ("enter",), "FIGURES"),
     ("deploy", ("3",), "2.15.0"),
     ("logs", ("4",), "GET"),
     ("metrics", ("5",), "web-"),
     ("changes", (":", *"changes", "enter"), "ci#4411"),
-    ("units", (":", *"units", "space", *"web-1", "enter"), "web-1"),
+    ("units", (":", *"units", "space", *"web-1", "enter"), "UNITS"),
     ("versions", ("1", "D"), "2.16.0"),
     ("plan", ("escape", "R"), "to start:"),
-    ("job-running", (*"checkout@prod",), "JOB "),
+    ("job-running", (), "JOB "),
     ("job-ended", (), "SUCCEEDED"),
     ("jobs", ("0",), "succeeded"),
     ("record", ("@",), "rollback"),
     ("now-after", ("1",), "FAILING"),
-    ("exec-job", ("2", "*", "x", *"uptime", "enter"), "alike"),
+    ("exec-job", ("2", "g", "space", "x", *"uptime", "enter"), "load average"),
 )
 """Name, keys that lead there from the picture before, and what is awaited on the screen."""
 
@@ -86,11 +87,12 @@ async def _demo(size: tuple[int, int]) -> int:
         for name, keys, words in NIGHT:
             await play.press(*keys)
             if name == "job-running":
-                await play.press("enter")
+                asked = re.search(r"type +(\S+) +to start", play.text)
+                await play.press(*(asked[1] if asked else "y"), "enter")
             try:
-                await play.until(words, turns=3000)
+                await play.until(words, turns=900)
             except AssertionError as error:
-                print(f"demo {name} at {size[0]}x{size[1]}: {str(error).splitlines()[0]}", file=sys.stderr)
+                sys.stderr.write(f"demo {name} at {size[0]}x{size[1]}: {str(error).splitlines()[0]}\n")
             await asyncio.sleep(1.0)
             await play.settle()
             _keep(play, f"demo-{name}")
@@ -109,7 +111,7 @@ async def draw(wanted: Sequence[str]) -> int:
             try:
                 count += await _demo(size)
             except Missing as error:
-                print(f"no pictures of the demo: {error.message}", file=sys.stderr)
+                sys.stderr.write(f"no pictures of the demo: {error.message}\n")
     return count
 
 
@@ -118,7 +120,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ["HOME"] = home
         count = asyncio.run(draw(sys.argv[1:]))
-    print(f"{count} pictures in {FOLDER}")
+    sys.stdout.write(f"{count} pictures in {FOLDER}\n")
     return 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ondeck.inventory import expression, members, selector
+from ondeck.inventory import channels, expression, members, selector
 from ondeck.inventory.model import Environment, Inventory, Protection, Service
 from ondeck.inventory.problems import nearest
 from ondeck.inventory.tables import DEPLOY, VERBS
@@ -45,6 +45,7 @@ def check(inventory: Inventory) -> tuple[Finding, ...]:
         *_hosts(inventory),
         *_services(inventory),
         *_backups(inventory),
+        *_channels(inventory),
         *_files(Path(inventory.revision.root)),
     ]
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.WARNING))
@@ -172,6 +173,24 @@ def _backups(inventory: Inventory) -> Iterator[Finding]:
     for name in inventory.backups:
         if name not in kept:
             yield _note(f"backups.{name}", "no service says that its data is in it")
+
+
+def _channels(inventory: Inventory) -> Iterator[Finding]:
+    used = {env.notify for env in inventory.environments.values()}
+    for name, channel in inventory.notify.items():
+        where = f"notify.{name}"
+        if wrong := channels.problem(channel):
+            yield _warning(where, f"nobody can be told: {wrong}")
+        elif isinstance(address := channel.options.get("webhook"), str) and not channels.is_reference(
+            address
+        ):
+            yield _warning(where, "who reads this file can post there", "write a reference: env:OPS_WEBHOOK")
+        if name not in used:
+            yield _note(where, "no environment tells this channel")
+    for name, env in inventory.environments.items():
+        if looks_like_production(name) and not env.notify:
+            hint = "a paused rollout waits until somebody looks; write: notify: ops"
+            yield _note(f"environments.{name}", "nobody is told when a job needs a person", hint)
 
 
 def _files(root: Path) -> Iterator[Finding]:

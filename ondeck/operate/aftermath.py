@@ -24,8 +24,9 @@ class Aftermath:
 
     async def find_out(self) -> str:
         """Take the requests, look where it was asked, close what is open; the summary of it all."""
-        if await self._take_asks() and self._desk.view.in_doubt:
-            await self._look()
+        while self._desk.asks():
+            if await self._take_asks() and self._desk.view.in_doubt:
+                await self._look()
         await self._name_the_rest()
         counts = ", ".join(f"{n} {word}" for word, n in self._desk.view.counts().items())
         return f"reconciled: {counts}"

@@ -34,6 +34,11 @@ class CredentialsEnded(Exception):
     """The target did not begin because our credentials ended."""
 
 
+def lacks_credentials(error: Unreachable) -> bool:
+    """It is we who cannot log in (any more): no fault of the host."""
+    return isinstance(error, AuthFailed) or error.reason in (Reason.AUTH, Reason.CREDENTIALS)
+
+
 async def observed(work: Callable[[], Awaitable[Finding]]) -> Finding:
     """What the provider's work came to. Whatever is not seen to succeed is no success.
 
@@ -44,7 +49,7 @@ async def observed(work: Callable[[], Awaitable[Finding]]) -> Finding:
     try:
         finding = await work()
     except Unreachable as error:
-        if isinstance(error, AuthFailed) or error.reason in (Reason.AUTH, Reason.CREDENTIALS):
+        if lacks_credentials(error):
             raise CredentialsEnded(short(error.message)) from error
         return Finding(outcome=Outcome.UNREACHABLE, evidence=short(f"{error.reason.value}: {error.message}"))
     except LinkLost as error:

@@ -6,8 +6,16 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 
-from ondeck.errors import OndeckError, StateBroken
-from ondeck.operate.attempt import Clock, CredentialsEnded, attempt_id, finished, observed, short
+from ondeck.errors import OndeckError, StateBroken, Unreachable
+from ondeck.operate.attempt import (
+    Clock,
+    CredentialsEnded,
+    attempt_id,
+    finished,
+    lacks_credentials,
+    observed,
+    short,
+)
 from ondeck.operate.desk import Desk
 from ondeck.operate.events import (
     Ask,
@@ -22,6 +30,7 @@ from ondeck.operate.events import (
     Waiting,
     What,
 )
+from ondeck.operate.herald import Herald
 from ondeck.operate.outcome import Outcome, WaitingFor
 from ondeck.operate.plan import Batch, Precondition
 from ondeck.operate.ports import Applying, Attempt, Finding, Gate
@@ -37,18 +46,26 @@ class Drive:
     """Works through one rollout with open connections."""
 
     def __init__(
-        self, desk: Desk, rollout: Rollout, applying: Applying, settings: Settings, reopen: Reopen
+        self,
+        desk: Desk,
+        rollout: Rollout,
+        applying: Applying,
+        settings: Settings,
+        reopen: Reopen,
+        herald: Herald,
     ) -> None:
         self.desk = desk
         self.rollout = rollout
         self.settings = settings
         self.applying = applying
         self._reopen = reopen
+        self._herald = herald
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._gate: asyncio.Task[None] | None = None
         self._checked: set[str] = set()
         self._credentials = ""
         self._standing = ""
+        self._paused_by = ""
         self._hard = False
         self._stop_by: float | None = None
         self.wake = asyncio.Event()
@@ -60,10 +77,16 @@ class Drive:
             (b.targets for b in self._plan_batches() if any(t in self.rollout.pending for t in b.targets)), ()
         )
         targets = [t for t in first if t in self.rollout.pending]
-        answers = await asyncio.gather(*(self._stale(t) for t in targets))
+        answers = await asyncio.gather(*(self._stale_now(t) for t in targets))
         limit = self.desk.view.plan.draft.rollout.parallel or len(targets)
         self._checked.update(targets[:limit])
         return "; ".join(answer for answer in answers if answer)
+
+    async def _stale_now(self, target: str) -> str:
+        try:
+            return await self._stale(target)
+        except Unreachable as error:
+            return f"{target}: its preconditions cannot be read: {short(error.message)}"
 
     def _plan_batches(self) -> tuple[Batch, ...]:
         return self.desk.view.plan.draft.rollout.batches
@@ -119,8 +142,11 @@ class Drive:
         self._standing = why
         if self._credentials:
             await self.desk.record(Waiting(on=WaitingFor.CREDENTIALS, detail=self._credentials))
+            self._herald.tell("waiting for credentials", self._credentials)
         else:
             await self.desk.record(Paused(why=why))
+            if not self._paused_by:
+                self._herald.tell("paused", why)
 
     # --- one target
 
@@ -135,8 +161,8 @@ class Drive:
             return await self.applying.apply(attempt, emit)
 
         try:
-            if target not in self._checked and (why := await self._stale(target)):
-                await self._ended(target, Finding(outcome=Outcome.NOT_STARTED, evidence=why), "", clock)
+            if target not in self._checked and (finding := await self._cannot_begin(target)):
+                await self._ended(target, finding, "", clock)
                 return
             intended = True
             await self.desk.record(
@@ -182,13 +208,34 @@ class Drive:
         self.rollout.hold("credentials ended")
         await self.desk.record(AttemptVoid(attempt=attempt.id, target=attempt.target, why=why))
 
+    async def _cannot_begin(self, target: str) -> Finding | None:
+        """Why a target must not be begun; None when its preconditions hold.
+
+        Raises:
+            CredentialsEnded: It could not be asked for want of credentials; the host is not to blame.
+        """
+        try:
+            why = await self._stale(target)
+        except Unreachable as error:
+            if lacks_credentials(error):
+                raise CredentialsEnded(short(error.message)) from error
+            evidence = short(f"{error.reason.value}: {error.message}")
+            return Finding(outcome=Outcome.UNREACHABLE, evidence=evidence)
+        return Finding(outcome=Outcome.NOT_STARTED, evidence=why) if why else None
+
     async def _stale(self, target: str) -> str:
-        """What of the target's preconditions no longer holds; empty when all do."""
+        """What of the target's preconditions no longer holds; empty when all do.
+
+        Raises:
+            Unreachable: The target cannot be asked.
+        """
         planned = tuple(p for p in self.desk.view.plan.draft.preconditions if p.target == target)
         if not planned:
             return ""
         try:
             now = await self.applying.check(target)
+        except Unreachable:
+            raise
         except (OndeckError, TimeoutError) as error:
             return f"{target}: its preconditions cannot be read: {short(str(error) or 'timed out')}"
         return _differences(target, planned, now)
@@ -232,11 +279,12 @@ class Drive:
             case What.CANCEL:
                 self.cancel(who, hard=ask.hard)
             case What.PAUSE:
+                self._paused_by = who
                 self.rollout.hold(f"paused by {who}")
             case What.CONTINUE if self._credentials:
                 await self._lend(ask, who)
             case What.CONTINUE:
-                self._standing = ""
+                self._standing = self._paused_by = ""
                 self.rollout.go_on()
                 await self.desk.record(Continued(why=f"continued by {who}"))
             case What.CREDENTIALS:

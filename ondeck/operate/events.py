@@ -243,7 +243,6 @@ class What(StrEnum):
     CANCEL = "cancel"
     PAUSE = "pause"
     CONTINUE = "continue"
-    ANSWER = "answer"
     SETTLE = "settle"
     RECONCILE = "reconcile"
     CREDENTIALS = "credentials"
@@ -255,7 +254,6 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         hard: Of a cancel: stop what is in flight too.
         outcome: Of a settle: how it ended for the target.
-        text: Of an answer.
         env: Of credentials: environment that is lent, only `SSH_AUTH_SOCK`.
     """
 
@@ -265,5 +263,4 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hard: bool = False
     target: str = ""
     outcome: Outcome | None = None
-    text: str = ""
     env: dict[str, str] = {}

@@ -69,7 +69,7 @@ def judge(
         person: Who the inventory says the actor is; None when it knows nobody of that login.
         now: With a zone.
         read_only: This process was started read-only.
-        size: Hosts of the service that the plan is about; 0 when it is about no service.
+        size: Hosts of the service or environment that the plan is about; 0 when it is about neither.
     """
     risk = plan.draft.risk
     verb = plan.request.operation.rpartition(".")[2]
@@ -80,8 +80,8 @@ def judge(
     why = [f"{where}: {level.value}"]
     glass = person is not None and any(team in rules.glass for team in person.teams)
     if level is Protection.TWO_PERSON:
-        who = "you may break the glass, with a reason" if glass else _who_may(rules)
-        why.append(f"a second person has to approve; {who}")
+        who = "you may: --break-glass --reason WHY" if glass else _who_may(rules, verb)
+        why.append(f"approving from a second login is not there yet, only break-glass passes; {who}")
     refused = _refusals(rules, plan, verb, person=person, now=now, read_only=read_only, size=size)
     return Ruling(
         level=level,
@@ -92,10 +92,11 @@ def judge(
     )
 
 
-def _who_may(rules: Rules) -> str:
-    return (
-        f"break-glass is for {', '.join(rules.glass)}" if rules.glass else "nobody may break the glass here"
-    )
+def _who_may(rules: Rules, verb: str) -> str:
+    where = f"environments.{rules.env}"
+    if rules.glass:
+        return f"ask somebody of {', '.join(rules.glass)} to start it ({where}.break_glass.teams)"
+    return f"nobody may here: change {where}.break_glass.teams or {where}.protection.{verb} in git"
 
 
 def _typed_name(plan: Plan) -> str:
@@ -180,7 +181,7 @@ def admit(ruling: Ruling, consent: Consent) -> str:
             return "typed"
         case Protection.TWO_PERSON:
             if not (ruling.break_glass and consent.break_glass):
-                raise NeedsPerson("a second person has to approve this", hint="\n".join(ruling.why))
+                raise NeedsPerson("this takes two persons", hint="\n".join(ruling.why))
             if not consent.reason.strip():
                 raise NeedsPerson("breaking the glass needs a reason", hint="--reason WHY")
             _check_typed(ruling, consent)
@@ -201,11 +202,16 @@ def person_of(inventory: Inventory, login: str) -> Person | None:
 
 
 def service_size(inventory: Inventory, subject: str, targets: Sequence[str]) -> int:
-    """Hosts of the service that a subject `name@env` names; 0 when it names none."""
+    """What a share of `max_targets` is a share of.
+
+    For a subject `name@env` the hosts of that service; for chosen hosts all hosts of their environment;
+    0 when the targets are no hosts, because a stack has no share.
+    """
     name, at, env = subject.partition("@")
     service = inventory.services.get(name)
     if not at or service is None or env not in service.on:
-        return 0
+        envs = {host.env for target in targets if (host := inventory.hosts.get(target)) is not None}
+        return sum(host.env in envs for host in inventory.hosts.values())
     from ondeck.inventory.members import hosts_of
 
     return len({host.name for host in hosts_of(inventory, service, env)} | set(targets))

@@ -13,6 +13,7 @@ import msgspec
 
 from ondeck.errors import Refused
 from ondeck.operate.events import Mode
+from ondeck.operate.notify import Route
 from ondeck.record.folder import broken, open_private
 from ondeck.record.jobfolder import JobFolder
 from ondeck.secret import Secret
@@ -27,6 +28,7 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         secrets: Reference -> value.
+        route: How people are told when it needs one.
         lent: Environment that a person lends for this job.
         manifests: Dotted paths of further manifests; only tests and demos give any.
         fault: `N` or `N-`: die right after or right before record N; only tests give it.
@@ -42,6 +44,7 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     read_only: bool
     secrets: dict[str, str] = {}
+    route: Route | None = None
     lent: dict[str, str] = {}
     manifests: tuple[str, ...] = ()
     fault: str = ""
@@ -66,6 +69,7 @@ def spawn(
     mode: Mode,
     secrets: Mapping[str, Secret],
     manifests: tuple[str, ...] = (),
+    route: Route | None = None,
 ) -> None:
     """Start the worker of a job; it lives on when this process ends.
 
@@ -84,6 +88,7 @@ def spawn(
         actor=settings.actor,
         read_only=settings.read_only,
         secrets={reference: secret.reveal() for reference, secret in secrets.items()},
+        route=route,
         lent={name: os.environ[name] for name in _LENT if name in os.environ},
         manifests=manifests,
         fault=os.environ.get("ONDECK_FAULT_AT", ""),

@@ -89,20 +89,35 @@ class Lock:
         self._fd = fd
         return None
 
+    def fileno(self) -> int:
+        """The held descriptor: a child that inherits it holds the lock as long as it lives.
+
+        Raises:
+            ValueError: It is not held.
+        """
+        if self._fd is None:
+            raise ValueError(f"{self.key} is not held")
+        return self._fd
+
     def owner(self) -> Owner | None:
         """Who the owner's file names; None when there is none.
 
         Raises:
             StateBroken: It is there and cannot be read: then nobody knows who is at it.
         """
-        if not self._owner.exists():
-            return None
         try:
-            return msgspec.json.decode(folder.read_private(self._owner), type=Owner)
+            data = folder.read_private(self._owner)
+        except StateBroken as error:
+            # Whoever held it may let go at any moment: only the attempt to read says whether it is there.
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+        try:
+            return msgspec.json.decode(data, type=Owner)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateBroken(
                 f"{self._owner} is damaged, so it is not known who holds {self.key!r}",
-                hint=f"see `ondeck jobs`, then: ondeck lock break {self.key}",
+                hint=f"see `ondeck jobs`, then: ondeck lock break {self.key} --confirm {self.key} --reason WHY",
             ) from error
 
     def release(self, *, clear: bool) -> None:

@@ -20,8 +20,6 @@ class WaitingFor(StrEnum):
     """What a waiting job waits for."""
 
     LOCK = "lock"
-    APPROVAL = "approval"
-    ANSWER = "answer"
     CREDENTIALS = "credentials"
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from ondeck.errors import BadInput, PlanStale, Refused
 from ondeck.operate import launch
 from ondeck.operate.events import Ask, Mode, What
+from ondeck.operate.notify import route_of
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.secrets import resolve
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
+    from ondeck.record.jobfolder import JobFolder
+    from ondeck.record.view import JobView
+
+GONE_SECONDS = 30.0
 
 
 def tend(deck: Deck, job: str, ask: Ask) -> str:
@@ -29,10 +35,13 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
     at = deck.record.folder(job)
     if ask.what is What.SETTLE and (not ask.reason.strip() or ask.outcome is None or not ask.target):
         raise BadInput(
-            "settling needs a target, an outcome and a reason", hint="--target T --outcome O --reason WHY"
+            "settling needs a target, an outcome and a reason",
+            hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY",
         )
     if at.is_alive():
-        return deck.record.ask(job, ask)
+        if not at.view().over:
+            return deck.record.ask(job, ask)
+        _wait_until_gone(deck, at)
     view = at.view()
     match ask.what:
         case What.RECONCILE | What.SETTLE:
@@ -43,11 +52,37 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
             _may_continue(deck, at.id)
             mode = Mode.RESUME
         case _:
-            raise Refused(f"job {at.id} is over: {view.summary}")
-    name = at.ask(ask) if mode is Mode.RECONCILE else ""
+            raise Refused(f"job {at.id} is over: {view.summary}", hint=_still_possible(view))
+    name = at.ask(ask)
     found = resolve(view.plan.draft.secrets, os.environ)
-    launch.spawn(at, deck.settings, mode, found, deck.manifests)
+    route = route_of(deck.inventory, view.plan.request.env, os.environ)
+    launch.spawn(at, deck.settings, mode, found, deck.manifests, route)
     return name
+
+
+def _wait_until_gone(deck: Deck, at: JobFolder) -> None:
+    """Its worker said its last word and takes nothing any more: the next one can, once it is gone."""
+    until = time.monotonic() + deck.settings.seconds(GONE_SECONDS)
+    while at.is_alive():
+        if time.monotonic() > until:
+            raise Refused(
+                f"the worker of job {at.id} has ended the job and does not go away", hint="ask again"
+            )
+        time.sleep(0.02)
+
+
+def _still_possible(view: JobView) -> str:
+    if view.in_doubt:
+        return f"find out what became of {', '.join(view.in_doubt[:5])}: ondeck reconcile {view.id}"
+    if _left(view):
+        return f"do what is left of it: ondeck continue {view.id}"
+    return "a new operation takes it back; see: ondeck jobs"
+
+
+def _left(view: JobView) -> tuple[str, ...]:
+    """Targets that a continued job would begin with."""
+    again = (Outcome.NOT_STARTED, Outcome.CANCELLED)
+    return tuple(name for name, row in view.targets.items() if row.outcome in again)
 
 
 def _may_continue(deck: Deck, job: str) -> None:
@@ -57,8 +92,8 @@ def _may_continue(deck: Deck, job: str) -> None:
     if view.in_doubt:
         names = ", ".join(view.in_doubt[:5])
         raise Refused(f"find out first what became of {names}", hint=f"ondeck reconcile {job}")
-    if not any(row.outcome in (Outcome.NOT_STARTED, Outcome.CANCELLED) for row in view.targets.values()):
-        raise Refused(f"nothing of job {job} is left to do")
+    if not _left(view):
+        raise Refused(f"nothing of job {job} is left to do: {view.summary}", hint="see: ondeck jobs")
     ruling = road.judge(deck, view.plan)
     if ruling.refused:
         raise Refused(ruling.refused, hint="\n".join(ruling.why))

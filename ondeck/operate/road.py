@@ -7,7 +7,7 @@ import secrets as tokens
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -19,7 +19,8 @@ from ondeck.operate.bench import FaceBench
 from ondeck.operate.consent import Consent, Given
 from ondeck.operate.events import Mode
 from ondeck.operate.guard import Ruling
-from ondeck.operate.plan import Plan, Request
+from ondeck.operate.notify import route_of
+from ondeck.operate.plan import Draft, Plan, Request
 from ondeck.operate.reconcile import reconcile, settle, tend
 from ondeck.operate.secrets import resolve
 from ondeck.operate.spec import OperationSpec, Risk, TargetKind
@@ -84,6 +85,23 @@ def provider_of(deck: Deck, request: Request) -> tuple[OperationSpec, Manifest]:
     return own[request.operation], serving
 
 
+async def _draft(
+    deck: Deck, spec: OperationSpec, manifest: Manifest, request: Request, bench: Bench | None
+) -> Draft:
+    if spec.interactive:
+        from ondeck.operate import interactive
+
+        return interactive.draft_of(deck, spec, request)
+    operator = deck.registry.load(manifest.name, "operator")
+    if bench is not None:
+        return cast(Draft, await operator.plan(request, bench))
+    own = FaceBench(deck)
+    try:
+        return cast(Draft, await operator.plan(request, own))
+    finally:
+        await own.aclose()
+
+
 async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Drafted:
     """Look (reads only) and store exactly what would happen; valid for an hour.
 
@@ -98,13 +116,7 @@ async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Dra
         StateBroken: The plan cannot be stored.
     """
     spec, manifest = provider_of(deck, request)
-    operator = deck.registry.load(manifest.name, "operator")
-    own = None if bench is not None else FaceBench(deck)
-    try:
-        drafted = await operator.plan(request, bench if bench is not None else own)
-    finally:
-        if own is not None:
-            await own.aclose()
+    drafted = await _draft(deck, spec, manifest, request, bench)
     if _RISKS.index(drafted.risk) > _RISKS.index(spec.risk):
         raise BadInput(
             f"{manifest.name} drafted a {drafted.risk.value} for {spec.name}, which is a {spec.risk.value}"
@@ -171,6 +183,17 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
     return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
 
 
+def check_shown(drafted: Drafted) -> None:
+    """Hold a plan to what was shown.
+
+    Raises:
+        PlanStale: It is older than an hour, or its bytes are not those that were shown.
+    """
+    _check_age(drafted.plan)
+    if plans.digest(drafted.stored) != drafted.digest or plans.decode(drafted.stored) != drafted.plan:
+        raise PlanStale("the plan's bytes are not those that were shown", hint="plan again")
+
+
 def _check_age(plan: Plan) -> None:
     age = (time.time_ns() - plan.made) / 1e9
     if not -60 <= age <= PLAN_SECONDS:
@@ -217,16 +240,18 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         StateBroken: The job or the audit cannot be written; nothing was started.
     """
     plan = drafted.plan
-    _check_age(plan)
-    if plans.digest(drafted.stored) != drafted.digest or plans.decode(drafted.stored) != plan:
-        raise PlanStale("the plan's bytes are not those that were shown", hint="plan again")
+    check_shown(drafted)
+    if provider_of(deck, plan.request)[0].interactive:
+        raise BadInput(
+            f"{plan.title}: this needs your terminal and cannot run as a job", hint="ondeck shell HOST"
+        )
     rules_now = policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env)
     try:
         decision = guard.admit(judge(deck, plan), consent)
         if rules_now != plan.policy:
             raise Refused("the rules changed since the plan was made", hint="plan again")
     except OndeckError as error:
-        _audit_refusal(deck, drafted, consent, error)
+        audit_refusal(deck, drafted, consent, error)
         raise
     if plan.draft.risk is not Risk.READ:
         deck.record.audit.writable()
@@ -244,7 +269,8 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         tty=_tty(),
     )
     at = _write_folder(deck, drafted, given)
-    launch.spawn(at, deck.settings, Mode.RUN, found, deck.manifests)
+    route = route_of(deck.inventory, plan.request.env, os.environ)
+    launch.spawn(at, deck.settings, Mode.RUN, found, deck.manifests, route)
     return at.id
 
 
@@ -256,7 +282,12 @@ def _write_folder(deck: Deck, drafted: Drafted, given: Given) -> JobFolder:
     return at
 
 
-def _audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckError) -> None:
+def audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckError) -> None:
+    """Record that a rule said no.
+
+    Raises:
+        StateBroken: The audit cannot be written.
+    """
     request = drafted.plan.request
     deck.record.audit.append(
         "refused",

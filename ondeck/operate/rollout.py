@@ -66,7 +66,8 @@ class Rollout:
         self.running: set[str] = set()
         self.gates: dict[int, bool | None] = {}
         self.gate_asked = False
-        self._allowed = plan.max_failures
+        # Whoever goes on with a job has seen what failed before: it counts no more.
+        self._allowed = plan.max_failures + self.failures
         self._accepted: set[int] = set()
         self._opened: set[int] = set()
         self._index = 0

@@ -58,6 +58,7 @@ class OperationSpec(msgspec.Struct, frozen=True, kw_only=True):
         undo: Name of the operation that takes it back, or a few words; empty means irreversible.
         key: Upper-case key in panes; empty when it has none.
         help: One paragraph for `?` and `--help`.
+        interactive: It takes the user's own terminal: plan, rules and audit as ever, but no job.
     """
 
     name: str
@@ -69,6 +70,7 @@ class OperationSpec(msgspec.Struct, frozen=True, kw_only=True):
     shortcut: Shortcut | None = None
     key: str = ""
     help: str = ""
+    interactive: bool = False
 
     @property
     def verb(self) -> str:

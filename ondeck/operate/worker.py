@@ -40,6 +40,7 @@ from ondeck.operate.events import (
     Waiting,
     What,
 )
+from ondeck.operate.herald import TELL_SECONDS, Herald
 from ondeck.operate.launch import Handshake
 from ondeck.operate.lock import Lock, Owner
 from ondeck.operate.outcome import Outcome, WaitingFor, of_job
@@ -91,6 +92,8 @@ class Worker:
         self.registry = _registry(hand.manifests)
         self.secrets = {reference: Secret(value) for reference, value in hand.secrets.items()}
         self.bench = self._new_bench()
+        tell_seconds = self.settings.seconds(TELL_SECONDS)
+        self.herald = Herald(self.desk, hand.route, self.given.actor, tell_seconds)
         self.lock: Lock | None = None
         self.stack = AsyncExitStack()
         self.drive: Drive | None = None
@@ -114,11 +117,18 @@ class Worker:
             await self._close()
         await self._end(why, summary)
 
+    def _tell_the_end(self, outcome: Outcome, why: Ended, summary: str) -> None:
+        """A change that did not come to its end needs a person; who reconciles is one."""
+        broken = outcome in _NEEDS_PERSON or why is Ended.BROKEN
+        if broken and self.changing and self.hand.mode is not Mode.RECONCILE:
+            self.herald.tell(outcome.value, summary)
+
     async def _work(self) -> tuple[Ended, str]:
         if self.hand.mode is Mode.RECONCILE:
             return await self._reconcile()
         self._check_again()
-        self._audit("intent")
+        resumed_by = await self._resumed_by() if self.hand.mode is Mode.RESUME else ""
+        self._audit("intent", f"resumed by {resumed_by}" if resumed_by else "")
         await self._take_lock()
         try:
             applying = await self._open()
@@ -127,6 +137,14 @@ class Worker:
                 Ended.BROKEN, "the connections could not be opened in time; nothing was changed"
             ) from error
         return await self._run(applying)
+
+    async def _resumed_by(self) -> str:
+        """Who asked to go on. What was asked before that of the worker that died is over."""
+        left = self.desk.asks()
+        last = max((i for i, (_, _, ask) in enumerate(left) if ask.what is What.CONTINUE), default=-1)
+        for index, (name, who, ask) in enumerate(left[: last + 1]):
+            await self.desk.taken(name, who, ask, "" if index == last else "the job went on after it")
+        return left[last][1] if last >= 0 else ""
 
     async def _reconcile(self) -> tuple[Ended, str]:
         key = self.plan.draft.lock_key
@@ -166,6 +184,7 @@ class Worker:
             raise Stopped(Ended.REFUSED, error.message) from error
         if self.given.decision == "break-glass":
             self.desk.note(f"BREAK-GLASS by {self.given.actor}: {self.given.consent.reason}")
+            self.herald.tell("started with break-glass", self.given.consent.reason)
 
     def _audit(self, phase: str, text: str = "") -> None:
         request, given = self.plan.request, self.given
@@ -255,7 +274,7 @@ class Worker:
         }
         rollout = Rollout(self.plan.draft.rollout, again)
         await self._ready(applying, rollout)
-        self.drive = drive = Drive(self.desk, rollout, applying, self.settings, self._reopen)
+        self.drive = drive = Drive(self.desk, rollout, applying, self.settings, self._reopen, self.herald)
         if self._cancel_asked():
             drive.cancel(self.asked_to_stop, hard=False)
         if stale := await drive.stale_before_start():
@@ -311,6 +330,10 @@ class Worker:
         self._audit("outcome", f"{outcome.value} ({why.value}): {summary}")
         if self.lock is not None:
             self.lock.release(clear=not view.in_doubt)
+        self._tell_the_end(outcome, why, summary)
+        await self.herald.done()
+        for name, who, ask in self.desk.asks():
+            await self.desk.taken(name, who, ask, "the job had just ended")
         await self.desk.record(JobEnded(outcome=outcome, why=why, summary=short(summary)))
         self.desk.close(ended=True)
 
@@ -352,6 +375,13 @@ class Worker:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated)
 
 
+_NEEDS_PERSON = (
+    Outcome.FAILED,
+    Outcome.TIMED_OUT,
+    Outcome.UNREACHABLE,
+    Outcome.UNKNOWN,
+    Outcome.MIXED,
+)
 _BEFORE = (Outcome.UNREACHABLE, Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_STARTED, Outcome.TIMED_OUT)
 
 

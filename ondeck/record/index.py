@@ -26,6 +26,17 @@ create index if not exists facts_by_key on facts (key, at);
 """
 
 
+_FEW = 500
+"""Ids that are asked for one by one; above that the whole table is read."""
+
+
+class Found(msgspec.Struct):
+    """Jobs that could be read, and why the others could not, by id."""
+
+    views: list[JobView]
+    unread: dict[str, str]
+
+
 class Index:
     """The index of one state folder. Whatever is wrong with it, the folders still answer."""
 
@@ -33,23 +44,27 @@ class Index:
         self._path = path
         self._jobs = jobs
 
-    def views(self, limit: int) -> list[JobView]:
-        """The newest jobs; folders that cannot be read are left out here and told by `job`."""
-        names = sorted(self._names(), reverse=True)[:limit]
-        return self._with(lambda database: self._read(database, names))
+    def views(self, limit: int = 0, *, after: str = "") -> Found:
+        """The newest jobs, newest first.
 
-    def remembered(self, key: str) -> str:
-        """The newest value of a fact that an ended job left; empty when there is none."""
+        Args:
+            limit: How many; 0 means all.
+            after: Only ids that sort behind this one; ids begin with the time they were made at.
+        """
+        names = sorted((name for name in self._names() if name > after), reverse=True)
+        wanted = names[:limit] if limit else names
+        return self._with(lambda database: self._read(database, wanted))
 
-        def ask(database: sqlite3.Connection | None) -> str:
-            views = self._read(database, self._names(), facts_only=database is not None)
+    def facts(self) -> dict[str, str]:
+        """The newest value of every fact that ended jobs left, in one look at the folders."""
+
+        def ask(database: sqlite3.Connection | None) -> dict[str, str]:
+            views = self._read(database, self._names(), facts_only=database is not None).views
             if database is None:
-                facts = [(v.ended, v.remembered[key]) for v in views if key in v.remembered]
-                return max(facts)[1] if facts else ""
-            row = database.execute(
-                "select value from facts where key = ? order by at desc, job desc limit 1", (key,)
-            ).fetchone()
-            return str(row[0]) if row else ""
+                kept = sorted((v.ended, key, value) for v in views for key, value in v.remembered.items())
+                return {key: value for _, key, value in kept}
+            rows = database.execute("select key, value from facts order by at, job")
+            return {str(key): str(value) for key, value in rows}
 
         return self._with(ask)
 
@@ -84,32 +99,37 @@ class Index:
 
     def _read(
         self, database: sqlite3.Connection | None, names: list[str], *, facts_only: bool = False
-    ) -> list[JobView]:
-        column = "null" if facts_only else "view"
-        known = (
-            {}
-            if database is None
-            else {
-                row[0]: row[1:] for row in database.execute(f"select id, size, changed, {column} from jobs")
-            }
-        )
-        found = []
+    ) -> Found:
+        known = {} if database is None else _known(database, names, facts_only=facts_only)
+        found = Found(views=[], unread={})
         for name in names:
             folder = JobFolder(self._jobs / name)
             stamp = _stamp(folder.events)
             row = known.get(name)
             if row is not None and row[:2] == stamp:
                 if not facts_only:
-                    found.append(msgspec.msgpack.decode(row[2], type=JobView))
+                    found.views.append(msgspec.msgpack.decode(row[2], type=JobView))
                 continue
             try:
                 view = folder.view()
-            except StateBroken:
+            except StateBroken as error:
+                found.unread[name] = error.message
                 continue
-            found.append(view)
+            found.views.append(view)
             if database is not None and view.over and not view.lost:
                 _keep(database, view, stamp)
         return found
+
+
+def _known(
+    database: sqlite3.Connection, names: list[str], *, facts_only: bool
+) -> dict[str, tuple[int, int, bytes]]:
+    column = "null" if facts_only else "view"
+    select = f"select id, size, changed, {column} from jobs"
+    if len(names) > _FEW:
+        return {row[0]: row[1:] for row in database.execute(select)}
+    marks = ",".join("?" * len(names))
+    return {row[0]: row[1:] for row in database.execute(f"{select} where id in ({marks})", names)}
 
 
 def _stamp(path: Path) -> tuple[int, int]:

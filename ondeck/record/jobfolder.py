@@ -19,10 +19,28 @@ from ondeck.record import folder
 from ondeck.record.journal import Tail
 from ondeck.record.view import JobView, empty, fold, lose
 
+_STAMP = "%y%m%d-%H%M%S"
+_FIRST = 946_684_800 * 10**9  # 2000-01-01, ns
+
 
 def new_id(now: int) -> str:
     """Sortable and readable: `241124-033012-7c1e`, UTC; the folder's mkdir makes it unique."""
-    return f"{datetime.fromtimestamp(now / 1e9, UTC):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{first_id(now)}-{secrets.token_hex(2)}"
+
+
+def first_id(at: int) -> str:
+    """What every id made at that time (ns) or later sorts behind; ids begin in 2000."""
+    if at < _FIRST:
+        return ""
+    return f"{datetime.fromtimestamp(at / 1e9, UTC):{_STAMP}}"
+
+
+def time_of(job: str) -> int:
+    """When an id was made, in ns; 0 when it does not say."""
+    try:
+        return int(datetime.strptime(job[:13], _STAMP).replace(tzinfo=UTC).timestamp()) * 10**9
+    except ValueError:
+        return 0
 
 
 class JobFolder:

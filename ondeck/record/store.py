@@ -14,7 +14,7 @@ from ondeck.operate.spec import Risk
 from ondeck.record import folder, marks, outputs
 from ondeck.record.audit import Audit
 from ondeck.record.index import Index
-from ondeck.record.jobfolder import JobFolder, valid_id
+from ondeck.record.jobfolder import JobFolder, first_id, time_of, valid_id
 from ondeck.record.journal import Tail
 from ondeck.record.view import JobView
 from ondeck.settings import Settings
@@ -55,8 +55,12 @@ class Record:
         raise BadInput(f"no job {job!r}", hint="see: ondeck jobs")
 
     def jobs(self, limit: int = 50) -> list[JobView]:
-        """The newest jobs first."""
-        return self._index.views(limit)
+        """The newest jobs first; those that cannot be read are in `unread`."""
+        return self._index.views(limit).views
+
+    def unread(self, limit: int = 50) -> dict[str, str]:
+        """Of the newest jobs those that cannot be read, with why: a list without them would be a calm lie."""
+        return self._index.views(limit).unread
 
     def job(self, job: str) -> JobView:
         """One job as it stands now.
@@ -113,7 +117,11 @@ class Record:
 
     def remembered(self, key: str) -> str:
         """A fact that ended jobs left, e.g. `last-good checkout@prod`; empty when unknown."""
-        return self._index.remembered(key)
+        return self._index.facts().get(key, "")
+
+    def facts(self) -> dict[str, str]:
+        """Every such fact, in one look; for who needs several."""
+        return self._index.facts()
 
     def mark(self, subject: str, text: str, *, who: str = "", time: int = 0) -> None:
         """Note that something happened outside of ondeck.
@@ -132,7 +140,10 @@ class Record:
         Raises:
             StateBroken: Something could not be read: an empty list would say that nothing changed.
         """
-        found = [_change(view) for view in self.jobs(500) if view.plan.draft.risk is not Risk.READ]
+        # A job may begin long after it was made (locks, approvals): look a day further back by its id.
+        jobs = self._index.views(after=first_id(max(0, since - _DAY)))
+        found = [_change(view) for view in jobs.views if view.plan.draft.risk is not Risk.READ]
+        found += [_unreadable(name, why) for name, why in jobs.unread.items()]
         read, complete = marks.read(self._marks)
         if not complete:
             raise StateBroken(f"{self._marks} is damaged", hint="move it away; marks begin anew")
@@ -178,29 +189,19 @@ class Record:
         if not Lock(self.locks_root, key).break_open():
             raise Refused(f"a living job holds {key!r}", hint="see: ondeck lock ls; then: ondeck cancel JOB")
 
-    def shell_opened(self, host: str, env: str, reason: str) -> None:
-        """An interactive shell is about to open.
 
-        Raises:
-            StateBroken: The audit cannot be written, so it must not open.
-        """
-        self.audit.append(
-            "shell", actor=self.settings.actor, subject=host, env=env, reason=reason, text="opened"
-        )
-
-    def shell_closed(self, host: str, env: str, status: int) -> None:
-        """An interactive shell ended.
-
-        Raises:
-            StateBroken: The audit cannot be written.
-        """
-        self.audit.append(
-            "shell", actor=self.settings.actor, subject=host, env=env, text=f"closed, status {status}"
-        )
+_DAY = 86_400 * 10**9  # ns
 
 
 def _now() -> int:
     return time.time_ns()
+
+
+def _unreadable(name: str, why: str) -> Change:
+    """A job of which only the time is known is still something that happened."""
+    return Change(
+        time=time_of(name), env="", kind="job", subject=name, text=f"cannot be read: {why}", job=name
+    )
 
 
 def _change(view: JobView) -> Change:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from ondeck.errors import BadInput, LinkLost, OndeckError, Unreachable
 from ondeck.inventory.model import Environment
 from ondeck.operate.batches import apart, batches, share_for
+from ondeck.operate.guard import service_size
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.plan import (
     Action,
@@ -49,7 +50,7 @@ def rollout(request: Request, bench: Bench, *, batch: str, max_failures: int, ve
         [batch or "100%"],
         keep_apart=apart(hosts),
         share=share,
-        of=sum(host.env == request.env for host in bench.inventory.hosts.values()),
+        of=service_size(bench.inventory, request.subject, request.targets),
     )
     return RolloutPlan(batches=cut, parallel=PARALLEL, max_failures=max_failures)
 

@@ -53,7 +53,8 @@ class Links:
         try:
             await self.get(target)
         except Unreachable as error:
-            said = f"{error.reason.value}: {error.message}"
+            hint = f"; {error.hint.splitlines()[0]}" if error.hint else ""
+            said = f"{error.reason.value}: {error.message}{hint}"
             return Finding(outcome=Outcome.UNREACHABLE, evidence=said)
         except OndeckError as error:
             return Finding(outcome=Outcome.NOT_STARTED, evidence=error.message)

@@ -14,7 +14,7 @@ from ondeck.operate.ports import Applying, Bench
 from ondeck.operate.spec import Params
 from providers.host.execute import Executing, plan_exec
 from providers.host.links import Links, host_of
-from providers.host.params import EXEC, PUT, SHELL, ExecParams, PutParams
+from providers.host.params import EXEC, PUT, ExecParams, PutParams
 from providers.host.put import Putting, plan_put
 
 _P = TypeVar("_P", bound=Params)
@@ -73,6 +73,4 @@ async def _opened(plan: Plan, bench: Bench) -> AsyncIterator[Applying]:
 
 
 def _not_a_job(operation: str) -> BadInput:
-    if operation == SHELL.name:
-        return BadInput("a shell needs your terminal: it cannot run as a job", hint="ondeck shell HOST")
-    return BadInput(f"{operation} is not an operation on hosts")
+    return BadInput(f"{operation} is no job on hosts")

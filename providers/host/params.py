@@ -75,5 +75,6 @@ SHELL = OperationSpec(
     target=TargetKind.HOSTS,
     params=ShellParams,
     risk=Risk.CHANGE,
+    interactive=True,
     help="Opens the system's ssh on your terminal; that it was opened and closed is recorded, not its keys.",
 )

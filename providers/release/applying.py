@@ -89,8 +89,20 @@ class ReleaseApplying:
 
     async def check(self, target: str) -> tuple[Precondition, ...]:
         """What the target runs now, in the plan's words."""
-        state = await self._on(target).state()
+        state = await (await self._alive(target)).state()
         return (Precondition(target=target, fact=FACT, expected=state.label()),)
+
+    async def _alive(self, target: str) -> OnHost:
+        """Its links; nothing has been sent yet, so those that ended while they were held are made again.
+
+        Raises:
+            Unreachable: It is not reached (any more).
+        """
+        on = self._on(target)
+        if on.closed:
+            await on.aclose()
+            on = self._hosts[target] = await self._open(target)
+        return on
 
     def _on(self, target: str) -> OnHost:
         if target not in self._hosts:
@@ -100,7 +112,7 @@ class ReleaseApplying:
 
     async def apply(self, attempt: Attempt, emit: Emit) -> Finding:
         """Do the plan's operation on one target."""
-        on = self._on(attempt.target)
+        on = await self._alive(attempt.target)
         self._claims[attempt.target] = attempt.id
         match self._work.operation:
             case "service.drain":
@@ -129,7 +141,7 @@ class ReleaseApplying:
 
         async def one(target: str) -> tuple[bool | None, str]:
             try:
-                on = self._on(target)
+                on = await self._alive(target)
                 verdict = await wait_healthy(
                     on.direct, check, on.host, self._bench.settings, within=within, alive=await on.alive()
                 )

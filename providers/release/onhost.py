@@ -51,6 +51,11 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         for link in {id(entry): entry for entry in (self.link, self.direct, self.drain_link)}.values():
             await link.aclose()
 
+    @property
+    def closed(self) -> bool:
+        """True once one of its links is known to have ended."""
+        return self.link.closed or self.direct.closed or self.drain_link.closed
+
     async def state(self) -> HostState:
         """What the host runs now."""
         return await look(self.link, self.service, self.host, self.options)
@@ -76,6 +81,9 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         """Bring the plan's release onto this host, or leave it with the one that it ran."""
         state = await self.state()
         already = await self._already(state)
+        if already and state.drained:
+            # What an earlier change left out of the traffic, and the plan warned of.
+            return await self._back_in(emit, already)
         if already:
             return Finding(outcome=Outcome.SUCCEEDED, evidence=already)
         release = self.work.release

@@ -85,6 +85,20 @@ def test_a_changed_world_refuses_before_anything_started(tmp_path: Path) -> None
     assert on_road.effects(tmp_path) == {}
 
 
+def test_a_world_that_changes_before_a_later_batch_stops_there(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.start(deck, tmp_path, batches="1,2", gate=True, script=("gate0=none",))
+    on_road.wait_for(deck, job, lambda v: v.state is JobState.PAUSED)
+    (tmp_path / "effects" / "world").write_text("second")
+    deck.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    view = on_road.over(deck, job)
+    assert set(on_road.effects(tmp_path)) == {"web-1"}
+    for later in ("web-2", "web-3"):
+        assert view.targets[later].outcome is Outcome.NOT_STARTED
+        assert "world was 'first', is 'second'" in view.targets[later].text
+    assert view.outcome is Outcome.MIXED
+
+
 def test_a_hard_cancel_says_cancelled_only_where_it_really_stopped(tmp_path: Path) -> None:
     deck = on_road.deck(tmp_path)
     job = on_road.start(deck, tmp_path, script=("web-1=slow", "web-2=deaf"), max_failures=5)

@@ -45,7 +45,7 @@ class Play:
         for _ in range(3):
             await self.pilot.pause()
 
-    async def until(self, words: str, *, turns: int = 300) -> str:
+    async def until(self, words: str, *, turns: int = 1500) -> str:
         """Wait until the screen shows a text; the screen."""
         for _ in range(turns):
             shown = self.text
@@ -59,14 +59,27 @@ class Play:
         """The screen as plain text."""
         return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
 
-    def golden(self, name: str) -> None:
-        """Compare the screen with a recorded one; ONDECK_UPDATE_GOLDEN=1 records it."""
+    async def golden(self, name: str) -> None:
+        """Compare the screen with a recorded one, once it came to rest; ONDECK_UPDATE_GOLDEN=1 records it."""
         path = GOLDEN / f"{name}.txt"
         if UPDATE:
+            await self.rest()
             path.write_text(self.text + "\n", encoding="utf-8")
-        assert self.text + "\n" == path.read_text(encoding="utf-8"), (
-            f"{path.name} differs; look at it, then update"
-        )
+        wanted = path.read_text(encoding="utf-8")
+        for _ in range(1500):
+            if self.text + "\n" == wanted:
+                return
+            await self.pilot.pause(0.01)
+        assert self.text + "\n" == wanted, f"{path.name} differs; look at it, then update"
+
+    async def rest(self) -> None:
+        """Until nothing on the screen changed for half a second."""
+        before, still = "", 0
+        while still < 50:
+            await self.pilot.pause(0.01)
+            shown = self.text
+            still = still + 1 if shown == before else 0
+            before = shown
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from ondeck.inventory.model import (
 )
 from ondeck.observe.logstore import LogStore
 from ondeck.observe.records import Change, Health, HostFacts, Level, LogLine, ReleaseFacts, SourceState, Unit
+from ondeck.operate.interactive import Opened
 from ondeck.operate.plan import Action, Batch, Draft, Plan, Preflight, Request, RolloutPlan
 from ondeck.operate.plan import Change as PlannedChange
 from ondeck.operate.plan import Command as PlannedCommand
@@ -148,6 +150,7 @@ class FakeSession:
         self.time = NOW
         self.dirty = False
         self.looked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self.shells: list[str] = []
         self.orders: list[tuple[str, ...]] = []
         self.begun: list[tuple[Card, Assent]] = []
         self.planned: list[Wish] = []
@@ -361,8 +364,10 @@ class FakeSession:
     def open_logs(self, subject: str, hosts: Sequence[str]) -> FakeFeed:
         return self.feed
 
-    def shell(self, host: str) -> Sequence[str]:
-        return ("true", host)
+    @contextmanager
+    def shell(self, card: Card, assent: Assent) -> Iterator[Opened]:
+        self.shells.append(card.plan.targets[0])
+        yield Opened(argv=("true",))
 
 
 def card(spec: OperationSpec, wish: Wish, rules: Rules, risk: Risk, session: FakeSession) -> Card:

@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from ondeck.errors import BadInput
 from tests.tui.payloads import PAYLOADS
-from tests.tui.playing import playing
+from tests.tui.playing import Play, playing
 from tests.tui.stage import FakeSession
 from tui.app import bindings
 from tui.app.views import Answer
@@ -106,3 +107,25 @@ async def test_hostile_text_breaks_no_view(payload: str) -> None:
         for keys in ("1", "2", "3", "4", "5", "0"):
             await play.press(keys)
             assert "\x1b" not in "".join(s.text for s in play.app.screen._compositor.render_strips())
+
+
+async def burst(play: Play, *keys: str) -> None:
+    """Keys that arrive in one read, as on a slow link."""
+    for key in keys:
+        play.app.post_message(events.Key(key, key if len(key) == 1 else " " if key == "space" else None))
+    await play.settle()
+
+
+async def test_a_burst_of_keys_means_what_it_means_typed_slowly() -> None:
+    async with playing() as play:
+        await burst(play, "2", "slash", "d", "b", "enter", "space", "x", "d", "f", "enter")
+        await play.until("reads only so far")
+        wish = play.session.planned[0]
+        assert wish.hosts == ("db-1",)
+        assert wish.params == {"argv": ("df",)}
+
+
+async def test_a_burst_into_the_palette_chooses_there() -> None:
+    async with playing() as play:
+        await burst(play, "ctrl+p", "d", "b", "enter")
+        await play.until("orders-db@prod  ")

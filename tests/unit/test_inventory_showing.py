@@ -126,6 +126,29 @@ services:
         assert expected in found
 
 
+@pytest.mark.parametrize(
+    ("channel", "said"),
+    [
+        ("{}", "exactly one of webhook and command"),
+        ("{webhook: env:X, command: [a]}", "exactly one of webhook and command"),
+        ("{webhok: env:X}", "'webhok' means nothing here"),
+        ("{webhook: OPS_WEBHOOK}", "a reference such as env:OPS_WEBHOOK"),
+        ("{webhook: 'ftp://ops.example.net/'}", "a reference such as env:OPS_WEBHOOK"),
+        ("{command: page-oncall}", "a list of a program and its arguments"),
+        ("{webhook: 'https://ops.example.net/services/1'}", "who reads this file can post there"),
+        ("{webhook: env:X}", "no environment tells this channel"),
+    ],
+)
+def test_check_says_when_a_channel_would_tell_nobody(tmp_path: Path, channel: str, said: str) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "ondeck.yml").write_text(
+        f"ondeck: 1\nenvironments: {{prod: {{protection: confirm}}}}\nnotify: {{ops: {channel}}}\n"
+    )
+    found = [str(finding) for finding in check(load(tmp_path))]
+    assert any(said in text for text in found), found
+    assert any("nobody is told when a job needs a person" in text for text in found)
+
+
 def test_check_names_files_that_anybody_may_change(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("hosts: {}\n")
     (tmp_path / "hosts.yml").chmod(0o666)

@@ -14,11 +14,13 @@ from ondeck.inventory.model import (
     BreakGlass,
     Environment,
     Freeze,
+    Host,
     Inventory,
     MaxTargets,
     Person,
     Protection,
     Revision,
+    Service,
 )
 from ondeck.operate import guard, policy
 from ondeck.operate.consent import Consent
@@ -194,3 +196,25 @@ def test_a_floor_that_others_could_write_is_no_floor(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     with pytest.raises(Refused, match="regular"):
         policy.load_floor(fifo, owner=os.getuid())
+
+
+def test_a_share_is_of_the_service_or_for_chosen_hosts_of_the_environment() -> None:
+    hosts = {f"h{n}": Host(name=f"h{n}", env="prod" if n < 8 else "lab") for n in range(10)}
+    inventory = Inventory(
+        revision=Revision(root="/x", digest="d"),
+        environments={"prod": Environment(name="prod")},
+        hosts=hosts,
+        services={"checkout": Service(name="checkout", on={"prod": "name in (h0,h1)"})},
+    )
+    assert guard.service_size(inventory, "checkout@prod", ("h0",)) == 2
+    assert guard.service_size(inventory, "env=prod,name=h*", ("h0", "h1")) == 8
+    assert guard.service_size(inventory, "network", ("network",)) == 0
+
+
+def test_a_two_person_rule_says_exactly_what_a_person_can_do() -> None:
+    two = {"*": Protection.TWO_PERSON}
+    anna = Person(name="anna", login="anna", teams=("sre",))
+    glass = rules(protection=two, break_glass=BreakGlass(teams=("sre",)))
+    assert "you may: --break-glass --reason WHY" in ruling(glass, plan(), person=anna).why[-1]
+    assert "ask somebody of sre to start it" in ruling(glass, plan(), person=None).why[-1]
+    assert "environments.prod.protection.deploy" in ruling(rules(protection=two), plan(), person=anna).why[-1]

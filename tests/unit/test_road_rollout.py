@@ -96,11 +96,15 @@ def test_after_continue_failures_so_far_are_forgiven_and_new_ones_count() -> Non
     assert drained(rollout) == Finish(Ended.COMPLETE)
 
 
-def test_what_was_done_before_is_not_done_again_and_its_failures_still_count() -> None:
+def test_what_was_done_before_is_not_done_again_and_its_failures_are_forgiven() -> None:
     plan = rollout_plan([1, 2])
     rollout = Rollout(plan, {"t0": Outcome.SUCCEEDED, "t1": Outcome.SUCCEEDED})
     assert rollout.decide() == [OpenBatch(1, ("t1", "t2")), Start("t2")]
-    assert isinstance(Rollout(plan, {"t0": Outcome.FAILED}).decide()[0], Hold)
+    again = Rollout(plan, {"t0": Outcome.FAILED})
+    assert again.decide() == [OpenBatch(1, ("t1", "t2")), Start("t1"), Start("t2")]
+    again.ended("t1", Outcome.FAILED)
+    again.ended("t2", Outcome.SUCCEEDED)
+    assert again.breached
 
 
 def test_only_targets_behind_a_passed_gate_count_as_passed() -> None:

@@ -109,7 +109,6 @@ JOB_ACTS: tuple[Act, ...] = (
     Act("job.pause", "p", "pause", "Pause after the targets that run now", "Jobs"),
     Act("job.continue", "c", "continue", "Continue a paused job", "Jobs"),
     Act("job.cancel", "X", "cancel", "Cancel: stop running targets, start no more", "Jobs"),
-    Act("job.answer", "w", "answer", "Answer the question a job waits with", "Jobs"),
     Act("job.reconcile", "r", "reconcile", "Find out what became of unknown targets", "Jobs"),
     Act("job.settle", "S", "settle", "Settle an unknown target by hand, with a reason", "Jobs"),
 )

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual.geometry import Region
 from textual.widget import Widget
 
 from tui.app import phrases
@@ -32,9 +33,16 @@ class Line(Widget):
 
     def put(self, text: Text) -> None:
         """Show this."""
-        if text != self._shown or text.spans != self._shown.spans:
-            self._shown = text
-            self.refresh()
+        before, self._shown = self._shown, text
+        if text.spans != before.spans or len(text.plain) != len(before.plain) or not text.plain.isascii():
+            if text != before or text.spans != before.spans:
+                self.refresh()
+            return
+        differ = [
+            at for at, (old, new) in enumerate(zip(before.plain, text.plain, strict=True)) if old != new
+        ]
+        if differ:  # only these cells: a clock costs a few bytes a second, not its whole line
+            self.refresh(Region(differ[0], 0, differ[-1] - differ[0] + 1, 1))
 
     def render(self) -> Text:
         """The line."""
@@ -67,7 +75,7 @@ class ContextLine(Line):
         desk, session = self.desk, self.desk.session
         width = self.size.width or self.app.size.width
         wide = width >= 100
-        role = desk.env_role(env) if env else "bold"
+        role = desk.env_band(env) if env else "bold"
         gap = "   " if wide else "  "
         style = desk.roles.style
         left = Text(" ")

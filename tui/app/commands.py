@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ondeck.operate.events import Ask, What
 from ondeck.operate.spec import OperationSpec, TargetKind
 from tui.app.session import Session, Wish
 
@@ -178,6 +179,20 @@ def lacking(spec: OperationSpec, params: Mapping[str, Any]) -> tuple[str, ...]:
 def selector_of(hosts: Sequence[str]) -> str:
     """A selector that names exactly these hosts."""
     return f"name={hosts[0]}" if len(hosts) == 1 else f"name in ({','.join(hosts)})"
+
+
+def order_line(job: str, ask: Ask) -> str:
+    """What somebody would type to ask the same of a job."""
+    why = f" --reason {shlex.quote(ask.reason)}" if ask.reason else ""
+    match ask.what:
+        case What.SETTLE:
+            return f"ondeck settle {job} {ask.target} {ask.outcome.value if ask.outcome else 'OUTCOME'}{why}"
+        case What.CREDENTIALS:
+            return f"ondeck attach {job}"
+        case What.CANCEL:
+            return f"ondeck cancel {job}{' --now' if ask.hard else ''}{why}"
+        case _:
+            return f"ondeck {ask.what.value} {job}{why}"
 
 
 def shell_line(spec: OperationSpec, wish: Wish) -> str:

@@ -78,7 +78,11 @@ class Desk:
         return phrases.age(time, self.session.now())
 
     def env_role(self, env: str) -> str:
-        """The role of an environment's name, from the colour in the inventory."""
+        """The role of an environment's name in a row: calm, the band stands on top of the screen."""
+        return "bold" if self.env_band(env) == "prod" else ""
+
+    def env_band(self, env: str) -> str:
+        """The role of an environment's band, from the colour in the inventory."""
         found = self.session.inventory.environments.get(env)
         colour = found.colour if found else ""
         return {"red": "prod", "yellow": "stage"}.get(colour, "env")

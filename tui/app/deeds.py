@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ondeck.errors import OndeckError
 from ondeck.operate.spec import OperationSpec, TargetKind
 from tui.app import commands, phrases
 from tui.app.operating import Operating
@@ -294,16 +293,13 @@ class Deeds:
 
     def shell(self) -> None:
         """`s`: a shell on the selected host, on this terminal or in a new tmux window."""
-        from tui.app import shelling
-
-        hosts = self.hosts()
-        if len(hosts) != 1:
+        chosen = self.screen.view.selected()
+        hosts = (chosen.name,) if chosen.kind is Kind.HOST else chosen.hosts
+        spec = next((s for s in self.session.specs() if s.interactive), None)
+        if len(hosts) != 1 or spec is None:
             self.desk.say("a shell needs one host under the cursor", "warn")
             return
-        try:
-            argv = self.session.shell(hosts[0])
-        except OndeckError as error:
-            self.desk.say(error.message, "bad")
-            return
-        said = shelling.open_shell(self.screen.app, hosts[0], argv)
-        self.desk.say(said, "")
+        from tui.app.session import Wish
+
+        wish = Wish(operation=spec.name, subject=commands.selector_of(hosts), hosts=hosts)
+        self.screen.spawn(self.operating.plan(spec, wish))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from rich.style import Style
@@ -21,6 +22,7 @@ from tui.app.chrome import ContextLine, HintLine, PaneBar, SaidLine
 from tui.app.context import Desk
 from tui.app.deeds import Deeds
 from tui.app.guard import GuardedApp
+from tui.app.keyline import OrderedKeys
 from tui.app.panes.base import View
 from tui.app.prompt import Prompt
 from tui.app.session import Session
@@ -111,17 +113,25 @@ class DeckScreen(Screen[None]):
             view.remove_class("-hidden")
         else:
             self.query_one("#body").mount(view)
+        if isinstance(self.app, OrderedKeys):
+            self.app.hold_keys()
         self.call_after_refresh(self._shown)
 
-    def _shown(self) -> None:
+    def _shown(self, tries: int = 50) -> None:
+        self.view.show()
+        if not self.view.laid_out and tries:
+            self.set_timer(0.01, partial(self._shown, tries - 1))
+            return
         if self.is_current and not self.prompt.is_open:
             self.view.take_focus()
         self.refresh_all()
+        if isinstance(self.app, OrderedKeys):
+            self.app.free_keys()
 
     def refresh_all(self) -> None:
         """Draw the view and the chrome from what is known now."""
-        view, session = self.view, self.desk.session
-        if not view.is_attached:
+        view, session = self.views.get(self.trail.here), self.desk.session
+        if view is None or not view.is_attached:
             return
         session.look_at(*view.looking_at())
         view.show()
@@ -150,8 +160,7 @@ class DeckScreen(Screen[None]):
 
     def open_prompt(self, kind: str, value: str = "", words: str = "") -> asyncio.Future[str | None]:
         """Open the typed line at once; the next key belongs to it."""
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(None)
+        self._end_prompt(None)
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self.query_one(SaidLine).display = False
@@ -164,26 +173,33 @@ class DeckScreen(Screen[None]):
         return await self.answered(self.open_prompt(kind, value, words))
 
     async def answered(self, answer: asyncio.Future[str | None]) -> str | None:
-        """Wait for what is typed into the open line, then close it."""
+        """Wait for what is typed into the open line."""
         try:
             return await answer
         finally:
             if self._answer is answer:
-                self.prompt.close()
-                self.query_one(SaidLine).display = True
-                self.view.take_focus()
-                self.refresh_all()
+                self._end_prompt(None)
+
+    def _end_prompt(self, text: str | None) -> None:
+        """Close the line at once, so that the next key belongs to the view again; then give the answer."""
+        answer, self._answer = self._answer, None
+        if answer is None:
+            return
+        self.prompt.close()
+        self.query_one(SaidLine).display = True
+        self.view.take_focus()
+        if not answer.done():
+            answer.set_result(text)
+        self.refresh_all()
 
     @on(Input.Submitted, "#prompt")
     def _typed(self) -> None:
         self.prompt.remember()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(self.prompt.value)
+        self._end_prompt(self.prompt.value)
 
     @on(Prompt.Left)
     def _left(self) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(None)
+        self._end_prompt(None)
 
     @on(Input.Changed, "#prompt")
     def _typing(self, event: Input.Changed) -> None:
@@ -203,8 +219,8 @@ class DeckScreen(Screen[None]):
     def action_interrupt(self) -> None:
         """ctrl-c: leaves the typed line; twice leaves the app; never touches a job."""
         now = self.desk.session.now()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(None)
+        if self._answer is not None:
+            self._end_prompt(None)
         elif now - self._interrupted < 2 * phrases.SECOND:
             self.deeds.leave()
         else:
@@ -230,7 +246,7 @@ class DeckScreen(Screen[None]):
             self.call_after_refresh(self.refresh_all)
 
 
-class OndeckApp(CrashReports, ThemedApp, GuardedApp):
+class OndeckApp(OrderedKeys, CrashReports, ThemedApp, GuardedApp):
     """The full-screen face."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -271,7 +287,7 @@ class OndeckApp(CrashReports, ThemedApp, GuardedApp):
 
     def _use_theme(self) -> None:
         found = theming.palette(cast("App[object]", self))
-        self.desk.roles.use(found.style, Style(bgcolor=found.theme.role("background").colour or None))
+        self.desk.roles.use(found.style, Style(bgcolor=found.style("background").color))
 
     async def action_quit(self) -> None:
         """ctrl-q, like q on the last screen."""

@@ -153,9 +153,13 @@ class Operating:
         """Read, show, and start what was confirmed."""
         self.hold(f"{spec.title}: looking first")
         card = await self.session.plan(wish)
-        assent = await self._assent(card, wish)
+        assent = await self._assent(spec, card, wish)
         if assent is None:
             self.desk.say("left, nothing ran", "")
+            return
+        if spec.interactive:
+            self.release()
+            self._lend(card, assent)
             return
         self.hold("starting")
         job = await self.session.begin(card, assent)
@@ -163,9 +167,17 @@ class Operating:
         self.desk.say(f"job {job} started; esc leaves it running", "")
         self.screen.open(job)
 
-    async def _assent(self, card: Card, wish: Wish) -> Assent | None:
+    def _lend(self, card: Card, assent: Assent) -> None:
+        """Give the terminal to what was confirmed, until it ends."""
+        from tui.app import shelling
+
+        with self.session.shell(card, assent) as opened:
+            said, opened.status = shelling.open_shell(self.screen.app, card.plan.targets[0], opened.argv)
+        self.desk.say(said, "")
+
+    async def _assent(self, spec: OperationSpec, card: Card, wish: Wish) -> Assent | None:
         unasked = card.rules.level == "none" and not card.rules.refused
-        if unasked and card.plan.draft.risk is Risk.READ:
+        if unasked and (card.plan.draft.risk is Risk.READ or spec.interactive):
             return Assent(reason=wish.reason)
         from tui.app.dialogs.plan import PlanDialog
 

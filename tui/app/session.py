@@ -7,7 +7,8 @@ Getters answer at once from what is known; `look_at` says what is on screen, and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -17,6 +18,9 @@ from ondeck.operate.plan import Plan
 from ondeck.operate.spec import OperationSpec
 from ondeck.settings import Settings
 from tui.app.views import Answer, HostLook, JobLook, LockLook, LogEntry, ServiceLook, UnitsLook
+
+if TYPE_CHECKING:
+    from ondeck.operate.interactive import Opened
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,13 +235,13 @@ class Session(Protocol):
     async def order(
         self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
     ) -> None:
-        """`pause continue cancel answer settle reconcile credentials`; raises OndeckError."""
+        """`pause continue cancel settle reconcile credentials`; raises OndeckError."""
         ...
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> LogFeed:
         """Follow the logs of a service (or of hosts, when the subject is empty)."""
         ...
 
-    def shell(self, host: str) -> Sequence[str]:
-        """What to run on the user's terminal for a shell there; raises OndeckError."""
+    def shell(self, card: Card, assent: Assent) -> AbstractContextManager[Opened]:
+        """What to run on the user's terminal: rules met, opening and end on record; raises OndeckError."""
         ...

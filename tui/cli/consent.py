@@ -46,11 +46,9 @@ def obtain(face: Face, plan: Plan, ruling: Ruling, asked: Asked) -> Consent | No
 
 def _two_persons(face: Face, ruling: Ruling, asked: Asked, given: Consent) -> Consent | None:
     if not ruling.break_glass:
-        raise NeedsPerson("a second person has to approve this, and nobody here may break the glass")
+        raise NeedsPerson("this takes two persons, and you may not break the glass", hint=ruling.why[-1])
     if not asked.break_glass:
-        raise NeedsPerson(
-            "a second person has to approve this", hint="alone at night: --break-glass --reason WHY"
-        )
+        raise NeedsPerson("this takes two persons", hint="alone at night: --break-glass --reason WHY")
     if not asked.reason:
         raise NeedsPerson("breaking the glass needs a reason", hint="--reason WHY")
     return _typed(face, ruling, asked, given)

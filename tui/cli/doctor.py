@@ -123,9 +123,9 @@ def _needs(manifest: Manifest) -> Finding:
 
 
 def _present(need: str) -> bool:
-    """A program on PATH, or `module:NAME` for a library."""
-    if need.startswith("module:"):
-        return importlib.util.find_spec(need.removeprefix("module:")) is not None
+    """A program on PATH, or `python:NAME` for a library."""
+    if need.startswith("python:"):
+        return importlib.util.find_spec(need.removeprefix("python:")) is not None
     return shutil.which(need) is not None
 
 

@@ -78,6 +78,9 @@ class Face:
 
 
 def _write(stream: TextIO, value: str) -> None:
+    # The last door: what a pipe may get as it is (CSV, Markdown with odd letters) a terminal would obey.
+    if stream.isatty() and not text.is_safe(value):
+        value = text.safe(value)
     try:
         stream.write(value)
         stream.flush()

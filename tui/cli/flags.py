@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from types import NoneType, UnionType
@@ -131,7 +132,10 @@ def common() -> list[click.Parameter]:
             ["--lock-wait"], default="", metavar="SPAN", help="Wait so long for the lock, e.g. 15m."
         ),
         click.Option(
-            ["--timeout"], default="", metavar="SPAN", help="Give up waiting for the job after so long."
+            ["--timeout"],
+            default="",
+            metavar="SPAN",
+            help="Stop following after so long, with 130; the job itself has no time limit and goes on.",
         ),
         click.Option(["--no-input"], is_flag=True, help="Never ask; end with 4 when a person is needed."),
         click.Option(
@@ -155,6 +159,14 @@ def assign(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def _words(name: str, raw: str) -> list[str]:
+    """The words of a value as a shell would split them; nothing is expanded."""
+    try:
+        return shlex.split(raw)
+    except ValueError as error:
+        raise BadInput(f"{name}: {raw!r}: {error}", hint="quote it as for a shell") from error
+
+
 def check(spec: OperationSpec, given: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters checked against the operation's struct, as plain data.
 
@@ -168,6 +180,9 @@ def check(spec: OperationSpec, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{spec.name} has no parameter {name!r}", hint=f"it has: {', '.join(sorted(names)) or 'none'}"
             )
     known = {key: value for key, value in given.items() if value is not None}
+    for field in fields_of(spec.params):
+        if field.many and isinstance(raw := known.get(field.name), str):
+            known[field.name] = _words(field.name, raw)
     try:
         converted = msgspec.convert(known, type=spec.params, strict=False)
     except msgspec.ValidationError as error:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from ondeck import text
 from ondeck.errors import ExitCode
 from ondeck.operate import events as ev
-from ondeck.operate.outcome import Outcome
+from ondeck.operate.events import Ended
+from ondeck.operate.outcome import JobState, Outcome, WaitingFor
 from ondeck.operate.spec import Risk
 from tui.cli import out
 from tui.narration import line_of
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ondeck.record.store import Record
     from ondeck.record.view import JobView
     from tui.cli.face import Face
+
+_PATIENCE = 10.0  # seconds that a job may wait for a person before a face without one leaves
 
 
 class _Outputs:
@@ -57,27 +60,42 @@ class _Follower:
         self._job = job
         self._form = form
         self._detached = asyncio.Event()
+        self._stands = asyncio.Event()
         self._quiet = False
 
-    async def run(self, timeout: float) -> bool:
-        """Follow to the end; False when it was left before."""
+    async def run(self, timeout: float, *, waits: bool) -> bool:
+        """Follow to the end; False when it was left before.
+
+        Args:
+            timeout: Seconds; 0 means for ever.
+            waits: Stay while the job waits for a person; without it that is a reason to leave.
+        """
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._detached.set)
         following = asyncio.ensure_future(self._events())
-        leaving = asyncio.ensure_future(self._detached.wait())
+        tasks = {following, asyncio.ensure_future(self._detached.wait())}
+        if not waits:
+            tasks.add(asyncio.ensure_future(self._left_alone()))
         try:
-            done, _ = await asyncio.wait(
-                {following, leaving}, timeout=timeout or None, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait(tasks, timeout=timeout or None, return_when=asyncio.FIRST_COMPLETED)
             if following in done:
                 following.result()
                 return True
             return False
         finally:
-            for task in (following, leaving):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(following, leaving, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             loop.remove_signal_handler(signal.SIGINT)
+
+    async def _left_alone(self) -> None:
+        """Ends once the job has been waiting for a person for a while; what was asked just now gets its time."""
+        while True:
+            await self._stands.wait()
+            self._stands.clear()
+            await asyncio.sleep(self._face.settings.seconds(_PATIENCE))
+            if waits_for_person(self._record.job(self._job)):
+                return
 
     async def _events(self) -> None:
         view = self._record.job(self._job)
@@ -100,6 +118,8 @@ class _Follower:
             await asyncio.sleep(self._face.settings.seconds(0.1))
 
     def _tell(self, event: ev.Event, outputs: _Outputs) -> None:
+        if isinstance(event, (ev.Paused, ev.Waiting)):
+            self._stands.set()
         if self._form == "jsonl":
             self._face.data(out.compact(event) + "\n")
             return
@@ -109,6 +129,13 @@ class _Follower:
                 self._face.say(f"  {line}")
 
 
+def waits_for_person(view: JobView) -> bool:
+    """Nothing goes on until somebody says a word; a lock becomes free by itself."""
+    if view.state is JobState.PAUSED:
+        return True
+    return view.state is JobState.WAITING and view.waiting_for is not WaitingFor.LOCK
+
+
 def _goes_well(event: ev.Event) -> bool:
     """What a person who only reads need not be told."""
     if isinstance(event, ev.TargetEnded):
@@ -116,14 +143,28 @@ def _goes_well(event: ev.Event) -> bool:
     return isinstance(event, (ev.Opened, ev.BatchStarted, ev.Step))
 
 
-def follow(face: Face, job: str, *, form: str = "text", timeout: float = 0.0) -> int:
+def follow(face: Face, job: str, *, form: str = "text", timeout: float = 0.0, no_input: bool = False) -> int:
     """Follow a job to its end, print how it ended; ctrl-c leaves it running.
 
+    Args:
+        face: The command line.
+        job: Its id.
+        form: `text`, `json` or `jsonl`.
+        timeout: Seconds to stay; 0 means to the end.
+        no_input: Nobody sits here: do not wait for a person's word.
+
     Returns:
-        The exit code of its outcome; 130 when it was left before its end.
+        The exit code of its outcome; 130 when it was left before its end, 4 when it waits for a person
+        and none sits here.
     """
-    ended = asyncio.run(_Follower(face, job, form).run(face.settings.seconds(timeout)))
+    waits = face.may_ask and not no_input
+    ended = asyncio.run(_Follower(face, job, form).run(face.settings.seconds(timeout), waits=waits))
     view = face.deck.record.job(job)
+    if not ended and not waits and waits_for_person(view):
+        how = view.waiting_for.value if view.waiting_for else view.pause or "paused"
+        face.say(f"job {job} waits for a person: {how}")
+        face.say(f"  go on with: ondeck continue {job}; or end it with: ondeck cancel {job}")
+        return int(ExitCode.REFUSED)
     if not ended and not view.over:
         face.say(f"left; the job goes on. Follow it again with: ondeck attach {job}")
         return int(ExitCode.DETACHED)
@@ -146,6 +187,8 @@ def conclude(face: Face, view: JobView, form: str) -> int:
             face.say(f"  find out with: ondeck reconcile {view.id}")
         if view.detail and view.lost:
             face.say(f"  {view.detail}")
+        elif view.summary and view.why not in (None, Ended.COMPLETE):
+            face.say(f"  {view.summary}")
     return int(view.exit_code)
 
 

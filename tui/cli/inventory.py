@@ -67,10 +67,11 @@ def check(face: Face, live: bool, selectors: tuple[str, ...], form: str) -> int:
     found = checking.check(inventory)
     if form == "junit":
         face.data(_junit([(f.where, f"{f.message} {f.hint}".strip()) for f in found]))
-    else:
+    elif found or form != Format.TABLE:
         face.rows(_findings(found), form)
     count = sum(finding.severity is checking.Severity.WARNING for finding in found)
-    face.say(f"{len(inventory.hosts)} hosts, {len(inventory.services)} services: no errors, {count} warnings")
+    warned = f"{count} warning{'s' * (count != 1)}"
+    face.say(f"{len(inventory.hosts)} hosts, {len(inventory.services)} services: no errors, {warned}")
     return int(ExitCode.OK)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ondeck import times
-from ondeck.errors import BadInput, ExitCode
+from ondeck.errors import ExitCode
 from ondeck.operate.events import Ask, What
 from ondeck.operate.outcome import Outcome
 from tui.cli import following, out
@@ -51,7 +51,10 @@ def jobs(face: Face, job: str | None, limit: int, form: str) -> int:
     """List jobs, newest first; with a JOB its targets."""
     if job is None:
         face.rows(rows_of(face.deck.record.jobs(limit)), form)
-        return int(ExitCode.OK)
+        unread = face.deck.record.unread(limit)
+        for name, why in unread.items():
+            face.say(f"NOT READ  job {name}: {why}")
+        return int(ExitCode.FAILED if unread else ExitCode.OK)
     view = face.deck.record.job(job)
     if form == "json":
         face.data(out.dumps(following.summary(view)) + "\n")
@@ -80,7 +83,9 @@ def _target(row: TargetView) -> tuple[object, ...]:
 
 @click.command()
 @click.argument("job")
-@click.option("--timeout", default="", metavar="SPAN", help="Give up waiting after so long; the job goes on.")
+@click.option(
+    "--timeout", default="", metavar="SPAN", help="Stop following after so long, with 130; the job goes on."
+)
 @click.option("-o", "--output", "form", type=click.Choice(["text", "json", "jsonl"]), default="text")
 @pass_face
 def attach(face: Face, job: str, timeout: str, form: str) -> int:
@@ -93,26 +98,30 @@ def attach(face: Face, job: str, timeout: str, form: str) -> int:
     return following.follow(face, job, form=form, timeout=seconds)
 
 
-def _lend(face: Face, job: str) -> None:
+def _lend(face: Face, job: str) -> bool:
+    """Lend this terminal's agent when the job waits for credentials; True when it was lent."""
     import os
 
+    from ondeck.operate import road
     from ondeck.operate.outcome import WaitingFor
 
     view = face.deck.record.job(job)
     socket = os.environ.get("SSH_AUTH_SOCK", "")
     if view.waiting_for is WaitingFor.CREDENTIALS and socket:
-        face.deck.record.ask(
-            job, Ask(what=What.CREDENTIALS, by=face.settings.actor, env={"SSH_AUTH_SOCK": socket})
+        road.tend(
+            face.deck,
+            job,
+            Ask(what=What.CREDENTIALS, by=face.settings.actor, env={"SSH_AUTH_SOCK": socket}),
         )
         face.say("the job waits for credentials: lent it the agent of this terminal")
+        return True
+    return False
 
 
 def _ask(face: Face, job: str, ask: Ask, said: str) -> int:
-    view = face.deck.record.job(job)
-    if view.over and ask.what not in (What.SETTLE, What.RECONCILE):
-        word = view.outcome.value if view.outcome else "?"
-        raise BadInput(f"job {job} has ended: {word}", hint="a new operation takes it back; see: ondeck jobs")
-    face.deck.record.ask(job, ask)
+    from ondeck.operate import road
+
+    road.tend(face.deck, job, ask)
     face.say(said)
     return int(ExitCode.OK)
 
@@ -145,9 +154,23 @@ def pause(face: Face, job: str, reason: str) -> int:
 @_reason
 @pass_face
 def continue_(face: Face, job: str, reason: str) -> int:
-    """Let a paused or waiting job go on."""
-    _lend(face, job)
+    """Let a paused or waiting job go on; of a job that has ended, do what was not begun.
+
+    A job whose worker was lost is reconciled first: ondeck reconcile JOB.
+    """
+    if face.deck.record.job(job).over:
+        return _resume(face, job, reason)
+    if _lend(face, job):
+        return int(ExitCode.OK)
     return _ask(face, job, Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason), "asked to go on")
+
+
+def _resume(face: Face, job: str, reason: str) -> int:
+    from ondeck.operate import road
+
+    road.tend(face.deck, job, Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason))
+    face.say("it goes on with the targets that were not begun")
+    return following.follow(face, job)
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import time
 
@@ -65,25 +66,36 @@ def _take(held: Lock, owner: Owner, face: Face, wait: float) -> None:
 def with_lock(face: Face, key: str, reason: str, lock_wait: str, command: tuple[str, ...]) -> int:
     """Run a local command while holding a service's lock, for deploys that are not ondeck's own.
 
-    Ends with the command's exit status. The lock ends with this process, whatever kills it.
+    Ends with the command's exit status. The command holds the lock too: killing ondeck does not free it.
     """
+    if face.settings.read_only:
+        raise Refused("read-only: no lock is taken", hint="start without --read-only")
     name, at, env = key.partition("@")
     service = face.deck.inventory.services.get(name)
     if not at or service is None or env not in service.on:
         raise BadInput(f"{key!r} is no service in an environment", hint="ondeck get services")
-    owner = Owner(
-        key=key,
-        job=f"pid {os.getpid()}",
-        actor=face.settings.actor,
-        reason=reason,
-        since=time.time_ns(),
-        pid=os.getpid(),
-    )
+    pid, who = os.getpid(), face.settings.actor
+    owner = Owner(key=key, job=f"pid {pid}", actor=who, reason=reason, since=time.time_ns(), pid=pid)
     held = Lock(face.deck.record.locks_root, key)
     _take(held, owner, face, times.span(lock_wait, what="--lock-wait") if lock_wait else 0.0)
     try:
-        return subprocess.run(list(command), check=False).returncode
+        _note(face, owner, env, f"begins: {shlex.join(command)}")
+        status = subprocess.run(list(command), check=False, pass_fds=(held.fileno(),)).returncode
+        _note(face, owner, env, f"ended with status {status}")
     except OSError as error:
         raise BadInput(f"{command[0]}: {error.strerror}") from error
     finally:
         held.release(clear=True)
+    return status
+
+
+def _note(face: Face, owner: Owner, env: str, text: str) -> None:
+    face.deck.record.audit.append(
+        "with-lock",
+        actor=owner.actor,
+        job=owner.job,
+        subject=owner.key,
+        env=env,
+        reason=owner.reason,
+        text=text,
+    )

@@ -7,7 +7,7 @@ import time
 import click
 
 from ondeck import times
-from ondeck.errors import ExitCode
+from ondeck.errors import ExitCode, Refused
 from tui.cli.face import Face, pass_face
 
 
@@ -19,6 +19,8 @@ from tui.cli.face import Face, pass_face
 @pass_face
 def mark(face: Face, subject: str, text: str, by: str, at: str) -> int:
     """Note a change that ondeck did not make: a deploy by CI, a thing done by hand."""
+    if face.settings.read_only:
+        raise Refused("read-only: nothing is noted", hint="start without --read-only")
     when = times.moment(at, what="--at") if at else time.time_ns()
     face.deck.record.mark(subject, text, who=by or face.settings.actor, time=when)
     face.say(f"noted for {subject} at {times.iso(when)}")

@@ -157,4 +157,4 @@ def start(face: Face, drafted: Drafted, asked: Asked) -> int:
         face.data(f"{job}\n")
         face.say(f"started; follow it with: ondeck attach {job}")
         return int(ExitCode.OK)
-    return following.follow(face, job, form=asked.form, timeout=asked.timeout)
+    return following.follow(face, job, form=asked.form, timeout=asked.timeout, no_input=asked.no_input)

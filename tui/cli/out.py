@@ -93,12 +93,24 @@ def render(data: Rows, form: Format) -> str:
 
 def dumps(value: object) -> str:
     """Indented JSON of plain data and records."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return _escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def compact(value: object) -> str:
     """JSON on one line."""
-    return msgspec.json.encode(value).decode()
+    return _escaped(msgspec.json.encode(value).decode())
+
+
+def _escaped(json: str) -> str:
+    r"""The same JSON with what a terminal would obey or hide written as `\uXXXX`."""
+    if json.isascii() and "\x7f" not in json:
+        return json
+    return "".join(_code(char) if char > "~" and not text.is_safe(char) else char for char in json)
+
+
+def _code(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def grouped(outputs: Mapping[str, bytes]) -> Sequence[tuple[tuple[str, ...], bytes]]:

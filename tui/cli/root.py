@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from ondeck import text
 from ondeck.errors import ExitCode, OndeckError
 from ondeck.registry import Registry
 from tui.cli.face import Face, Globals, report
@@ -98,8 +100,17 @@ class Root(click.Group):
                 formatter.write_dl(lines)
 
 
+_EXITS = """\b
+Exit codes:
+   0 ok                  1 failed               2 bad input
+   3 some failed         4 refused, or a person is needed
+   5 outcome unknown     6 unreachable          7 plan is stale
+  10 changes pending    20 cancelled          130 detached, the job goes on"""
+
+
 @click.group(
     cls=Root,
+    epilog=_EXITS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -110,14 +121,9 @@ class Root(click.Group):
 @click.version_option(version("ondeck"), prog_name="ondeck")
 @click.pass_context
 def root(ctx: click.Context, inventory: Path | None, read_only: bool) -> None:
-    r"""The terminal an on-call engineer opens on the bastion.
+    """The terminal an on-call engineer opens on the bastion.
 
     Without a verb it opens the full screen. Data goes to standard output, narration to standard error.
-
-    \b
-    Exit codes: 0 ok, 1 failed, 2 bad input, 3 some targets failed,
-    4 refused or a person is needed, 5 outcome unknown, 6 unreachable,
-    7 plan is stale, 10 changes pending, 20 cancelled, 130 detached.
     """
     screen: Screen = ctx.obj
     face = ctx.obj = Face(Globals(inventory, read_only))
@@ -144,7 +150,9 @@ def main(argv: Sequence[str], *, screen: Screen) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        error.show(sys.stderr)
+        said = io.StringIO()
+        error.show(said)
+        sys.stderr.write(text.safe(said.getvalue()))
         return int(ExitCode.BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("\nondeck: interrupted; nothing was started\n")

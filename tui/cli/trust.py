@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from ondeck.errors import BadInput, ExitCode, NeedsPerson, OndeckError
+from ondeck.errors import BadInput, ExitCode, NeedsPerson, OndeckError, Refused
 from ondeck.inventory.model import Host
 from ondeck.reach.ports import Scanned, Trust
 from tui.cli.face import Face, form_option, pass_face, selector_option
@@ -52,21 +52,25 @@ def _append(path: Path, lines: list[str]) -> None:
 
 
 @click.command()
+@click.argument("names", nargs=-1, metavar="[HOST]...")
 @selector_option
 @click.option(
     "-y", "--yes", is_flag=True, help="Write without asking; compare the fingerprints elsewhere first."
 )
 @form_option
 @pass_face
-def trust(face: Face, selectors: tuple[str, ...], yes: bool, form: str) -> int:
+def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: bool, form: str) -> int:
     """Ask hosts for their keys and write the unknown ones into the inventory's known_hosts.
 
     A key that CHANGED is never written here: find out why, then remove the old line by hand in git.
     """
     from ondeck.inventory import selector
 
-    if not selectors:
-        raise BadInput("which hosts?", hint="ondeck trust -l env=staging")
+    if not selectors and not names:
+        raise BadInput("which hosts?", hint="ondeck trust web-1, or: ondeck trust -l env=staging")
+    if face.settings.read_only:
+        raise Refused("read-only: known_hosts is not written", hint="start without --read-only")
+    selectors = (*selectors, f"name in ({','.join(names)})") if names else selectors
     inventory = face.deck.inventory
     if not inventory.ssh.known_hosts:
         raise BadInput(

@@ -133,7 +133,7 @@ class PlanDialog(Dialog[Assent]):
         return row(("y", "key"), " starts it", right=leave)
 
     def _is_red(self) -> bool:
-        return self.desk.env_role(self.card.plan.request.env) == "prod"
+        return self.desk.env_band(self.card.plan.request.env) == "prod"
 
     def _fits(self, ask: Row, width: int) -> bool:
         return len(ask.text) + 3 <= width and self.size.height >= LEAST_HEIGHT

@@ -89,10 +89,8 @@ class LiveJobs:
                          alive=lock.held)
                 for lock in self._record.locks()
             )  # fmt: skip
-            good = {
-                subject: _version(self._record.remembered(f"last-good {subject}"))
-                for subject in self._subjects()
-            }
+            facts = self._record.facts()
+            good = {subject: _version(facts.get(f"last-good {subject}", "")) for subject in self._subjects()}
         except OndeckError as error:
             return msgspec.structs.replace(old, changes=Answer(source="own record", error=error.message))
         return Known(jobs=jobs, locks=locks, changes=self._changes(), last_good=good)

@@ -74,15 +74,3 @@ class Parts:
     def open_logs(self, subject: str, hosts: Sequence[str]) -> LiveFeed:
         """Follow logs."""
         return open_feed(self._deck.inventory, self.engine, self.capabilities, subject, hosts)
-
-    def shell(self, host: str) -> Sequence[str]:
-        """What to run for a shell; written to the audit first.
-
-        Raises:
-            OndeckError: The transport has no shell, or the audit cannot be written.
-        """
-        found = self._deck.inventory.hosts[host]
-        carrier = self.capabilities.transport(found.transport, "shell")
-        argv: Sequence[str] = carrier.shell_argv(self._deck.inventory, found)
-        self._deck.record.shell_opened(host, found.env, "")
-        return argv

@@ -110,8 +110,7 @@ class LiveRoad:
             reason=reason,
             target=target,
             outcome=Outcome(text) if what is What.SETTLE else None,
-            text=text if what is What.ANSWER else "",
             env={"SSH_AUTH_SOCK": os.environ.get("SSH_AUTH_SOCK", "")} if what is What.CREDENTIALS else {},
         )
         await asyncio.to_thread(reconcile.tend, self._deck, job, ask)
-        self._note("ask", f"ondeck {order} {job}" + (f" --target {target}" if target else ""), "asked")
+        self._note("ask", commands.order_line(job, ask), "asked")

@@ -8,7 +8,8 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ondeck.deck import Deck
@@ -21,6 +22,7 @@ from tui.app.session import Assent, Card, Wish
 from tui.app.views import Answer, HostLook, JobLook, LockLook, LogEntry, ServiceLook, UnitsLook
 
 if TYPE_CHECKING:
+    from ondeck.operate.interactive import Opened
     from tui.app.live.logs import LiveFeed
     from tui.app.live.parts import Parts
 
@@ -243,10 +245,15 @@ class LiveSession:
         """Follow logs."""
         return self._ready().open_logs(subject, hosts)
 
-    def shell(self, host: str) -> Sequence[str]:
-        """What to run on the user's terminal; it is written to the audit first."""
-        if self.settings.read_only:
-            raise Refused("read-only: a shell could change things")
-        argv = self._ready().shell(host)
-        self._note("shell", f"ondeck shell {host}", "opened")
-        return argv
+    @contextmanager
+    def shell(self, card: Card, assent: Assent) -> Iterator[Opened]:
+        """What to run on the user's terminal, while it is open."""
+        from ondeck.operate import interactive
+        from ondeck.operate.consent import Consent
+
+        consent = Consent(
+            confirmed=True, typed=assent.typed, reason=assent.reason, break_glass=assent.break_glass
+        )
+        with interactive.opened(self._deck, card.handle, consent) as opened:
+            self._note("shell", card.command, "opened")
+            yield opened

@@ -76,6 +76,11 @@ class View(Widget):
         del name
         return False
 
+    @property
+    def laid_out(self) -> bool:
+        """It has its place on the screen and its rows: keys may come."""
+        return self.is_attached and self.size.width > 0
+
     def take_focus(self) -> None:
         """Put the keyboard on what moves."""
 
@@ -112,9 +117,14 @@ class BoardView(View):
         """Lines depend on the width."""
         self.show()
 
+    @property
+    def laid_out(self) -> bool:
+        """The board has drawn rows."""
+        return self.is_attached and bool(self.board.rows)
+
     def take_focus(self) -> None:
         """The board moves."""
-        self.board.focus()
+        self.screen.set_focus(self.board)
 
     def find(self, text: str) -> None:
         """Show only rows that contain the text."""

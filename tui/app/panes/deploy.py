@@ -32,11 +32,6 @@ class DeployPane(BoardView):
         super().__init__(desk, name_of)
         self._subject = ""
 
-    @property
-    def env(self) -> str:
-        """Of the selected service."""
-        return self.selected().env
-
     def looking_at(self) -> tuple[Sequence[str], Sequence[str]]:
         """The services on screen; figures of the selected one's hosts."""
         hosts = self.session.hosts_of(self._subject)[:20] if self._subject else ()

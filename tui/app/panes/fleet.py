@@ -69,7 +69,7 @@ class FleetPane(View):
 
     def on_mount(self) -> None:
         """All rows once; from then on only rows that differ."""
-        self.call_after_refresh(self._fill)
+        self.call_after_refresh(self.show)
 
     def _fill(self) -> None:
         known = self.session.known()
@@ -108,6 +108,8 @@ class FleetPane(View):
     def show(self) -> None:
         """Rows that differ, and the counts."""
         if not self._filled:
+            if self.table.is_attached and self.table.size.width:
+                self._fill()
             return
         self._update(self.session.known().values())
         shown, total = self.table.counts
@@ -132,9 +134,14 @@ class FleetPane(View):
                 cells = [(t, fresh.role(i)) for i, t in enumerate(fresh.cells)]
                 self.table.update_row(look.name, cells)
 
+    @property
+    def laid_out(self) -> bool:
+        """The table has its rows."""
+        return self._filled
+
     def take_focus(self) -> None:
         """The table moves."""
-        self.table.focus()
+        self.screen.set_focus(self.table)
 
     def find(self, text: str) -> None:
         """Words, or a selector with facts: `disk>90`, `env=prod,group=web`."""

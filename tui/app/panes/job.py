@@ -29,7 +29,7 @@ class JobPage(BoardView):
     """Opens by itself after a start; leaving it leaves the job alone."""
 
     hints: ClassVar[tuple[str, ...]] = (
-        "job.pause", "job.continue", "job.cancel", "job.answer", "job.reconcile", "job.settle", "see.logs",
+        "job.pause", "job.continue", "job.cancel", "job.reconcile", "job.settle", "see.logs",
         "do.rollback", "copy.command", "go.back",
     )  # fmt: skip
 

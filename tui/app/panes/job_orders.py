@@ -23,8 +23,6 @@ async def _order(desk: Desk, job: JobLook, order: str, target: str) -> None:
         desk.say(trouble, "dim")
     elif order == "cancel":
         await _cancel(desk, job)
-    elif order == "answer":
-        await _answer(desk, job)
     elif order == "settle":
         await _settle(desk, job, target)
     else:
@@ -37,7 +35,8 @@ def _pointless(job: JobLook, order: str) -> str:
         open_ends = job.count("unknown") or job.outcome == "unknown"
         return "" if open_ends else "no target of this job is unknown"
     if not job.running:
-        return "this job has ended"
+        resumable = order == "continue" and (job.count("not_started") or job.count("cancelled"))
+        return "" if resumable else "this job has ended"
     if order == "continue" and job.state not in ("paused", "waiting"):
         return "this job is not paused"
     return "this job is paused already" if order == "pause" and job.state == "paused" else ""
@@ -53,13 +52,6 @@ async def _cancel(desk: Desk, job: JobLook) -> None:
         desk.say(f"asked job {job.id} to cancel", "warn")
     elif text is not None:
         desk.say("not cancelled", "dim")
-
-
-async def _answer(desk: Desk, job: JobLook) -> None:
-    text = await desk.ask("answer: ", words=f"{job.waiting or job.state}   esc leaves")
-    if text is not None and text.strip():
-        await desk.session.order(job.id, "answer", text=text.strip())
-        desk.say("answered", "")
 
 
 async def _settle(desk: Desk, job: JobLook, target: str) -> None:

@@ -35,7 +35,9 @@ class LocksPage(BoardView):
                 (lock.key, lock.owner, self.desk.age(lock.since), alive, lock.job or "-", lock.reason or "-"),
                 key=f"lock {lock.key} {lock.job}",
             ))  # fmt: skip
-        head = heading(f"LOCKS {len(locks)}", right=[("ondeck lock break KEY --reason ...", "dim")])
+        head = heading(
+            f"LOCKS {len(locks)}", right=[("ondeck lock break KEY --confirm KEY --reason WHY", "dim")]
+        )
         return [head, *grid(COLUMNS, lines, width)] if lines else [head, row(("nothing is locked", "dim"))]
 
     def of_key(self, key: str) -> Selected:

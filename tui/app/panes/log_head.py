@@ -23,14 +23,17 @@ def _sources(pane: LogsPane, width: int) -> Row:
     ok = sum(1 for state in states.values() if state.health is Health.OK)
     parts: list[Part] = [(pane.thing, "heading"), f"  {len(states)} sources: "]
     parts.append((f"{ok} ok", "ok" if ok == len(states) else ""))
-    room = width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - 14
-    for state in sorted(states.values(), key=lambda s: s.source):
-        if state.health in (Health.OK, Health.ENDED):
-            continue
+    room = (
+        width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - 12 - len(str(pane.feed.dropped))
+    )
+    troubled = [state for state in states.values() if state.health not in (Health.OK, Health.ENDED)]
+    troubled.sort(key=lambda state: (state.health is not Health.LOST, state.source))
+    for number, state in enumerate(troubled):
         word = f"LOST {pane.desk.age(state.since)}" if state.health is Health.LOST else str(state.health)
         text = f", {state.source} {word}"
-        if room < len(text):
-            parts.append((", ..", "lost"))
+        last = number == len(troubled) - 1
+        if room < len(text) + (0 if last else 9):
+            parts.append((f", {len(troubled) - number} more", "lost"))
             break
         room -= len(text)
         parts.append((text, "lost" if state.health is Health.LOST else "warn"))

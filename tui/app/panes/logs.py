@@ -84,7 +84,7 @@ class LogsPane(View):
     def take_focus(self) -> None:
         """Lines scroll."""
         if self.view is not None:
-            self.view.focus()
+            self.screen.set_focus(self.view)
 
     def show(self) -> None:
         """Take what came, then draw what is visible."""

@@ -10,13 +10,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from ondeck.observe.firing import change_before
 from ondeck.observe.records import Health
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import (
     HOUR,
-    change_before,
     change_row,
     fullest,
     healthy_word,
@@ -67,6 +67,9 @@ class NowPane(BoardView):
         """Both halves."""
         self.set_class(self.size.width >= WIDE, "-wide")
         super().show()
+        if self.size.width >= WIDE and self.side.size.width <= 12:
+            self.call_after_refresh(self.show)  # its half has just been opened and has no size yet
+            return
         chosen = self.selected()
         if self.size.width >= WIDE and self.side.size.width > 12:
             subject = self._subject_of(chosen)
@@ -182,7 +185,7 @@ class NowPane(BoardView):
             fit(text, max(10, width - 42)).rstrip(),
             right=[(f"{len(names)} of {len(look.hosts)}", "bad")], key=f"check {look.subject}",
         )  # fmt: skip
-        change = change_before(self.session.changes(), look.subject, 0)
+        change = change_before(known_changes(self.session.changes()), look.subject)
         back = f"R = go back to {look.way_back}" if look.way_back else ""
         if change is not None:
             ago = span((self.session.now() - change.time) / SECOND)

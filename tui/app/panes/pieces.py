@@ -169,17 +169,3 @@ def worst_first(look: ServiceLook) -> list[tuple[str, ReleaseFacts | None]]:
         return (0 if facts.healthy is False else 2 if facts.drained else 3), name
 
     return [(name, by_host.get(name)) for name in sorted(look.hosts, key=rank)]
-
-
-def change_before(answers: Iterable[Answer], subject: str, time: int) -> Change | None:
-    """The nearest change of a service before a time; deploys and rollbacks only."""
-    name, _, env = subject.partition("@")
-    for change in known_changes(answers):
-        about = change.subject in (subject, name) and change.env in (env, "")
-        if (
-            about
-            and (not time or change.time <= time)
-            and change.kind in ("deploy", "rollback", "job", "mark", "restart")
-        ):
-            return change
-    return None
