@@ -200,13 +200,17 @@ def test_changes_name_restarted_units_and_installed_packages(deployed: Site) -> 
 def test_a_release_that_dies_after_two_seconds_goes_back_by_itself(deployed: Site) -> None:
     deployed.run("deploy", "greeter@prod", "2.0", "-y", "--reason", "good")
     assert [_serves(host) for host in deployed.hosts] == ["2.0", "2.0"]
-    done = deployed.run("deploy", "greeter@prod", "3.0", "-y", "--reason", "bad", code=None)
-    assert done.code in (1, 3), done
+    done = deployed.run("deploy", "greeter@prod", "3.0", "-y", "--reason", "bad", code=4)
+    assert "PAUSED" in done.err
     assert [_serves(host) for host in deployed.hosts] == ["2.0", "2.0"]
-    rows = deployed.job()["targets"]
+    job = deployed.newest()
+    deployed.run("cancel", job)
+    deployed.run("attach", job, code=None)
+    rows = deployed.job(job)["targets"]
     assert sorted(row["outcome"] for row in rows.values()) == ["failed", "not_started"]
     failed = next(row for row in rows.values() if row["outcome"] == "failed")
-    assert "restart" in failed["evidence"] or "is failed" in failed["evidence"]
+    assert "restarted by systemd" in failed["evidence"]
+    assert "went back to 2.0, healthy" in failed["evidence"]
 
 
 def test_rollback_goes_to_the_release_before(deployed: Site) -> None:
