@@ -2,18 +2,25 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+RUNTIME := $(VENV)/.runtime
 STAMP := $(VENV)/.installed
 
 .PHONY: demo test lint bench screenshots lab clean
 
-$(STAMP): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "ondeck needs Python 3.11 or newer: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	touch $@
+$(RUNTIME): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "ondeck needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@echo "installing ondeck into $(VENV), about half a minute the first time"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
 
-demo: $(STAMP)            ## the app on sample-inventory with the embedded lab
-	$(VENV)/bin/ondeck demo
+$(STAMP): $(RUNTIME)
+	@echo "installing what the tests need"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(RUNTIME)          ## the app on sample-inventory with the embedded lab
+	@$(VENV)/bin/ondeck demo
 
 test: $(STAMP)            ## every test; those that cannot run are counted with their reason
 	$(PY) -m pytest

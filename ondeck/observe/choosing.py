@@ -69,7 +69,11 @@ def of_hosts(
         return tuple(Tail(reader(host), host, named) for host in hosts)
     if source.startswith("unit:"):
         unit = source.removeprefix("unit:")
-        return tuple(Tail(reader(host), host, LogSource(name=unit, unit=unit)) for host in hosts)
+        # A login without rights sees its own part of the journal and journalctl calls that a success.
+        return tuple(
+            Tail(reader(host), host, LogSource(name=unit, unit=unit, become=bool(host.become)))
+            for host in hosts
+        )
     wanted = {host.name: host for host in hosts}
     tails = [tail for tail in _declared(inventory, reader, source) if tail.host.name in wanted]
     if source and not tails:

@@ -10,7 +10,7 @@ from ondeck.errors import BadInput, PlanStale, Refused
 from ondeck.operate import launch
 from ondeck.operate.events import Ask, Mode, What
 from ondeck.operate.notify import route_of
-from ondeck.operate.outcome import Outcome
+from ondeck.operate.outcome import Outcome, WaitingFor
 from ondeck.operate.secrets import resolve
 
 if TYPE_CHECKING:
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from ondeck.record.view import JobView
 
 GONE_SECONDS = 30.0
+AGENT = "SSH_AUTH_SOCK"
+"""The one variable that is lent: where the agent of a terminal listens."""
 
 
 def tend(deck: Deck, job: str, ask: Ask) -> str:
     """Ask something of a job, whether a worker lives or not; the id of the request.
 
-    A living worker takes it. For a job that is over, `reconcile` and `settle` start a worker that finds
+    A living worker takes it, as it is meant (`as_meant`). For a job that is over, `reconcile` and `settle` start a worker that finds
     out and ends again, and `continue` starts one that goes on with what was not begun.
 
     Raises:
@@ -33,6 +35,7 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
         StateBroken: It cannot be written.
     """
     at = deck.record.folder(job)
+    ask = as_meant(deck, job, ask)
     if ask.what is What.SETTLE and (not ask.reason.strip() or ask.outcome is None or not ask.target):
         raise BadInput(
             "settling needs a target, an outcome and a reason",
@@ -58,6 +61,32 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
     route = route_of(deck.inventory, view.plan.request.env, os.environ)
     launch.spawn(at, deck.settings, mode, found, deck.manifests, route)
     return name
+
+
+def as_meant(deck: Deck, job: str, ask: Ask) -> Ask:
+    """What a request comes to: to let a job go on that waits for credentials is to lend it this terminal's agent.
+
+    Raises:
+        BadInput: There is no such job.
+        StateBroken: It cannot be read.
+    """
+    if ask.what is not What.CONTINUE:
+        return ask
+    return lending(deck, job, by=ask.by, reason=ask.reason) or ask
+
+
+def lending(deck: Deck, job: str, *, by: str, reason: str = "") -> Ask | None:
+    """What lends the agent of this terminal to a job; None when it waits for none, or there is no agent here.
+
+    Raises:
+        BadInput: There is no such job.
+        StateBroken: It cannot be read.
+    """
+    socket = os.environ.get(AGENT, "")
+    view = deck.record.job(job)
+    if not socket or view.over or view.waiting_for is not WaitingFor.CREDENTIALS:
+        return None
+    return Ask(what=What.CREDENTIALS, by=by, reason=reason, env={AGENT: socket})
 
 
 def _wait_until_gone(deck: Deck, at: JobFolder) -> None:

@@ -21,7 +21,7 @@ from ondeck.operate.events import Mode
 from ondeck.operate.guard import Ruling
 from ondeck.operate.notify import route_of
 from ondeck.operate.plan import Draft, Plan, Request
-from ondeck.operate.reconcile import reconcile, settle, tend
+from ondeck.operate.reconcile import lending, reconcile, settle, tend
 from ondeck.operate.secrets import resolve
 from ondeck.operate.spec import OperationSpec, Risk, TargetKind
 from ondeck.record import folder
@@ -36,6 +36,7 @@ __all__ = [
     "Drafted",
     "draft",
     "judge",
+    "lending",
     "provider_of",
     "reconcile",
     "settle",

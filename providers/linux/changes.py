@@ -74,7 +74,8 @@ class LinuxChanges:
 
 async def _run(link: Link, argv: list[str], host: Host) -> Completed:
     """As root where the inventory says that the host has sudo: the journal and logs are often closed."""
-    become = Become(host.become) if host.become else None
+    # `sudo` names the tool, not a user.
+    become = (Become() if host.become == "sudo" else Become(host.become)) if host.become else None
     return await link.run(argv, become=become, timeout=20.0, limit=4 << 20)
 
 

@@ -75,8 +75,12 @@ class JournalTail:
     def _argv(self, *more: str) -> list[str]:
         return [
             *("env", "LC_ALL=C", "journalctl", "--no-pager", "--output=json"),
-            *(f"--output-fields={FIELDS}", f"--unit={self._source.unit}", *more),
+            *(f"--output-fields={FIELDS}", *self._which(), *more),
         ]
+
+    def _which(self) -> list[str]:
+        """`*` is the whole journal: with `--unit=*` what no unit said would be missing, as the kernel's."""
+        return [] if self._source.unit == "*" else [f"--unit={self._source.unit}"]
 
     async def _history(self, link: Link) -> list[LogLine]:
         wanted = f"--since=@{self._since // 1_000_000_000}" if self._since else f"--lines={HISTORY}"

@@ -357,9 +357,10 @@ class FakeSession:
         return self.job_list[0].id
 
     async def order(
-        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
-    ) -> None:
-        self.orders.append((order, job, target, text, reason))
+        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "", hard: bool = False
+    ) -> str:
+        self.orders.append((order, job, target, text, reason, "hard" if hard else ""))
+        return commands.asked(job, order, hard=hard)
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> FakeFeed:
         return self.feed

@@ -200,6 +200,19 @@ def test_a_plan_is_applied_exactly_once_looked_at(
     assert [row["outcome"] for row in states] == ["succeeded"]
 
 
+def test_a_plan_is_data_as_well(inventory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = "echo one\n" * 12
+    argv = ("exec", "-l", "name=here-1", "--plan", "--", "sh", "-c", script)
+    plan = data(run(capsys, *argv[:3], "-o", "json", *argv[3:])[1])
+    assert plan["draft"]["commands"][0]["argv"] == ["sh", "-c", script], "exactly what is run"
+    assert plan["request"]["targets"] == ["here-1"]
+    said = run(capsys, *argv)[2]
+    assert "echo one ... 12 lines" in said
+    assert "--plan -o json" in said
+    named = run(capsys, "plan", "host.exec", "-l", "name=here-1", "--set", "argv=true", "-o", "json")[1]
+    assert run(capsys, "apply", data(named)["id"], "--yes")[0] == 0
+
+
 def test_exit_code_says_whether_changes_are_pending(
     inventory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -107,8 +107,14 @@ LOG_ACTS: tuple[Act, ...] = (
 
 JOB_ACTS: tuple[Act, ...] = (
     Act("job.pause", "p", "pause", "Pause after the targets that run now", "Jobs"),
-    Act("job.continue", "c", "continue", "Continue a paused job", "Jobs"),
-    Act("job.cancel", "X", "cancel", "Cancel: stop running targets, start no more", "Jobs"),
+    Act(
+        "job.continue",
+        "c",
+        "continue",
+        "Go on with a paused job; lends this agent when it waits for one",
+        "Jobs",
+    ),
+    Act("job.cancel", "X", "cancel", "Cancel: start no more; asks whether what runs is stopped too", "Jobs"),
     Act("job.reconcile", "r", "reconcile", "Find out what became of unknown targets", "Jobs"),
     Act("job.settle", "S", "settle", "Settle an unknown target by hand, with a reason", "Jobs"),
 )

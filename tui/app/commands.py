@@ -195,6 +195,14 @@ def order_line(job: str, ask: Ask) -> str:
             return f"ondeck {ask.what.value} {job}{why}"
 
 
+def asked(job: str, order: str, *, hard: bool = False) -> str:
+    """What was asked of a job, in words."""
+    if order == "cancel":
+        rest = "what runs is stopped too" if hard else "what runs finishes, nothing new starts"
+        return f"asked job {job} to cancel: {rest}"
+    return f"asked job {job} to {order}"
+
+
 def shell_line(spec: OperationSpec, wish: Wish) -> str:
     """The command a person would type for the same."""
     shortcut = spec.shortcut

@@ -55,6 +55,7 @@ class DeckScreen(Screen[None]):
         self._answer: asyncio.Future[str | None] | None = None
         self._second = 0
         self._interrupted = 0
+        self._standing = False
 
     def compose(self) -> ComposeResult:
         """Chrome, body, typed line."""
@@ -74,6 +75,7 @@ class DeckScreen(Screen[None]):
         self.desk.operate = lambda verb, chosen: self.deeds.verb(verb, chosen)
         self.query_one(SaidLine).clear_words()
         self.reveal()
+        self._standing = True
         self.call_after_refresh(self.desk.session.start)
 
     @property
@@ -147,7 +149,12 @@ class DeckScreen(Screen[None]):
         return self.view.pane or self.trail.stack[0].partition(" ")[0]
 
     def tick(self) -> None:
-        """Take in what came; draw when something may differ or a second passed."""
+        """Take in what came; draw when something may differ or a second passed.
+
+        The app's timer may begin before the screen has its lines: until then there is nothing to draw on.
+        """
+        if not self._standing:
+            return
         session = self.desk.session
         changed = session.drain()
         second = session.now() // phrases.SECOND

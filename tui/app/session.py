@@ -233,9 +233,12 @@ class Session(Protocol):
         ...
 
     async def order(
-        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
-    ) -> None:
-        """`pause continue cancel settle reconcile credentials`; raises OndeckError."""
+        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "", hard: bool = False
+    ) -> str:
+        """Ask a job to `pause continue cancel settle reconcile`; what was asked, in words.
+
+        A `hard` cancel stops what runs too. Raises OndeckError.
+        """
         ...
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> LogFeed:

@@ -98,24 +98,16 @@ def attach(face: Face, job: str, timeout: str, form: str) -> int:
     return following.follow(face, job, form=form, timeout=seconds)
 
 
-def _lend(face: Face, job: str) -> bool:
+def _lend(face: Face, job: str, reason: str = "") -> bool:
     """Lend this terminal's agent when the job waits for credentials; True when it was lent."""
-    import os
-
     from ondeck.operate import road
-    from ondeck.operate.outcome import WaitingFor
 
-    view = face.deck.record.job(job)
-    socket = os.environ.get("SSH_AUTH_SOCK", "")
-    if view.waiting_for is WaitingFor.CREDENTIALS and socket:
-        road.tend(
-            face.deck,
-            job,
-            Ask(what=What.CREDENTIALS, by=face.settings.actor, env={"SSH_AUTH_SOCK": socket}),
-        )
-        face.say("the job waits for credentials: lent it the agent of this terminal")
-        return True
-    return False
+    ask = road.lending(face.deck, job, by=face.settings.actor, reason=reason)
+    if ask is None:
+        return False
+    road.tend(face.deck, job, ask)
+    face.say("the job waits for credentials: lent it the agent of this terminal")
+    return True
 
 
 def _ask(face: Face, job: str, ask: Ask, said: str) -> int:
@@ -160,7 +152,7 @@ def continue_(face: Face, job: str, reason: str) -> int:
     """
     if face.deck.record.job(job).over:
         return _resume(face, job, reason)
-    if _lend(face, job):
+    if _lend(face, job, reason):
         return int(ExitCode.OK)
     return _ask(face, job, Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason), "asked to go on")
 

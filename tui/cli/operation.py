@@ -12,7 +12,7 @@ from ondeck import times
 from ondeck.errors import ExitCode, NeedsPerson
 from ondeck.operate.plan import Action, Request
 from ondeck.operate.spec import OperationSpec, Risk
-from tui.cli import consent, flags, plan_view
+from tui.cli import consent, flags, out, plan_view
 from tui.cli.face import Face
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def perform(
     drafted = asyncio.run(_draft(face, request))
     if asked.plan or drafted.plan.draft.risk is not Risk.READ:
         show(face, drafted, asked.form)
-    if announce:
+    if asked.plan and asked.form != "text":
+        face.data((out.dumps if asked.form == "json" else out.compact)(drafted.plan) + "\n")
+    elif announce:
         face.data(f"{drafted.plan.id}\n")
     if asked.plan:
         pending = any(change.action is not Action.NO_OP for change in drafted.plan.draft.changes)

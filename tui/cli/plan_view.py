@@ -17,6 +17,7 @@ _SIGNS = {
     Action.NO_OP: "=",
 }
 _SAME_SHOWN = 12
+_LONG = 5  # lines of a script that are still shown
 
 
 def lines(plan: Plan, digest: str) -> Iterator[str]:
@@ -64,16 +65,27 @@ def _commands(draft: Draft) -> Iterator[str]:
     for command in draft.commands:
         become = f" as {command.become}" if command.become else ""
         note = f"  ({command.note})" if command.note else ""
-        by_command.setdefault(f"{quoted(command.argv)}{become}{note}", []).append(command.target)
+        by_command.setdefault(f"{shown(command.argv)}{become}{note}", []).append(command.target)
     for text, targets in by_command.items():
         yield f"  $ {safe(text)}  on {_names(targets)}"
+    if any(_is_long(word) for command in draft.commands for word in command.argv):
+        yield "  every script in full: --plan -o json"
 
 
-def quoted(argv: tuple[str, ...]) -> str:
-    """Argv as one would type it into a shell."""
+def shown(argv: tuple[str, ...]) -> str:
+    """Argv as one would type it into a shell; a long script as its first line and how many there are."""
     import shlex
 
-    return shlex.join(argv)
+    return " ".join(_folded(word) if _is_long(word) else shlex.quote(word) for word in argv)
+
+
+def _is_long(word: str) -> bool:
+    return word.strip().count("\n") >= _LONG
+
+
+def _folded(script: str) -> str:
+    lines = script.strip().splitlines()
+    return f"'{lines[0]} ... {len(lines)} lines'"
 
 
 def _rollout(draft: Draft) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 
@@ -96,9 +95,9 @@ class LiveRoad:
         return job
 
     async def order(
-        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
-    ) -> None:
-        """Ask something of a job, whether its worker lives or not.
+        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "", hard: bool = False
+    ) -> str:
+        """Ask something of a job, whether its worker lives or not; what was asked, in words.
 
         Raises:
             OndeckError: It makes no sense for this job.
@@ -110,7 +109,15 @@ class LiveRoad:
             reason=reason,
             target=target,
             outcome=Outcome(text) if what is What.SETTLE else None,
-            env={"SSH_AUTH_SOCK": os.environ.get("SSH_AUTH_SOCK", "")} if what is What.CREDENTIALS else {},
+            hard=hard,
         )
-        await asyncio.to_thread(reconcile.tend, self._deck, job, ask)
-        self._note("ask", commands.order_line(job, ask), "asked")
+        try:
+            meant = await asyncio.to_thread(reconcile.as_meant, self._deck, job, ask)
+            await asyncio.to_thread(reconcile.tend, self._deck, job, meant)
+        except OndeckError as error:
+            self._note("ask", commands.order_line(job, ask), error.message)
+            raise
+        self._note("ask", commands.order_line(job, meant), "asked")
+        if meant.what is What.CREDENTIALS:
+            return f"lent job {job} the agent of this terminal"
+        return commands.asked(job, order, hard=hard)

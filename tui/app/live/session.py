@@ -234,12 +234,13 @@ class LiveSession:
         return job
 
     async def order(
-        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = ""
-    ) -> None:
-        """Ask something of a job."""
+        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "", hard: bool = False
+    ) -> str:
+        """Ask something of a job; what was asked, in words."""
         parts = self._ready()
-        await parts.road.order(job, order, target=target, text=text, reason=reason)
+        words = await parts.road.order(job, order, target=target, text=text, reason=reason, hard=hard)
         parts.jobs.hurry()
+        return words
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> LiveFeed:
         """Follow logs."""

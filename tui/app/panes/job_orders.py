@@ -26,8 +26,7 @@ async def _order(desk: Desk, job: JobLook, order: str, target: str) -> None:
     elif order == "settle":
         await _settle(desk, job, target)
     else:
-        await desk.session.order(job.id, order)
-        desk.say(f"asked job {job.id} to {order}", "")
+        desk.say(await desk.session.order(job.id, order), "")
 
 
 def _pointless(job: JobLook, order: str) -> str:
@@ -43,15 +42,19 @@ def _pointless(job: JobLook, order: str) -> str:
 
 
 async def _cancel(desk: Desk, job: JobLook) -> None:
-    left = sum(1 for t in job.targets if not t.outcome)
-    text = await desk.ask(
-        "type cancel: ", words=f"stops what runs of {job.id}, {left} targets stay as they are   esc leaves"
-    )
-    if text is not None and text.strip() == "cancel":
-        await desk.session.order(job.id, "cancel")
-        desk.say(f"asked job {job.id} to cancel", "warn")
-    elif text is not None:
-        desk.say("not cancelled", "dim")
+    runs = sum(1 for t in job.targets if not t.outcome and t.started)
+    never = sum(1 for t in job.targets if not t.outcome and not t.started)
+    they = f"{runs} that run{'s' if runs == 1 else ''}"
+    words = f"y: {they} finish{'es' if runs == 1 else ''}, {never} never start{'s' if never == 1 else ''}"
+    stop = f"cancel: stops the {they} too" if runs else "cancel: the same, nothing runs"
+    text = await desk.ask("y or cancel: ", words=f"{words}   {stop}   esc")
+    if text is None:
+        return
+    answer = text.strip()
+    if answer in ("y", "cancel"):
+        desk.say(await desk.session.order(job.id, "cancel", hard=answer == "cancel"), "warn")
+    else:
+        desk.say("not cancelled: type y or cancel", "dim")
 
 
 async def _settle(desk: Desk, job: JobLook, target: str) -> None:

@@ -41,9 +41,11 @@ class LogsPane(View):
         self.is_service = "@" in self.thing
         self.head = Board(desk.roles, id="head")
         self.head.can_focus = False
-        self.feed: LogFeed | None = None
-        self.lines: LogLines | None = None
-        self.view: LogView | None = None
+        hosts = self.session.hosts_of(self.thing) if self.is_service else (self.thing,)
+        # Here and not while it is composed: a feed that cannot be opened yet is said, and ends nothing.
+        self.feed: LogFeed | None = self.session.open_logs(self.thing if self.is_service else "", hosts)
+        self.lines: LogLines | None = LogLines(self.feed.store)
+        self.view: LogView | None = LogView(self.lines, empty="no lines yet: sources are being opened")
         self.search: Pattern | None = None
         self.hits: Filtered | None = None
         self.trouble = ""
@@ -56,10 +58,7 @@ class LogsPane(View):
 
     def compose(self) -> ComposeResult:
         """Two lines of state, a histogram, the lines."""
-        hosts = self.session.hosts_of(self.thing) if self.is_service else (self.thing,)
-        self.feed = self.session.open_logs(self.thing if self.is_service else "", hosts)
-        self.lines = LogLines(self.feed.store)
-        self.view = LogView(self.lines, empty="no lines yet: sources are being opened")
+        assert self.view is not None
         yield self.head
         yield self.view
 

@@ -1,0 +1,103 @@
+"""What the app asks of jobs: exactly what its words say, over the same road as the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ondeck.operate import reconcile
+from ondeck.operate.events import Ask, What
+from ondeck.operate.outcome import JobState, Outcome, WaitingFor
+from tests import road as on_road
+from tests.tui.playing import playing
+from tui.app.frame import OndeckApp
+from tui.app.live.road import LiveRoad
+
+
+def orders(play: Any) -> list[tuple[str, ...]]:
+    return [(order[0], order[5]) for order in play.session.orders if order[0] not in ("refresh", "changes")]
+
+
+async def test_cancel_with_y_lets_what_runs_finish() -> None:
+    async with playing() as play:
+        await play.press("0", "enter", "X")
+        await play.until("1 never starts")
+        await play.press("y", "enter")
+        await play.until("what runs finishes, nothing new starts")
+        assert orders(play) == [("cancel", "")]
+
+
+async def test_cancel_typed_out_stops_what_runs_too() -> None:
+    async with playing() as play:
+        await play.press("0", "enter", "X")
+        await play.type("cancel")
+        await play.press("enter")
+        await play.until("what runs is stopped too")
+        assert orders(play) == [("cancel", "hard")]
+
+
+async def test_anything_else_cancels_nothing() -> None:
+    async with playing() as play:
+        await play.press("0", "enter", "X", "enter")
+        await play.until("not cancelled")
+        assert orders(play) == []
+
+
+def live(on: Any, notes: list[str]) -> LiveRoad:
+    return LiveRoad(on, None, lambda what, command, result: notes.append(command))  # type: ignore[arg-type]
+
+
+async def test_a_hard_cancel_reaches_the_worker_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = on_road.deck(tmp_path)
+    sent: list[Ask] = []
+    monkeypatch.setattr(reconcile, "tend", lambda deck, job, ask: sent.append(ask) or "1")
+    notes: list[str] = []
+    assert "stopped too" in await live(on, notes).order("j-1", "cancel", hard=True)
+    assert "finishes" in await live(on, notes).order("j-1", "cancel")
+    assert [ask.hard for ask in sent] == [True, False]
+    assert notes == ["ondeck cancel j-1 --now", "ondeck cancel j-1"]
+
+
+async def test_continue_in_the_app_lends_the_agent_to_a_job_that_waits_for_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = on_road.deck(tmp_path)
+    job = await asyncio.to_thread(on_road.start, on, tmp_path, batches="1,2", script=("web-2=auth",))
+    on_road.wait_for(on, job, lambda v: v.waiting_for is WaitingFor.CREDENTIALS)
+    (tmp_path / "effects" / "lent").touch()
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent")
+    notes: list[str] = []
+    assert await live(on, notes).order(job, "continue") == f"lent job {job} the agent of this terminal"
+    assert notes == [f"ondeck attach {job}"]
+    assert on_road.over(on, job).outcome is Outcome.SUCCEEDED
+
+
+def test_continue_without_an_agent_stays_a_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on = on_road.deck(tmp_path)
+    job = on_road.start(on, tmp_path, batches="1,2", script=("web-1=fail",))
+    on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent")
+    asked = Ask(what=What.CONTINUE, by="anna")
+    assert reconcile.as_meant(on, job, asked) is asked
+    reconcile.tend(on, job, Ask(what=What.CANCEL, by="anna"))
+    on_road.over(on, job)
+
+
+async def test_the_timer_may_begin_before_the_screen_stands() -> None:
+    from tests.tui.stage import FakeSession
+
+    class Hasty(OndeckApp):
+        def get_default_screen(self) -> Any:
+            found = super().get_default_screen()
+            self.deck_screen.tick()
+            return found
+
+    app = Hasty(FakeSession())  # type: ignore[arg-type]
+    app.deck_screen.tick()
+    async with app.run_test(size=(80, 24)):
+        assert app.deck_screen.view.name_of == "now"
