@@ -16,7 +16,7 @@ NAMES = tuple("" if level is Level.NONE else level.name for level in Level)
 """Words of the levels as they stand on the screen, by number."""
 
 _WORD = re.compile(r"(level|source|host)(>=|<=|!=|=)(\S+)(?:\s+|$)", re.IGNORECASE)
-_COMPARE: dict[str, Callable[[object, object], bool]] = {"=": eq, "!=": ne, ">=": ge, "<=": le}
+_COMPARE: dict[str, Callable[[Level, Level], bool]] = {"=": eq, "!=": ne, ">=": ge, "<=": le}
 _OTHER_NAMES = {
     "err": Level.ERROR,
     "warning": Level.WARN,

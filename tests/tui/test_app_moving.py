@@ -57,16 +57,6 @@ async def test_a_filter_stays_after_enter_and_goes_with_esc() -> None:
         await play.until("web-1")
 
 
-async def test_search_in_logs_finds_and_goes_from_hit_to_hit() -> None:
-    async with playing() as play:
-        await play.press("4", "/")
-        await play.type("circuit")
-        await play.press("enter")
-        await play.until("24 matches")
-        await play.press("N")
-        await play.until("paused")
-
-
 async def test_keys_can_be_remapped() -> None:
     async with playing(keymap={"pane.fleet": "f5"}) as play:
         await play.press("f5")

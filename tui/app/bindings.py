@@ -24,6 +24,8 @@ class Act(msgspec.Struct, frozen=True):
         short: One or two words for the hint line.
         help: A sentence for `?` and the palette.
         group: Heading in the help.
+        of: Id of the action whose key it shares: the same key with another word, or what is typed behind it.
+        typed: What is typed behind that key.
     """
 
     id: str
@@ -31,6 +33,8 @@ class Act(msgspec.Struct, frozen=True):
     short: str
     help: str
     group: str
+    of: str = ""
+    typed: str = ""
 
     @property
     def shown(self) -> str:
@@ -78,8 +82,8 @@ ACTS: tuple[Act, ...] = (
     Act("go.palette", "ctrl+p", "palette", "Find any pane, thing or operation by name", "Move"),
     Act("go.help", "question_mark", "help", "This page", "Move"),
     Act("go.record", "at", "command log", "Every command ondeck planned or ran", "Move"),
-    Act("list.filter", "slash", "filter", "Filter rows; in Logs search, then n and N", "Lists"),
-    Act("list.mark", "space", "mark", "Mark the row; in Logs live or paused", "Lists"),
+    Act("list.filter", "slash", "filter", "Filter rows; in Logs search", "Lists"),
+    Act("list.mark", "space", "mark", "Mark the row", "Lists"),
     Act("list.all", "asterisk", "mark all", "Mark every row shown", "Lists"),
     Act("list.sort", "o", "sort", "Sort by the next column", "Lists"),
     Act("list.reverse", "O", "reverse", "Reverse the order", "Lists"),
@@ -99,11 +103,22 @@ ACTS: tuple[Act, ...] = (
 LOG_ACTS: tuple[Act, ...] = (
     Act("log.next", "n", "next", "Next match", "Logs"),
     Act("log.previous", "N", "previous", "Match before", "Logs"),
-    Act("log.filter", "ampersand", "keep", "Keep lines that match; starting with ! drops them", "Logs"),
+    Act("log.filter", "ampersand", "keep", "Keep lines that match: text, level>=warn, source=web-2", "Logs"),
     Act("log.errors", "e", "errors", "Next error", "Logs"),
     Act("log.errors_back", "E", "error before", "Error before", "Logs"),
-    Act("log.end", "G", "end", "To the newest line, live", "Logs"),
 )
+
+LOG_VIEW_ACTS: tuple[Act, ...] = (
+    Act("log.search", "slash", "search", "Search level, source, text; a capital makes it exact", "Logs", "list.filter"),
+    Act("log.drop", "ampersand", "drop", "& then !word: drop lines that match", "Logs", "log.filter", "!"),
+    Act("log.follow", "space", "pause", "Pause, or live again", "Logs"),
+    Act("log.end", "G,end", "live", "To the newest line, live", "Logs"),
+    Act("log.open", "enter", "open", "Open the line whole, with its fields", "Logs"),
+    Act("log.wrap", "w", "wrap", "Wrap long lines, or cut them", "Logs"),
+    Act("log.left", "left", "left", "Scroll long lines to the left", "Logs"),
+    Act("log.right", "right", "right", "Scroll long lines to the right", "Logs"),
+)  # fmt: skip
+"""Keys that the view of lines binds itself, and second names of keys: listed for hints, help and remaps."""
 
 JOB_ACTS: tuple[Act, ...] = (
     Act("job.pause", "p", "pause", "Pause after the targets that run now", "Jobs"),
@@ -124,7 +139,7 @@ PLAN_ACTS: tuple[Act, ...] = (
     Act("plan.everything", "v", "all", "Show exact commands", "Plan"),
 )
 
-ALL: tuple[Act, ...] = (*ACTS, *LOG_ACTS, *JOB_ACTS, *PLAN_ACTS)
+ALL: tuple[Act, ...] = (*ACTS, *LOG_ACTS, *LOG_VIEW_ACTS, *JOB_ACTS, *PLAN_ACTS)
 BY_ID: dict[str, Act] = {act.id: act for act in ALL}
 
 
@@ -147,7 +162,10 @@ def hint(ids: Iterable[str], keymap: Mapping[str, str], width: int) -> str:
 
 def key_of(name: str, keymap: Mapping[str, str]) -> str:
     """The key of an action as it is printed, after the user's remaps."""
-    return spoken((keymap.get(name) or BY_ID[name].keys).split(",")[0])
+    act = BY_ID[name]
+    if act.of:
+        return key_of(act.of, keymap) + act.typed
+    return spoken((keymap.get(name) or act.keys).split(",")[0])
 
 
 def read_keymap(path: Path) -> dict[str, str]:
@@ -168,7 +186,7 @@ def read_keymap(path: Path) -> dict[str, str]:
         raise BadInput("expected lines of `action: key`", where=str(path))
     found: dict[str, str] = {}
     for name, keys in raw.items():
-        if name not in BY_ID:
+        if name not in BY_ID or BY_ID[name].of:
             raise BadInput(f"no action named {name!r}", where=str(path), hint="`?` in the app lists them")
         words = keys if isinstance(keys, list) else [keys]
         found[name] = ",".join(str(word).replace("ctrl-", "ctrl+") for word in words)

@@ -149,9 +149,9 @@ class HintLine(Line):
 
 
 class SaidLine(Line):
-    """The last line: a colon, or what was said last."""
+    """The last line: a colon, or what was said last, until the next key or for a few seconds."""
 
-    LASTING: ClassVar[int] = 12 * phrases.SECOND
+    LASTING: ClassVar[int] = 6 * phrases.SECOND
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, id="said")

@@ -71,7 +71,13 @@ class Deeds:
         chosen = self.screen.view.about()
         if pane not in ("logs", "metrics") or chosen.kind not in (Kind.HOST, Kind.SERVICE):
             return pane
-        return f"{pane} {chosen.name}"
+        return f"{pane} {self._service_of(chosen) if pane == 'logs' else chosen.name}"
+
+    def _service_of(self, chosen: Selected) -> str:
+        """`4` on a host keeps to the service seen last on it; one host alone is what `l` is for."""
+        services = self.session.services_on(chosen.name) if chosen.kind is Kind.HOST else ()
+        seen = (address.rpartition(" ")[2] for address in self.screen.trail.recent())
+        return next((name for name in (*seen, *services) if name in services), chosen.name)
 
     # -- going --------------------------------------------------------------------------------------
 
@@ -180,13 +186,16 @@ class Deeds:
 
     def filter(self) -> None:
         """`/`: rows that contain a text; enter keeps the filter, esc takes it away."""
-        words = "type to filter   enter keeps it   esc takes it away"
+        words = self.screen.view.find_words
         self.screen.spawn(self._filtered(self.screen.open_prompt("/", words=words)))
 
     async def _filtered(self, answer: Answer) -> None:
         view = self.screen.view
         text = await self.screen.answered(answer)
-        view.find(text or "")
+        if text is None:
+            view.find("")
+        else:
+            view.found(text)
         self.screen.refresh_all()
 
     # -- looking ------------------------------------------------------------------------------------

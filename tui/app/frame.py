@@ -87,6 +87,11 @@ class DeckScreen(Screen[None]):
         """A line at the bottom, for a while."""
         self.query_one(SaidLine).say(text, role)
 
+    def hush(self) -> None:
+        """Take away what was said."""
+        if self.is_mounted:
+            self.query_one(SaidLine).clear_words()
+
     def open(self, address: str) -> None:
         """Go to an address; says so when there is nothing of that name."""
         try:
@@ -291,6 +296,10 @@ class OndeckApp(OrderedKeys, CrashReports, ThemedApp, GuardedApp):
         """Skips while the terminal has not taken what it got: a slow link costs frames, never keys."""
         if not busy(cast("App[object]", self)):
             self.deck_screen.tick()
+
+    def key_comes(self) -> None:
+        """What was said before this key has been read."""
+        self.deck_screen.hush()
 
     def _use_theme(self) -> None:
         found = theming.palette(cast("App[object]", self))

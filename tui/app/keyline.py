@@ -57,8 +57,12 @@ class OrderedKeys(App[int]):
         target = self.focused or self.screen
         self._fence = Done(target, LAPS)
         self._watch()
+        self.key_comes()
         await super().on_event(key)
         self._send()
+
+    def key_comes(self) -> None:
+        """A key is about to be handed on."""
 
     def _send(self) -> None:
         fence = self._fence

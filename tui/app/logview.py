@@ -28,7 +28,8 @@ _Place = tuple[int, int]
 class LogView(Widget, can_focus=True):
     """Lines of a store, following the newest or paused at one; the owner calls `flush` after the store grew.
 
-    Messages must be safe text. While paused, new lines only change the count `+184 below`.
+    Messages must be safe text. While paused, new lines change nothing here, only `status_text`; the line that
+    it stands at has `>` in its first cell.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,7 +37,7 @@ class LogView(Widget, can_focus=True):
         Binding("down,j", "move(1)", "Down", show=False, id="log.down"),
         Binding("up,k", "move(-1)", "Up", show=False, id="log.up"),
         Binding("g,home", "top", "Oldest", show=False, id="log.top"),
-        Binding("G,end", "follow", "Newest", show=False, id="log.bottom"),
+        Binding("G,end", "follow", "Newest", show=False, id="log.end"),
         Binding("ctrl+d", "page(0.5)", "Half page down", show=False, id="log.half-down"),
         Binding("ctrl+u", "page(-0.5)", "Half page up", show=False, id="log.half-up"),
         Binding("pagedown", "page(1.0)", "Page down", show=False, id="log.page-down"),
@@ -81,7 +82,6 @@ class LogView(Widget, can_focus=True):
         self._cursor_time = 0
         self._top: _Place = (0, 0)
         self._generation = store.generation
-        self._dropped = 0
         self._style = LineStyle(width=80, source_width=0)
         self._source_width = 0
         self._show_source = True
@@ -120,11 +120,8 @@ class LogView(Widget, can_focus=True):
         return None if at is None else self._store.line(at)
 
     def status_text(self) -> str:
-        """`following`, or `paused, +184 below`; and what was dropped."""
-        parts = ["following" if self._following else f"paused, +{self.below} below"]
-        if self._dropped:
-            parts.append(f"{self._dropped} dropped")
-        return ", ".join(parts)
+        """`following`, or `paused, +184 below`; the owner writes it where no line stands."""
+        return "following" if self._following else f"paused, +{self.below} below"
 
     # Changing what it shows
 
@@ -137,10 +134,8 @@ class LogView(Widget, can_focus=True):
         self._source_width = 0
         self.flush()
 
-    def flush(self, dropped: int | None = None) -> None:
-        """Draw what came since the last flush; `dropped` is how many lines were thrown away so far."""
-        if dropped is not None:
-            self._dropped = dropped
+    def flush(self) -> None:
+        """Draw what came since the last flush."""
         if self._generation != self._store.generation:
             self._generation = self._store.generation
             if not self._following and len(self._store):
@@ -154,7 +149,7 @@ class LogView(Widget, can_focus=True):
         self._restyle()
 
     def set_search(self, spans: Spans | None) -> None:
-        """Highlight what a function finds in each visible message; None for no search."""
+        """Highlight what a function finds in each visible line; None for no search."""
         self._style = _changed(self._style, spans=spans)
         self._restyle()
 
@@ -334,7 +329,7 @@ class LogView(Widget, can_focus=True):
         self._settle(width)
         self._places = self._placed(height)
         look = (self._style, self._look_version, palette(self.app).theme.name, bool(len(self._store)))
-        fresh = [self._row_key(y, place) for y, place in enumerate(self._places)]
+        fresh = [self._row_key(place) for place in self._places]
         if look != self._drawn_look or len(fresh) != len(self._drawn):
             self.refresh()
         else:
@@ -373,20 +368,11 @@ class LogView(Widget, can_focus=True):
             index, row = index + 1, 0
         return found[:height] + [None] * (height - len(found))
 
-    def _row_key(self, y: int, place: _Place | None) -> tuple[object, ...]:
+    def _row_key(self, place: _Place | None) -> tuple[object, ...]:
         if place is None:
             return (None,)
-        note = self._note() if y == self.size.height - 1 else ""
         here = not self._following and place[0] == self.current
-        return (self._store.first_id + place[0], self._generation, place[1], here, note)
-
-    def _note(self) -> str:
-        parts = []
-        if not self._following and self.below:
-            parts.append(f"+{self.below} below")
-        if self._dropped:
-            parts.append(f"{self._dropped} dropped")
-        return f" {', '.join(parts)} " if parts else ""
+        return (self._store.first_id + place[0], self._generation, place[1], here)
 
     def on_resize(self) -> None:
         """Another size shows other rows."""
@@ -404,19 +390,14 @@ class LogView(Widget, can_focus=True):
         colours, base, width = palette(self.app), self.rich_style, self.size.width
         place = self._places[y] if y < len(self._places) else None
         if place is None or place[0] >= len(self._store):
-            text = self._empty if y == 0 and not len(self._store) else ""
+            text = f" {self._empty}" if y == 0 and not len(self._store) else ""
             style = base + colours.style("muted")
             return Strip([Segment(text, style)]).crop_extend(0, width, style)
         here = not self._following and place[0] == self.current
         line = self._store.line(place[0])
         segments = draw(line, place[1], self._style, colours, base, here=here)
         fill = base + colours.style("cursor") if here else base
-        strip = Strip(segments).crop_extend(0, width, fill)
-        note = self._note() if y == self.size.height - 1 else ""
-        if note and cell_len(note) < width:
-            cut = width - cell_len(note)
-            strip = Strip([*strip.crop(0, cut), Segment(note, base + colours.style("marker"))])
-        return strip
+        return Strip(segments).crop_extend(0, width, fill)
 
 
 def _changed(style: LineStyle, **changes: object) -> LineStyle:

@@ -13,12 +13,14 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
+from ondeck.observe.logwords import NAMES, visible
 from ondeck.observe.records import Level, LogLine
 from tui.app.theming import Palette
 
 Spans: TypeAlias = Callable[[str], Sequence[tuple[int, int]]]
-"""Where a search hits in a message, as (start, end); re2 does the work at the caller's."""
+"""Where a search hits in a visible line (`ondeck.observe.logwords.visible`), as (start, end)."""
 
+_Hits: TypeAlias = Sequence[tuple[int, int]]
 _WORDS = {
     Level.NONE: ("     ", ""),
     Level.DEBUG: ("DEBUG", "muted"),
@@ -93,9 +95,9 @@ class LineStyle(msgspec.Struct, frozen=True):
 
     @property
     def prefix(self) -> int:
-        """Cells in front of the message."""
+        """Cells in front of the message, the first for the sign of the current line."""
         clock = len(self.clock(0)) + 1 if self.show_time else 0
-        return clock + 6 + (self.source_width + 1 if self.source_width else 0)
+        return 1 + clock + 6 + (self.source_width + 1 if self.source_width else 0)
 
     @property
     def room(self) -> int:
@@ -117,19 +119,23 @@ def draw(
     line: LogLine | Marker, row: int, style: LineStyle, colours: Palette, base: Style, *, here: bool
 ) -> list[Segment]:
     """Segments of one row of a line, not yet cut or padded to the width."""
-    if isinstance(line, Marker):
-        return _marker(line, style, colours, base)
     fill = base + colours.style("cursor") if here else base
-    found: list[Segment] = []
+    sign = Segment(">" if here and row == 0 else " ", fill + colours.style("marker") if here else fill)
+    if isinstance(line, Marker):
+        return [sign, *_marker(line, style, colours, base)]
+    hits = tuple(style.spans(visible(line))) if style.spans is not None else ()
+    found = [sign]
     if row == 0:
-        found += _prefix(line, style, colours, fill, here=here)
+        found += _prefix(line, style, colours, fill, hits, here=here)
     else:
-        found.append(Segment(" " * style.prefix, fill))
-    found += _message(line, row, style, colours, fill)
+        found.append(Segment(" " * (style.prefix - 1), fill))
+    found += _message(line, row, style, colours, fill, hits)
     return found
 
 
-def _prefix(line: LogLine, style: LineStyle, colours: Palette, fill: Style, *, here: bool) -> list[Segment]:
+def _prefix(
+    line: LogLine, style: LineStyle, colours: Palette, fill: Style, hits: _Hits, *, here: bool
+) -> list[Segment]:
     def role(name: str) -> Style:
         return fill if here or not name else fill + colours.style(name)
 
@@ -139,11 +145,36 @@ def _prefix(line: LogLine, style: LineStyle, colours: Palette, fill: Style, *, h
         late = "~" if line.late else " "
         found.append(Segment(style.clock(line.time) + late, role("marker" if at_cursor else "muted")))
     word, level = _WORDS[line.level]
-    found.append(Segment(word + " ", role(level)))
+    match = colours.style("match")
+    found += _marked(word + " ", role(level), hits, match)
     if style.source_width:
         name = _tail(line.source, style.source_width)
-        found.append(Segment(name + " ", fill if here else fill + colours.source(line.source)))
+        look = fill if here else fill + colours.source(line.source)
+        if len(name) < len(line.source):
+            at = _source_at(line) + len(line.source) - len(name) + 2
+            found += [Segment(name[:2], look), *_marked(name[2:] + " ", look, _moved(hits, at), match)]
+        else:
+            found += _marked(name + " ", look, _moved(hits, _source_at(line)), match)
     return found
+
+
+def _source_at(line: LogLine) -> int:
+    """Where the source begins in the visible line."""
+    return len(NAMES[line.level]) + 1 if NAMES[line.level] else 0
+
+
+def _moved(hits: _Hits, by: int) -> _Hits:
+    return tuple((max(0, first - by), last - by) for first, last in hits if last > by)
+
+
+def _marked(text: str, look: Style, hits: _Hits, match: Style) -> list[Segment]:
+    """A piece of text with its hits marked; hits count from its begin and may go on behind its end."""
+    found, done = [], 0
+    for first, last in hits:
+        if first < len(text):
+            found += [Segment(text[done:first], look), Segment(text[first:last], look + match)]
+            done = last
+    return [segment for segment in [*found, Segment(text[done:], look)] if segment.text]
 
 
 def _tail(name: str, width: int) -> str:
@@ -155,21 +186,25 @@ def _tail(name: str, width: int) -> str:
 
 def _marker(line: Marker, style: LineStyle, colours: Palette, base: Style) -> list[Segment]:
     text = f"== {style.clock(line.time)} {line.text} " if line.time > 0 else f"== {line.text} "
-    if cell_len(text) > style.width - 2:
-        text = set_cell_size(text, max(0, style.width - 5)) + ".. "
-    rest = "=" * max(0, style.width - cell_len(text))
+    width = style.width - 1
+    if cell_len(text) > width - 2:
+        text = set_cell_size(text, max(0, width - 5)) + ".. "
+    rest = "=" * max(0, width - cell_len(text))
     return [Segment(text + rest, base + colours.style(line.role))]
 
 
-def _message(line: LogLine, row: int, style: LineStyle, colours: Palette, fill: Style) -> list[Segment]:
+def _message(
+    line: LogLine, row: int, style: LineStyle, colours: Palette, fill: Style, hits: _Hits
+) -> list[Segment]:
     text = line.message
     start, end = _window(text, row, style)
     cut_left = not style.wrap and start > 0
     more = end < len(text) and (not style.wrap or row == MOST_ROWS - 1)
-    if not line.run and style.spans is None:
+    hits = _moved(hits, _source_at(line) + len(line.source) + 1)
+    if not line.run and not hits:
         found = [Segment(text[start:end], fill)]
     else:
-        found = _styled(line, start, end, style, colours, fill)
+        found = _styled(line, start, end, hits, colours, fill)
     return _with_dots(found, style.room, colours, fill, left=cut_left, right=more)
 
 
@@ -188,18 +223,11 @@ def _window(text: str, row: int, style: LineStyle) -> tuple[int, int]:
     return start, start + len(taken[0])
 
 
-def _styled(
-    line: LogLine, start: int, end: int, style: LineStyle, colours: Palette, fill: Style
-) -> list[Segment]:
+def _styled(line: LogLine, start: int, end: int, hits: _Hits, colours: Palette, fill: Style) -> list[Segment]:
     edges = {start, end}
     runs = [(first, last, sgr_style(code)) for first, last, code in line.run if last > start and first < end]
-    hits: list[tuple[int, int, Style]] = []
-    if style.spans is not None:
-        match = colours.style("match")
-        hits = [
-            (first, last, match) for first, last in style.spans(line.message) if last > start and first < end
-        ]
-    painted = [*runs, *hits]
+    match = colours.style("match")
+    painted = [*runs, *((first, last, match) for first, last in hits if last > start and first < end)]
     for first, last, _ in painted:
         edges.update((max(start, first), min(end, last)))
     found: list[Segment] = []

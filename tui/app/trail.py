@@ -44,6 +44,10 @@ class Trail:
         self._visit(self.here)
         return True
 
+    def recent(self) -> tuple[str, ...]:
+        """Addresses seen up to here, newest first."""
+        return tuple(reversed(self._seen[: self._at + 1]))
+
     def step(self, by: int) -> str:
         """The address before or after in the history; empty at its end."""
         at = self._at + by

@@ -23,11 +23,13 @@ class View(Widget):
         name_of: Its address on the `:` line: `now`, `checkout@prod`, `job 20261124-1`.
         hints: Ids of the actions worth a place in the hint line.
         pane: Which pane of the bar it belongs to.
+        find_words: What stands above the line while `/` is typed.
     """
 
     DEFAULT_CSS = "View { height: 1fr; width: 1fr; } View.-hidden { display: none; }"
     hints: ClassVar[tuple[str, ...]] = ()
     pane: ClassVar[str] = ""
+    find_words: ClassVar[str] = "type to filter   enter keeps it   esc takes it away"
 
     def __init__(self, desk: Desk, name_of: str) -> None:
         super().__init__()
@@ -85,7 +87,11 @@ class View(Widget):
         """Put the keyboard on what moves."""
 
     def find(self, text: str) -> None:
-        """Filter, or search."""
+        """Filter, or search, while it is typed."""
+
+    def found(self, text: str) -> None:
+        """Filter, or search, once it was entered."""
+        self.find(text)
 
 
 class BoardView(View):

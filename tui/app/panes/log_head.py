@@ -18,16 +18,16 @@ def head_rows(pane: LogsPane, width: int) -> list[Row]:
 
 
 def _sources(pane: LogsPane, width: int) -> Row:
-    assert pane.feed is not None
     states = pane.feed.states()
     ok = sum(1 for state in states.values() if state.health is Health.OK)
-    parts: list[Part] = [(pane.thing, "heading"), f"  {len(states)} sources: "]
+    hosts = len({name.partition("/")[0] for name in states})
+    whole = f"{hosts} host{'' if hosts == 1 else 's'}" if pane.is_service else "one host"
+    parts: list[Part] = [(pane.thing, "heading"), f"  {whole}, {len(states)} sources: "]
     parts.append((f"{ok} ok", "ok" if ok == len(states) else ""))
-    room = (
-        width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - 12 - len(str(pane.feed.dropped))
-    )
     troubled = [state for state in states.values() if state.health not in (Health.OK, Health.ENDED)]
     troubled.sort(key=lambda state: (state.health is not Health.LOST, state.source))
+    dropped = f"dropped {pane.feed.dropped}" if pane.feed.dropped or not troubled else ""
+    room = width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - len(dropped) - 3
     for number, state in enumerate(troubled):
         word = f"LOST {pane.desk.age(state.since)}" if state.health is Health.LOST else str(state.health)
         text = f", {state.source} {word}"
@@ -37,23 +37,17 @@ def _sources(pane: LogsPane, width: int) -> Row:
             break
         room -= len(text)
         parts.append((text, "lost" if state.health is Health.LOST else "warn"))
-    return row(*parts, right=[(f"dropped {pane.feed.dropped}", "warn" if pane.feed.dropped else "dim")])
+    return row(*parts, right=[(dropped, "warn" if pane.feed.dropped else "dim")])
 
 
 def _filter(pane: LogsPane, width: int) -> Row:
-    assert pane.lines is not None
-    assert pane.view is not None
-    assert pane.feed is not None
-    if pane.trouble:
-        return row((fit(pane.trouble, width).rstrip(), "bad"))
+    if pane.search.trouble:
+        return row((fit(pane.search.trouble, width).rstrip(), "bad"))
     chosen = pane.lines.filtered.filter
-    words = [f"level>={chosen.level.name.lower()}" if chosen.level > Level.NONE else ""]
-    words += [f"&{p.text}" for p in chosen.keep] + [f"&!{p.text}" for p in chosen.drop]
+    words = [f"&{p.text}" for p in chosen.keep] + [f"&!{p.text}" for p in chosen.drop]
     if any(words):
         words.append(f"{len(pane.lines.filtered)} of {len(pane.feed.store)}")
-    if pane.search is not None and pane.hits is not None:
-        more = "" if pane.hits.done else "+"
-        words.append(f"/{pane.search.text}  {len(pane.hits)}{more} matches")
+    words.append(pane.search.words(pane.number))
     text = "  ".join(filter(None, words)) or f"all {len(pane.feed.store)} lines"
     at = f"AT {pane.desk.clock(pane.desk.at)}  " if pane.desk.at else ""
     state = pane.view.status_text()
@@ -62,7 +56,6 @@ def _filter(pane: LogsPane, width: int) -> Row:
 
 
 def _histogram(pane: LogsPane, width: int) -> Row:
-    assert pane.lines is not None
     if not len(pane.lines.filtered):
         return row("")
     buckets = max(10, width - 42)

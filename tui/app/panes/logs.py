@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 
-from ondeck.errors import BadInput
-from ondeck.observe.logstore import Filtered, LogFilter
-from ondeck.observe.patterns import Pattern
-from ondeck.observe.records import Health, Level
+from ondeck.observe.logstore import LogFilter
+from ondeck.observe.logwords import Term, parse
+from ondeck.observe.records import Health
+from tui.app import bindings
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.logview import LogView
@@ -19,6 +20,7 @@ from tui.app.logview_lines import Marker
 from tui.app.panes.base import View
 from tui.app.panes.log_head import head_rows
 from tui.app.panes.log_lines import LogLines
+from tui.app.panes.log_search import LogSearch
 from tui.app.panes.pieces import known_changes
 from tui.app.session import LogFeed
 from tui.app.views import NOTHING, Kind, Selected
@@ -30,9 +32,10 @@ class LogsPane(View):
     DEFAULT_CSS = "LogsPane { layout: vertical; } LogsPane #head { height: 4; }"
     pane = "logs"
     hints: ClassVar[tuple[str, ...]] = (
-        "list.filter", "log.next", "log.filter", "log.errors", "log.errors_back", "see.time", "log.end", "copy.command",
-        "go.back",
+        "log.search", "log.next", "log.filter", "log.drop", "log.follow", "log.end", "log.open", "log.errors",
+        "see.time", "log.wrap", "log.left", "log.right", "log.previous", "log.errors_back", "copy.command", "go.back",
     )  # fmt: skip
+    find_words: ClassVar[str] = "search level, source, text; a capital makes it exact  enter jumps  esc ends"
 
     def __init__(self, desk: Desk, name_of: str) -> None:
         super().__init__(desk, name_of)
@@ -43,12 +46,11 @@ class LogsPane(View):
         self.head.can_focus = False
         hosts = self.session.hosts_of(self.thing) if self.is_service else (self.thing,)
         # Here and not while it is composed: a feed that cannot be opened yet is said, and ends nothing.
-        self.feed: LogFeed | None = self.session.open_logs(self.thing if self.is_service else "", hosts)
-        self.lines: LogLines | None = LogLines(self.feed.store)
-        self.view: LogView | None = LogView(self.lines, empty="no lines yet: sources are being opened")
-        self.search: Pattern | None = None
-        self.hits: Filtered | None = None
-        self.trouble = ""
+        self.feed: LogFeed = self.session.open_logs(self.thing if self.is_service else "", hosts)
+        self.lines = LogLines(self.feed.store)
+        self.view = LogView(self.lines, empty="no lines yet: sources are being opened")
+        self.search = LogSearch(self.lines)
+        self._landing = False
         self._at = 0
 
     @property
@@ -58,7 +60,6 @@ class LogsPane(View):
 
     def compose(self) -> ComposeResult:
         """Two lines of state, a histogram, the lines."""
-        assert self.view is not None
         yield self.head
         yield self.view
 
@@ -68,8 +69,7 @@ class LogsPane(View):
 
     def on_unmount(self) -> None:
         """Nobody reads any more."""
-        if self.feed is not None:
-            self.feed.close()
+        self.feed.close()
 
     def selected(self) -> Selected:
         """The service, or the host of the line under the cursor when it is paused there."""
@@ -82,19 +82,15 @@ class LogsPane(View):
 
     def take_focus(self) -> None:
         """Lines scroll."""
-        if self.view is not None:
-            self.screen.set_focus(self.view)
+        self.screen.set_focus(self.view)
 
     def show(self) -> None:
         """Take what came, then draw what is visible."""
-        if self.feed is None or self.lines is None or self.view is None:
-            return
         self.feed.drain()
         self.lines.take()
         self.lines.mark(self._markers())
-        if self.hits is not None:
-            self.hits.update()
-            self.hits.work()
+        self.search.work()
+        self._land()
         if self.desk.at != self._at:
             self._at = self.desk.at
             self.view.set_time_cursor(self._at)
@@ -103,15 +99,12 @@ class LogsPane(View):
             else:
                 self.view.action_follow()
         self._say_empty()
-        self.view.flush(self.feed.dropped)
+        self.view.flush()
         width = self.head.size.width - 2
         if width > 10:
             self.head.show(head_rows(self, width))
 
     def _say_empty(self) -> None:
-        assert self.feed is not None
-        assert self.lines is not None
-        assert self.view is not None
         if len(self.lines):
             return
         states = self.feed.states().values()
@@ -125,7 +118,6 @@ class LogsPane(View):
 
     def _markers(self) -> list[Marker]:
         """Deploys, restarts and losses as lines at their second."""
-        assert self.feed is not None
         hosts = self.selected().hosts
         found = []
         for change in known_changes(self.session.changes(hosts)):
@@ -144,59 +136,92 @@ class LogsPane(View):
 
     # -- search and filter --------------------------------------------------------------------
 
+    @property
+    def number(self) -> int | None:
+        """Id of the line that the view stands at; None while it follows."""
+        current = self.view.current
+        return None if self.view.following or current is None else self.lines.number_at(current)
+
     def find(self, text: str) -> None:
-        """`/`: highlight and count; `n` and `N` go from hit to hit."""
-        assert self.view is not None
-        assert self.lines is not None
-        self.trouble = ""
-        try:
-            self.search = Pattern(text) if text else None
-        except BadInput as error:
-            self.search, self.trouble = None, error.message
-        self.view.set_search(self.search.spans if self.search else None)
-        self.hits = None
-        if self.search is not None:
-            self.hits = Filtered(self.lines.store, self.lines.filtered.filter.plus(self.search))
-            self.hits.work()
+        """`/` while it is typed: highlight and count."""
+        self._landing = False
+        self.search.look_for(text)
+        self.view.set_search(self.search.term.spans if self.search.term else None)
         self.show()
 
-    def _go(self, *, back: bool, errors: bool) -> None:
-        assert self.view is not None
-        assert self.lines is not None
-        source = self.lines.filtered if errors else self.hits
-        current = self.view.current
-        if source is None or current is None:
-            self.desk.say("nothing to search for: / first", "dim")
+    def found(self, text: str) -> None:
+        """`/` and enter: to the nearest hit, as soon as it is known."""
+        self.find(text)
+        self._landing = bool(text.strip())
+        self.show()
+
+    def _land(self) -> None:
+        if not self._landing or self.search.term is None:
             return
-        number = self.lines.number_at(current)
-        if self.view.following and back:
-            number += 1
-        found = source.next_error(number, back=back) if errors else source.next(number, back=back)
+        found = self.search.nearest(self.number or 0, following=self.view.following)
+        if not self.search.settled and (found is None or not self.view.following):
+            return
+        self._landing = False
         if found is None:
-            self.desk.say("no further " + ("error" if errors else "match"), "dim")
+            self.desk.say(f"no match in {len(self.lines.filtered)} lines", "warn")
+        else:
+            self.view.go_to(self.lines.index_of(found))
+
+    def _go(self, *, back: bool, errors: bool) -> None:
+        if not errors and self.search.hits is None:
+            self.desk.say("nothing is searched for: / first", "warn")
+            return
+        self._landing = False
+        number = self.number
+        if number is None:  # it follows: the newest one is the nearest
+            found = self.search.step(self.lines.store.end, back=True, errors=errors)
+        else:
+            on_marker = not back and isinstance(self.view.current_line, Marker)
+            found = self.search.step(number - on_marker, back=back, errors=errors)
+        if found is None:
+            self._say_end(number, back=back, errors=errors)
         else:
             self.view.go_to(self.lines.index_of(found))
             self.show()
 
-    async def _ask_filter(self) -> None:
-        assert self.lines is not None
-        text = await self.desk.ask(
-            "& ", words="keep lines that match; !word drops them; level=warn; empty: all lines"
+    def _say_end(self, number: int | None, *, back: bool, errors: bool) -> None:
+        """Why it does not move."""
+        what = "error" if errors else "match"
+        looked = self.lines.filtered if errors or self.search.hits is None else self.search.hits
+        from_here = -1 if back else self.lines.store.end
+        anything = (
+            number is not None and self.search.step(from_here, back=not back, errors=errors) is not None
         )
-        if text is None:
-            return
-        chosen = self.lines.filtered.filter
-        word = text.strip()
-        if not word:
-            chosen = LogFilter()
-        elif word.startswith("level="):
-            chosen = LogFilter(chosen.keep, chosen.drop, _level(word.removeprefix("level=")), chosen.sources)
-        elif word.startswith("!"):
-            chosen = LogFilter(chosen.keep, (*chosen.drop, Pattern(word[1:])), chosen.level, chosen.sources)
+        if not looked.done and (back or not anything):
+            self.desk.say("older lines are still being looked at: once more in a moment", "warn")
+        elif not anything:
+            self.desk.say(f"no {what} in {len(self.lines.filtered)} lines", "warn")
         else:
-            chosen = chosen.plus(Pattern(word))
+            names = ("log.errors", "log.errors_back") if errors else ("log.next", "log.previous")
+            other = bindings.key_of(names[0 if back else 1], self.desk.keymap)
+            where, way = ("first", "down") if back else ("last", "up")
+            self.desk.say(f"at the {where} {what}, {other} goes {way}", "warn")
+
+    async def _ask_filter(self) -> None:
+        text = await self.desk.ask(
+            "& ", words="keep lines: text, level>=warn, source=web-2; !text drops; empty shows all"
+        )
+        if text is not None:
+            self._choose(_filtered(self.lines.filtered.filter, text.strip()))
+
+    def _choose(self, chosen: LogFilter) -> None:
         self.lines.choose(chosen)
-        self.find(self.search.text if self.search else "")
+        self.find(self.search.term.text if self.search.term else "")
+
+    def _back(self) -> bool:
+        """Takes away the search, then the filter; False when there is neither."""
+        if self.search.term is not None or self.search.trouble:
+            self.find("")
+        elif self.lines.filtered.filter != LogFilter():
+            self._choose(LogFilter())
+        else:
+            return False
+        return True
 
     def act(self, name: str) -> bool:
         """Keys of logs."""
@@ -209,11 +234,20 @@ class LogsPane(View):
             self._go(back=back, errors=errors)
         elif name == "log.filter":
             self.desk.spawn(self._ask_filter())
-        elif name == "go.back" and self.search is not None:
-            self.find("")
+        elif name == "go.back":
+            return self._back()
         else:
             return False
         return True
+
+    @on(LogView.Selected)
+    def _open_line(self, event: LogView.Selected) -> None:
+        """Enter: the line whole; the view stays at it."""
+        from tui.app.dialogs.logline import WholeLine
+
+        if event.view.current is not None:
+            event.view.go_to(event.view.current)
+        self.app.push_screen(WholeLine(self.desk, event.line))
 
     @on(LogView.Followed)
     def _followed(self) -> None:
@@ -223,19 +257,29 @@ class LogsPane(View):
         """Lines only: no figures are asked."""
         return (), ()
 
-    @property
-    def extra(self) -> str:
-        """Following or paused."""
-        return self.view.status_text() if self.view is not None else ""
-
     def command(self) -> str:
         """The same as text."""
-        grep = f" --grep '{self.search.text}'" if self.search else ""
-        return f"ondeck logs {self.thing} -f{grep}"
+        chosen = [
+            term for term in (*self.lines.filtered.filter.keep, self.search.term) if isinstance(term, Term)
+        ]
+        words = ["ondeck", "logs", self.thing, "-f"]
+        levels = next((term.levels for term in chosen if term.levels), None)
+        if levels:
+            words += ["--level", min(levels).name.lower()]
+        pattern = next((term.pattern for term in reversed(chosen) if term.pattern is not None), None)
+        if pattern is not None:
+            words += ["--grep", pattern.text]
+        return shlex.join(words)
 
 
-def _level(word: str) -> Level:
-    names = {level.name.lower(): level for level in Level}
-    if word.lower() not in names:
-        raise BadInput(f"no level {word!r}", hint=" ".join(names))
-    return names[word.lower()]
+def _filtered(chosen: LogFilter, word: str) -> LogFilter:
+    """The filter after one more word; a level takes the place of the level before."""
+    if not word:
+        return LogFilter()
+    if word.startswith("!"):
+        return chosen.minus(parse(word[1:])) if word[1:].strip() else chosen
+    term = parse(word)
+    if term.only_level:
+        kept = tuple(other for other in chosen.keep if not (isinstance(other, Term) and other.only_level))
+        chosen = LogFilter(kept, chosen.drop)
+    return chosen.plus(term)
