@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ondeck.inventory.model import Inventory
-from ondeck.record.store import Record
-from ondeck.registry import Registry
 from ondeck.settings import Settings
+
+if TYPE_CHECKING:
+    from ondeck.record.store import Record
+    from ondeck.registry import Registry
 
 
 class Deck(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,16 +29,28 @@ class Deck(msgspec.Struct, frozen=True, kw_only=True):
     manifests: tuple[str, ...] = ()
 
 
-def open_deck(settings: Settings) -> Deck:
-    """Read the inventory and check our own state.
+def read_inventory(settings: Settings) -> Inventory:
+    """Find the inventory and read it.
+
+    Raises:
+        BadInput: No inventory was found, or it has problems.
+    """
+    from ondeck.inventory.find import find_root
+    from ondeck.inventory.loader import load
+
+    return load(find_root(settings, Path.cwd()), cache=settings.cache)
+
+
+def open_deck(settings: Settings, inventory: Inventory | None = None) -> Deck:
+    """Read the inventory, unless it is given, and check our own state.
 
     Raises:
         BadInput: No inventory was found, or it has problems.
         StateBroken: The state folder cannot be used.
     """
-    from ondeck.inventory.find import find_root
-    from ondeck.inventory.loader import load
+    from ondeck.record.store import Record
+    from ondeck.registry import Registry
 
-    root = find_root(settings, Path.cwd())
-    inventory = load(root, cache=settings.cache)
+    if inventory is None:
+        inventory = read_inventory(settings)
     return Deck(inventory=inventory, registry=Registry(), record=Record(settings), settings=settings)

@@ -73,7 +73,8 @@ async def _live(size: tuple[int, int]) -> AsyncIterator[Play]:
 
     with start_demo() as demo:
         os.environ.update(demo.environment)
-        session = LiveSession(open_deck(settings.load(inventory=demo.inventory)))
+        deck = open_deck(settings.load(inventory=demo.inventory))
+        session = LiveSession(deck.inventory, deck.settings, lambda: deck)
         try:
             async with play_on(session, size=size) as play:
                 yield play

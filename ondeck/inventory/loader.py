@@ -15,7 +15,6 @@ from ondeck.errors import BadInput
 from ondeck.inventory import cache as kept
 from ondeck.inventory import revision
 from ondeck.inventory.model import Inventory, Revision
-from ondeck.inventory.problems import InventoryProblems, Problem
 
 LARGEST = 256 << 20
 """Bytes of one file; 100,000 hosts are about 16 MB."""
@@ -73,15 +72,27 @@ def _files(root: Path) -> list[tuple[str, bytes]]:
             hint="`ondeck init` writes a first one",
         )
     files = []
-    problems = []
+    unread = []
     for name in names:
         try:
             files.append((name, _content(root / name)))
         except OSError as error:
-            problems.append(Problem(file=name, message=f"the file cannot be read: {error.strerror or error}"))
-    if problems:
-        raise InventoryProblems(problems, root=str(root))
+            unread.append((name, error))
+    if unread:
+        raise _unread(unread, root)
     return files
+
+
+def _unread(files: list[tuple[str, OSError]], root: Path) -> Exception:
+    from ondeck.inventory.problems import InventoryProblems, Problem
+
+    return InventoryProblems(
+        [
+            Problem(file=name, message=f"the file cannot be read: {error.strerror or error}")
+            for name, error in files
+        ],
+        root=str(root),
+    )
 
 
 def _is_ours(name: str) -> bool:

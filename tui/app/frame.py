@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from functools import partial
-from typing import Any, ClassVar, cast
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.style import Style
 from textual import events, on
@@ -20,7 +20,6 @@ from ondeck.errors import OndeckError
 from tui.app import atlas, bindings, phrases, theming
 from tui.app.chrome import ContextLine, HintLine, PaneBar, SaidLine
 from tui.app.context import Desk
-from tui.app.deeds import Deeds
 from tui.app.guard import GuardedApp
 from tui.app.keyline import OrderedKeys
 from tui.app.panes.base import View
@@ -29,6 +28,9 @@ from tui.app.session import Session
 from tui.app.terminal_run import CrashReports, busy
 from tui.app.theming import DEFAULT, ThemedApp, Themes
 from tui.app.trail import Trail
+
+if TYPE_CHECKING:
+    from tui.app.deeds import Deeds
 
 KEPT_VIEWS = 10
 
@@ -50,12 +52,12 @@ class DeckScreen(Screen[None]):
         self.desk = desk
         self.trail = Trail(first)
         self.views: dict[str, View] = {}
-        self.deeds = Deeds(self)
         self.prompt = Prompt()
         self._answer: asyncio.Future[str | None] | None = None
         self._second = 0
         self._interrupted = 0
         self._standing = False
+        self._started = False
 
     def compose(self) -> ComposeResult:
         """Chrome, body, typed line."""
@@ -76,7 +78,13 @@ class DeckScreen(Screen[None]):
         self.query_one(SaidLine).clear_words()
         self.reveal()
         self._standing = True
-        self.call_after_refresh(self.desk.session.start)
+
+    @cached_property
+    def deeds(self) -> Deeds:
+        """What keys do; loaded with the first of them."""
+        from tui.app.deeds import Deeds
+
+        return Deeds(self)
 
     @property
     def view(self) -> View:
@@ -134,6 +142,9 @@ class DeckScreen(Screen[None]):
         self.refresh_all()
         if isinstance(self.app, OrderedKeys):
             self.app.free_keys()
+        if not self._started:
+            self._started = True
+            self.call_after_refresh(self.desk.session.start)  # loading would slow the first frame down
 
     def refresh_all(self) -> None:
         """Draw the view and the chrome from what is known now."""

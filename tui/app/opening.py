@@ -19,9 +19,11 @@ def open_app(settings: Settings) -> int:
     conditions = terminal.sniff()
     terminal.check(conditions)
     terminal.set_environment(conditions)
-    from ondeck.deck import open_deck
+    from ondeck.deck import open_deck, read_inventory
+    from ondeck.record import folder
 
-    deck = open_deck(settings)
+    inventory = read_inventory(settings)
+    folder.ensure(settings.state)
     from tui.app import theming
     from tui.app.bindings import read_keymap
     from tui.app.frame import OndeckApp
@@ -30,7 +32,7 @@ def open_app(settings: Settings) -> int:
 
     keymap = read_keymap(settings.config / "keys.yml")
     themes = theming.load(settings.config, cache=settings.cache)
-    session = LiveSession(deck)
+    session = LiveSession(inventory, settings, lambda: open_deck(settings, inventory))
     app = OndeckApp(
         session, keymap=keymap, hertz=conditions.hz, themes=themes,
         theme=themes.chosen("", sixteen=conditions.sixteen),

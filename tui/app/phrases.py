@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ondeck.errors import BadInput
 
@@ -21,6 +20,8 @@ def zone(name: str) -> tzinfo:
     if name == "local":
         offset = datetime.now().astimezone().utcoffset() or timedelta()
         return timezone(offset, datetime.now().astimezone().tzname() or "local")
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -14,13 +14,13 @@ import msgspec
 
 from ondeck.inventory.model import Inventory
 from ondeck.observe.records import SourceState
-from ondeck.operate.plan import Plan
-from ondeck.operate.spec import OperationSpec
 from ondeck.settings import Settings
 from tui.app.views import Answer, HostLook, JobLook, LockLook, LogEntry, ServiceLook, UnitsLook
 
 if TYPE_CHECKING:
     from ondeck.operate.interactive import Opened
+    from ondeck.operate.plan import Plan
+    from ondeck.operate.spec import OperationSpec
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,21 +8,22 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ondeck.deck import Deck
 from ondeck.errors import Refused
 from ondeck.inventory.model import Inventory
-from ondeck.operate.spec import OperationSpec
 from ondeck.settings import Settings
 from tui.app.live.agent import keys_at_hand
 from tui.app.session import Assent, Card, Wish
 from tui.app.views import Answer, HostLook, JobLook, LockLook, LogEntry, ServiceLook, UnitsLook
 
 if TYPE_CHECKING:
+    from ondeck.deck import Deck
     from ondeck.operate.interactive import Opened
+    from ondeck.operate.spec import OperationSpec
     from tui.app.live.logs import LiveFeed
     from tui.app.live.parts import Parts
 
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 class LiveSession:
     """One per app. All its methods are called in the face's thread.
 
-    It is cheap to make: engine, log store, selectors and the road are loaded by a thread after the first
+    It is cheap to make: deck, engine, log store, selectors and the road are loaded by a thread after the first
     frame was drawn; until then nothing is known, and says so.
     """
 
-    def __init__(self, deck: Deck) -> None:
-        self._deck = deck
+    def __init__(self, inventory: Inventory, settings: Settings, opened: Callable[[], Deck]) -> None:
+        self._inventory = inventory
+        self._settings = settings
+        self._opened = opened
         self.machine = socket.gethostname()
         self._record: deque[LogEntry] = deque(maxlen=500)
         self._specs: tuple[OperationSpec, ...] | None = None
@@ -44,15 +47,19 @@ class LiveSession:
         self._built: Parts | BaseException | None = None
         self._closed = False
 
+    @cached_property
+    def _deck(self) -> Deck:
+        return self._opened()
+
     @property
     def inventory(self) -> Inventory:
         """What exists."""
-        return self._deck.inventory
+        return self._inventory
 
     @property
     def settings(self) -> Settings:
         """Settings of this process."""
-        return self._deck.settings
+        return self._settings
 
     def now(self) -> int:
         """The time, ns."""

@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from ondeck.observe.firing import change_before
 from ondeck.observe.records import Health
 from tui.app.board import Board
 from tui.app.context import Desk
@@ -185,6 +184,8 @@ class NowPane(BoardView):
             fit(text, max(10, width - 42)).rstrip(),
             right=[(f"{len(names)} of {len(look.hosts)}", "bad")], key=f"check {look.subject}",
         )  # fmt: skip
+        from ondeck.observe.firing import change_before  # not needed while all is well
+
         change = change_before(known_changes(self.session.changes()), look.subject)
         back = f"R = go back to {look.way_back}" if look.way_back else ""
         if change is not None:
