@@ -11,9 +11,11 @@ import bisect
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from typing import TypeAlias
 
 import msgspec
 
+from ondeck.observe.logwords import Term, visible
 from ondeck.observe.patterns import Pattern
 from ondeck.observe.records import Level, LogLine
 
@@ -113,45 +115,57 @@ class LogStore:
         self._gone += count
 
 
+Test: TypeAlias = Pattern | Term
+"""What a line is held against: the level word, the source and the message of it."""
+
+
 class LogFilter(msgspec.Struct, frozen=True):
     """What a view shows.
 
     Attributes:
         keep: A line has to match every one of them.
         drop: A line that matches one of them is not shown.
-        level: Least level; lines that say none count as INFO.
-        sources: Names of sources; empty means all.
     """
 
-    keep: tuple[Pattern, ...] = ()
-    drop: tuple[Pattern, ...] = ()
-    level: Level = Level.NONE
-    sources: frozenset[str] = frozenset()
+    keep: tuple[Test, ...] = ()
+    drop: tuple[Test, ...] = ()
 
-    def plus(self, pattern: Pattern) -> LogFilter:
-        """The filter that also keeps to a pattern: the hits of a search within it."""
-        return LogFilter((*self.keep, pattern), self.drop, self.level, self.sources)
+    def plus(self, test: Test) -> LogFilter:
+        """The filter that also keeps to a test: the hits of a search within it."""
+        return LogFilter((*self.keep, test), self.drop)
+
+    def minus(self, test: Test) -> LogFilter:
+        """The filter that also drops what passes a test."""
+        return LogFilter(self.keep, (*self.drop, test))
 
     def pick(self, lines: Sequence[LogLine]) -> list[int]:
         """Indexes of the lines that pass."""
         rows: Sequence[int] = range(len(lines))
-        if self.sources:
-            rows = [row for row in rows if lines[row].source in self.sources]
-        if self.level > Level.NONE:
-            rows = [row for row in rows if (lines[row].level or Level.INFO) >= self.level]
-        for pattern in self.keep:
-            hits = _hits(pattern, lines, rows)
+        for test in self.keep:
+            hits = _hits(test, lines, rows)
             rows = [row for row in rows if row in hits]
-        for pattern in self.drop:
-            hits = _hits(pattern, lines, rows)
+        for test in self.drop:
+            hits = _hits(test, lines, rows)
             rows = [row for row in rows if row not in hits]
         return list(rows)
 
 
-def _hits(pattern: Pattern, lines: Sequence[LogLine], rows: Sequence[int]) -> set[int]:
+def _hits(test: Test, lines: Sequence[LogLine], rows: Sequence[int]) -> set[int]:
+    pattern = test.pattern if isinstance(test, Term) else test
+    if isinstance(test, Term):
+        rows = test.narrow(lines, rows)
+    if pattern is None:
+        return set(rows)
+    found = _matching(pattern, [visible(lines[row]) for row in rows], rows)
+    if "^" in pattern.text:  # the begin of the message is the begin of a line as well
+        found |= _matching(pattern, [lines[row].message for row in rows], rows)
+    return found
+
+
+def _matching(pattern: Pattern, texts: Sequence[str], rows: Sequence[int]) -> set[int]:
     if not rows:
         return set()
-    encoded = [lines[row].message.encode() for row in rows]
+    encoded = [text.encode() for text in texts]
     starts = list(accumulate((len(data) + 1 for data in encoded), initial=0))[:-1]
     return {rows[index] for index in pattern.rows(b"\n".join(encoded), starts)}
 

@@ -144,6 +144,10 @@ class Parser:
     Args:
         source: Name that its records carry, `host/name`.
         form: One of FORMATS, or `auto`.
+
+    Attributes:
+        leading: Lines before the first that had a time of its own.
+        undated: Lines since the last that had one.
     """
 
     def __init__(self, source: str, form: str = "auto") -> None:
@@ -154,6 +158,9 @@ class Parser:
         self._misses = 0
         self._time = 0
         self._level = Level.NONE
+        self._dated = False
+        self.leading = 0
+        self.undated = 0
         self._by_form = {
             "json": self._json,
             "nginx": self._nginx,
@@ -177,20 +184,29 @@ class Parser:
         parsed = self._by_form[self._form](text, arrival) if self._form else None
         if parsed is None:
             if text and _CONTINUES.match(text) is not None and self._time:
+                self.undated += 1
                 return LogLine(self._time, self._source, self._level, text, 0, runs)
             parsed = self._missed(text, arrival)
         if parsed is None:
+            self.undated += 1
             time = self._time if backlog and self._time else arrival
             level = level_in(text)
             self._time, self._level = time, level
             return LogLine(time, self._source, level, text, 0, runs)
         self._misses = 0
+        self._say_dated()
         time, level, message, cut = parsed
         self._time, self._level = time, level
         late = arrival - time
         if runs:
             runs = _shifted(runs, cut, len(message)) if cut >= 0 else ()
         return LogLine(time, self._source, level, message, 0 if backlog or late < LATE else late, runs)
+
+    def _say_dated(self) -> None:
+        if not self._dated:
+            self._dated = True
+            self.leading = self.undated
+        self.undated = 0
 
     def _missed(self, text: str, arrival: int) -> Parsed | None:
         self._misses += 1

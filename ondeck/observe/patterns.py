@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,10 @@ def _options(sensitive: bool) -> Any:  # noqa: ANN401 - re2 has no types
     return options
 
 
+_ESCAPES = re.compile(r"\\[pP](?:\{[^}]*\}|.)|\\.|\(\?P<\w*>")
+"""`\\S` and the like: capitals in a pattern that mean no letter."""
+
+
 class Pattern:
     """A compiled pattern. Without a capital letter in it, it does not look at capitals.
 
@@ -29,7 +34,8 @@ class Pattern:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        options = _options(text != text.lower())
+        letters = _ESCAPES.sub("", text)
+        options = _options(letters != letters.lower())
         try:
             self._plain = re2.compile(text.encode(), options)
             self._lines = re2.compile(b"(?m)^.*?(?:" + text.encode() + b").*$", options)

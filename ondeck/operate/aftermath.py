@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from ondeck.errors import OndeckError, StateBroken
-from ondeck.operate.attempt import honest, short
+from ondeck.errors import StateBroken
+from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.desk import Desk
 from ondeck.operate.events import Reconciled, Settled, TargetEnded, What
 from ondeck.operate.outcome import Outcome
@@ -63,15 +63,16 @@ class Aftermath:
     async def _look(self) -> None:
         try:
             applying = await self._connect()
-        except (OndeckError, TimeoutError) as error:
-            self._desk.note(f"nothing could be asked: {str(error) or 'the connections timed out'}")
+        except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded, all stays in doubt
+            self._desk.note(f"nothing could be asked: {broken(error)}")
             return
         for target in self._desk.view.in_doubt:
             attempt = Attempt(id=self._desk.view.targets[target].attempt, target=target)
             try:
                 finding = honest(await applying.reconcile(attempt))
-            except (OndeckError, TimeoutError) as error:
-                finding = Finding(outcome=Outcome.UNKNOWN, evidence=short(f"could not be asked: {error}"))
+            except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded as unknown
+                said = f"could not be asked: {broken(error)}"
+                finding = Finding(outcome=Outcome.UNKNOWN, evidence=short(said))
             await self._desk.record(
                 Reconciled(
                     attempt=attempt.id,

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 
 from ondeck.errors import AuthFailed, LinkLost, OndeckError, Reason, Unreachable
 from ondeck.operate.outcome import Outcome
+from ondeck.operate.plan import Precondition
 from ondeck.operate.ports import Finding
 from ondeck.text import safe_line
 
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]")
 _TEXT = 2000
+Facts = tuple[Precondition, ...]
 
 
 def attempt_id(job: str, target: str, number: int) -> str:
@@ -28,6 +30,15 @@ def attempt_id(job: str, target: str, number: int) -> str:
 def short(text: str) -> str:
     """Text of a provider as it may stand in an event."""
     return safe_line(text)[:_TEXT]
+
+
+def broken(error: Exception) -> str:
+    """What a provider raised where nothing better can be made of it; a bug is named with its type."""
+    if isinstance(error, OndeckError):
+        return short(str(error))
+    if isinstance(error, TimeoutError):
+        return short(str(error) or "no answer in time")
+    return short(f"it broke ({type(error).__name__}: {error})")
 
 
 class CredentialsEnded(Exception):
@@ -62,6 +73,33 @@ async def observed(work: Callable[[], Awaitable[Finding]]) -> Finding:
         text = f"the provider broke ({type(error).__name__}: {error}), so nobody knows how far it came"
         return Finding(outcome=Outcome.UNKNOWN, evidence=short(text))
     return honest(finding)
+
+
+async def asked(work: Callable[[], Awaitable[Facts]]) -> Facts | Finding:
+    """Preconditions as they are now, or how a target ends whose preconditions cannot be read.
+
+    Nothing was sent to it yet, so it is never unknown; a host that is away counts as a failure.
+
+    Raises:
+        CredentialsEnded: It was not asked, for want of credentials; the host is not to blame.
+    """
+    outcome, said = Outcome.UNREACHABLE, "no answer in time"
+    try:
+        return await work()
+    except Unreachable as error:
+        if lacks_credentials(error):
+            raise CredentialsEnded(short(error.message)) from error
+        said = f"{error.reason.value}: {error.message}"
+    except LinkLost as error:
+        said = error.message
+    except TimeoutError as error:
+        said = str(error) or said
+    except OndeckError as error:
+        outcome, said = Outcome.FAILED, error.message
+    except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded, the target is not begun
+        outcome, said = Outcome.NOT_STARTED, f"the provider broke ({type(error).__name__}: {error})"
+    text = f"its preconditions cannot be read: {said}; nothing was changed"
+    return Finding(outcome=outcome, evidence=short(text))
 
 
 def honest(finding: Finding) -> Finding:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-from ondeck.errors import OndeckError, StateBroken, Unreachable
+from ondeck.errors import StateBroken
 from ondeck.operate.attempt import (
     Clock,
     CredentialsEnded,
+    asked,
     attempt_id,
+    broken,
     finished,
-    lacks_credentials,
     observed,
     short,
 )
@@ -77,22 +79,36 @@ class Drive:
             (b.targets for b in self._plan_batches() if any(t in self.rollout.pending for t in b.targets)), ()
         )
         targets = [t for t in first if t in self.rollout.pending]
-        answers = await asyncio.gather(*(self._stale_now(t) for t in targets))
         limit = self.desk.view.plan.draft.rollout.parallel or len(targets)
-        self._checked.update(targets[:limit])
-        return "; ".join(answer for answer in answers if answer)
+        found = await asyncio.gather(*(self._first_look(t) for t in targets))
+        good = [t for t, (holds, _) in zip(targets, found, strict=True) if holds]
+        self._checked.update(t for t in targets[:limit] if t in good)
+        return "; ".join(why for _, why in found if why)
 
-    async def _stale_now(self, target: str) -> str:
+    async def _first_look(self, target: str) -> tuple[bool, str]:
+        """Whether it can begin, and what changed. What cannot be read now is asked again in its turn."""
         try:
-            return await self._stale(target)
-        except Unreachable as error:
-            return f"{target}: its preconditions cannot be read: {short(error.message)}"
+            finding = await self._cannot_begin(target)
+        except CredentialsEnded:
+            return False, ""
+        if finding is None:
+            return True, ""
+        return False, finding.evidence if finding.outcome is Outcome.NOT_STARTED else ""
 
     def _plan_batches(self) -> tuple[Batch, ...]:
         return self.desk.view.plan.draft.rollout.batches
 
     async def run(self) -> Ended:
         """Until nothing more is to do or somebody stopped it; why it ended."""
+        try:
+            return await self._loop()
+        except Exception:
+            # Whatever broke here: what is in flight is followed, so that its end is seen and recorded.
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=self.settings.seconds(STOP_SECONDS))
+            raise
+
+    async def _loop(self) -> Ended:
         while True:
             await self._take_asks()
             if self.desk.full:
@@ -128,8 +144,22 @@ class Drive:
             if task is self._gate:
                 self._gate = None
             if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+                await self._broke(task.get_name(), error)
         self._give_up_stopping()
+
+    async def _broke(self, target: str, error: BaseException) -> None:
+        """The work on one target broke on our side: its outcome is what can be known, the others go on.
+
+        Raises:
+            StateBroken: Our own state cannot be written: nothing can go on.
+        """
+        if isinstance(error, StateBroken) or target not in self.rollout.running:
+            raise error
+        row = self.desk.view.targets[target]
+        said = short(f"ondeck broke on it ({type(error).__name__}: {error})")
+        outcome = Outcome.UNKNOWN if row.in_doubt else Outcome.NOT_STARTED
+        attempt = row.attempt if row.in_doubt else ""
+        await self._ended(target, Finding(outcome=outcome, evidence=said), attempt, Clock())
 
     async def _woken(self) -> None:
         await self.wake.wait()
@@ -170,7 +200,7 @@ class Drive:
             )
             finding = await observed(work)
         except CredentialsEnded as error:
-            await self._void(attempt, str(error))
+            await self._void(attempt, str(error), intended=intended)
             return
         except asyncio.CancelledError:
             finding = _cut(intended=intended, sent=sent)
@@ -200,43 +230,27 @@ class Drive:
             )
         )
 
-    async def _void(self, attempt: Attempt, why: str) -> None:
+    async def _void(self, attempt: Attempt, why: str, *, intended: bool) -> None:
         self.rollout.again(attempt.target)
         self._credentials = why
         self.rollout.hold("credentials ended")
-        await self.desk.record(AttemptVoid(attempt=attempt.id, target=attempt.target, why=why))
+        if intended:
+            await self.desk.record(AttemptVoid(attempt=attempt.id, target=attempt.target, why=why))
 
     async def _cannot_begin(self, target: str) -> Finding | None:
-        """Why a target must not be begun; None when its preconditions hold.
+        """Why a target must not be begun, its preconditions read again; None when all of them hold.
 
         Raises:
             CredentialsEnded: It could not be asked for want of credentials; the host is not to blame.
         """
-        try:
-            why = await self._stale(target)
-        except Unreachable as error:
-            if lacks_credentials(error):
-                raise CredentialsEnded(short(error.message)) from error
-            evidence = short(f"{error.reason.value}: {error.message}")
-            return Finding(outcome=Outcome.UNREACHABLE, evidence=evidence)
-        return Finding(outcome=Outcome.NOT_STARTED, evidence=why) if why else None
-
-    async def _stale(self, target: str) -> str:
-        """What of the target's preconditions no longer holds; empty when all do.
-
-        Raises:
-            Unreachable: The target cannot be asked.
-        """
         planned = tuple(p for p in self.desk.view.plan.draft.preconditions if p.target == target)
         if not planned:
-            return ""
-        try:
-            now = await self.applying.check(target)
-        except Unreachable:
-            raise
-        except (OndeckError, TimeoutError) as error:
-            return f"{target}: its preconditions cannot be read: {short(str(error) or 'timed out')}"
-        return _differences(target, planned, now)
+            return None
+        now = await asked(partial(self.applying.check, target))
+        if isinstance(now, Finding):
+            return now
+        why = _differences(target, planned, now)
+        return Finding(outcome=Outcome.NOT_STARTED, evidence=why) if why else None
 
     # --- gate
 
@@ -245,10 +259,8 @@ class Drive:
             gate = await self.applying.gate(targets)
         except asyncio.CancelledError:
             gate = Gate(passed=None, evidence="cancelled while it was asked")
-        except (OndeckError, TimeoutError) as error:
-            gate = Gate(passed=None, evidence=str(error) or "it did not answer in time")
         except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded as no data
-            gate = Gate(passed=None, evidence=f"the gate broke: {type(error).__name__}: {error}")
+            gate = Gate(passed=None, evidence=broken(error))
         self.rollout.gate(index, gate.passed)
         await self.desk.record(GateAnswered(index=index, passed=gate.passed, evidence=short(gate.evidence)))
 
@@ -322,8 +334,9 @@ class Drive:
             self.applying = await self._reopen()
         except StateBroken:
             raise
-        except (OndeckError, TimeoutError) as error:
-            self.desk.note(f"with the credentials that {who} lent it could not open: {error}")
+        except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded, it waits on
+            said = broken(error)
+            self.desk.note(f"with the credentials that {who} lent it could not open: {said}")
             return
         self._credentials = self._standing = ""
         self.rollout.hold("")

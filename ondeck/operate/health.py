@@ -21,9 +21,15 @@ _SNIPPET = 120
 _LIMIT = 8192
 
 # Status line and headers first, then the body: what is cut off at the end is never the status.
+# The exit status is that of who asked, not of what shortens the answer: a body that never came is no answer.
 _HTTP = """
+first() {
+exec 3>&1
+s=$({ { "$@" 3>&- 4>&-; echo $? >&4; } | { head -c 4096; cat >/dev/null; } >&3 4>&-; } 4>&1)
+return "$s"
+}
 if command -v curl >/dev/null 2>&1; then
-  curl -sS -i --max-time "$2" --proto =http,https -A ondeck-health -- "$1" | head -c 4096
+  first curl -sS -i --max-time "$2" --proto =http,https -A ondeck-health -- "$1"
 elif command -v python3 >/dev/null 2>&1; then
   python3 -c '
 import http.client, sys, urllib.parse
@@ -36,11 +42,16 @@ try:
     sys.stdout.write("HTTP/1.1 %d %s\\n\\n" % (r.status, r.reason))
     sys.stdout.flush()
     sys.stdout.buffer.write(r.read(2048))
-except OSError as error:
+    while r.read(65536):
+        pass
+    if r.length:
+        sys.exit("the body ended early")
+except (OSError, http.client.HTTPException) as error:
     sys.exit(str(error))
 ' "$1" "$2"
 elif command -v wget >/dev/null 2>&1; then
-  wget -q -S -O - -T "$2" -- "$1" 2>&1 | head -c 4096
+  asked() { wget -q -S -O - -T "$2" -- "$1" 2>&1; }
+  first asked "$1" "$2"
 else
   exit 69
 fi
@@ -171,6 +182,9 @@ def _http(done: Completed, took: float) -> Probe:
     said = safe_line(decode(body[:_SNIPPET]).strip()) if head else ""
     if said and not 200 <= status < 300:
         text += f' "{said}"'
+    if 200 <= status < 300 and not done.ok:
+        cut = _last(done.stderr) or (f"signal {done.signal}" if done.signal else f"exit {done.status}")
+        return Probe(False, f"{text}, then the answer did not come to its end: {cut}", took)
     return Probe(200 <= status < 300, text, took)
 
 

@@ -128,6 +128,8 @@ class Rollout:
         gate = self.gates.get(self._index, True)
         if self._index in self._accepted or gate is True:
             return ""
+        if not any(self.outcomes[t] is Outcome.SUCCEEDED for t in self._batches[self._index]):
+            return f"nothing of batch {self._index + 1} succeeded, so there is nothing its gate could look at"
         word = "did not pass" if gate is False else "has no data"
         return f"the gate after batch {self._index + 1} {word}"
 
@@ -153,7 +155,11 @@ class Rollout:
         if self._busy:
             return [Wait()]
         good = tuple(t for t in targets if self.outcomes[t] is Outcome.SUCCEEDED)
-        if self._plan.gate and good and index not in self.gates:
+        if self._plan.gate and index not in self.gates:
+            if not good:
+                # Nobody to look at is no data: a canary that never ran must not wave the rest through.
+                self.gates[index] = None
+                return []
             self.gate_asked = True
             return [AskGate(index, good)]
         return []

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from ondeck.errors import OndeckError, Refused, StateBroken
 from ondeck.inventory.model import Inventory
 from ondeck.operate import guard, policy
 from ondeck.operate.aftermath import Aftermath
-from ondeck.operate.attempt import honest, short
+from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.bench import WorkBench
 from ondeck.operate.consent import Given
 from ondeck.operate.desk import Desk
@@ -98,6 +99,7 @@ class Worker:
         self.stack = AsyncExitStack()
         self.drive: Drive | None = None
         self.asked_to_stop = ""
+        self.untidy = ""
         self.changing = self.plan.draft.risk is not Risk.READ
 
     def _new_bench(self) -> WorkBench:
@@ -113,6 +115,9 @@ class Worker:
             why, summary = stopped.why, stopped.summary
         except OndeckError as error:
             why, summary = Ended.BROKEN, error.message
+        except Exception as error:  # noqa: BLE001 - the last boundary: recorded, and the job ends in order
+            traceback.print_exc()
+            why, summary = Ended.BROKEN, f"the job broke: {broken(error)}"
         finally:
             await self._close()
         await self._end(why, summary)
@@ -311,8 +316,9 @@ class Worker:
 
         try:
             facts = await applying.finish(rollout.passed(), tell)
-        except (OndeckError, TimeoutError) as error:
-            self.desk.note(f"tidying up after the last batch failed: {error}")
+        except Exception as error:  # noqa: BLE001 - the boundary to a provider: it shows in the job's end
+            self.untidy = broken(error)
+            self.desk.note(f"tidying up after the last batch failed: {self.untidy}")
             return
         for key, value in facts.items():
             await self.desk.record(Remembered(key=short(key), value=short(value)))
@@ -320,7 +326,8 @@ class Worker:
     def _summary(self, rollout: Rollout, why: Ended) -> str:
         counts = ", ".join(f"{n} {word}" for word, n in self.desk.view.counts().items())
         gate = {False: "; the last gate did not pass", None: "; the last gate had no data"}
-        return counts + (gate.get(rollout.last_gate(), "") if why is Ended.COMPLETE else "")
+        untidy = f"; after the last batch: {self.untidy}" if self.untidy else ""
+        return counts + (gate.get(rollout.last_gate(), "") if why is Ended.COMPLETE else "") + untidy
 
     # --- the end
 
@@ -345,9 +352,9 @@ class Worker:
         if why is Ended.CANCELLED and outcome is not Outcome.SUCCEEDED:
             return Outcome.CANCELLED
         if self.drive is not None and why is Ended.COMPLETE and outcome is Outcome.SUCCEEDED:
-            return {True: outcome, False: Outcome.FAILED, None: Outcome.UNKNOWN}[
-                self.drive.rollout.last_gate()
-            ]
+            # Every target is fine and the work after them is not: never a quiet green.
+            tidy = Outcome.MIXED if self.untidy else outcome
+            return {True: tidy, False: Outcome.FAILED, None: Outcome.UNKNOWN}[self.drive.rollout.last_gate()]
         return outcome
 
     async def _close(self) -> None:
@@ -355,8 +362,8 @@ class Worker:
             async with asyncio.timeout(self.settings.seconds(20)):
                 await self.stack.aclose()
                 await self.bench.aclose()
-        except (OndeckError, OSError, TimeoutError) as error:
-            self.desk.note(f"closing the connections failed: {error}")
+        except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded, the job ends
+            self.desk.note(f"closing the connections failed: {broken(error)}")
 
     def _cancel_asked(self) -> bool:
         return bool(self.asked_to_stop)

@@ -14,14 +14,20 @@ from ondeck.reach.ports import Become, Completed, FileFacts
 
 _NOT_THERE = 44
 _TOO_LARGE = 45
+_ODD = 46
 
-# Not there is said only of a place that we may look into.
-_THERE = """if [ ! -e "$1" ] && [ ! -L "$1" ]; then
-d=${1%/*}
+# Not there is said only of a place that we may look into. A pipe, a device or a folder is refused
+# before it is opened: reading one would wait, or never end.
+_THERE = """if [ ! -e "$1" ]; then
+p=$1
+if [ -L "$1" ]; then p=$(readlink -m -- "$1") || exit 1; fi
+d=${p%/*}
 while [ ! -e "${d:-/}" ]; do d=${d%/*}; done
-[ -x "${d:-/}" ] && exit 44
-echo "no right to look into $d" >&2; exit 1
+[ -x "${d:-/}" ] || { echo "no right to look into $d" >&2; exit 1; }
+[ -L "$1" ] || exit 44
+echo "is a link to $(readlink -- "$1"), which does not exist" >&2; exit 46
 fi
+[ -f "$1" ] || { echo "is not a regular file" >&2; exit 46; }
 """
 
 _READ = (
@@ -37,7 +43,7 @@ exec cat -- "$1"
 # the rename, so that nobody sees the file open to more than it should be.
 _WRITE = """p=$1 m=$2 o=$3 n=$4
 if [ -L "$p" ]; then p=$(readlink -f -- "$p") || exit 1; fi
-[ -d "$p" ] && { echo "is a folder" >&2; exit 1; }
+[ ! -e "$p" ] || [ -f "$p" ] || { echo "is not a regular file" >&2; exit 46; }
 umask 077
 t=$(mktemp -- "$p.ondeck-XXXXXXXX") || exit 1
 trap 'rm -f -- "$t"' EXIT
@@ -93,6 +99,11 @@ def _said(done: Completed) -> str:
     return lines[-1] if lines else f"exit {done.status}"
 
 
+def _refused(verb: str, path: str, done: Completed) -> RemoteFailed:
+    odd = done.status == _ODD
+    return RemoteFailed(f"{path} {_said(done)}" if odd else f"cannot {verb} {path}: {_said(done)}")
+
+
 def _script(script: str, *args: str) -> list[str]:
     return ["sh", "-c", script, "sh", *args]
 
@@ -102,7 +113,7 @@ async def read_file(run: Run, path: str, *, limit: int = 8 << 20, become: Become
 
     Raises:
         Missing: There is no such file.
-        RemoteFailed: It cannot be read, or is larger than `limit` bytes.
+        RemoteFailed: It cannot be read, is larger than `limit` bytes, or is not a regular file.
     """
     done = await run(
         _script(_READ, _checked(path), str(limit)), become=become, limit=limit + 1, timeout=_patience(limit)
@@ -112,7 +123,7 @@ async def read_file(run: Run, path: str, *, limit: int = 8 << 20, become: Become
     if done.status == _TOO_LARGE or done.dropped or len(done.stdout) > limit:
         raise RemoteFailed(f"{path} is larger than {limit} bytes")
     if not done.ok:
-        raise RemoteFailed(f"cannot read {path}: {_said(done)}")
+        raise _refused("read", path, done)
     return done.stdout
 
 
@@ -122,7 +133,7 @@ async def write_file(
     """Write beside, sync, rename over; the owner of an old file is kept unless one is given.
 
     Raises:
-        RemoteFailed: No room, no right, no folder; the old file is untouched.
+        RemoteFailed: No room, no right, no folder, no regular file; what is there is untouched.
     """
     if not 0 <= mode <= 0o7777:
         raise BadInput(f"{mode:o} is not a file mode")
@@ -133,7 +144,7 @@ async def write_file(
         timeout=_patience(len(data)),
     )
     if not done.ok:
-        raise RemoteFailed(f"cannot write {path}: {_said(done)}")
+        raise _refused("write", path, done)
 
 
 async def stat(
@@ -142,13 +153,14 @@ async def stat(
     """Facts of a file, None when it is not there; with `digest` its sha256 too.
 
     Raises:
-        RemoteFailed: It is there, or may be, and cannot be looked at.
+        RemoteFailed: It is there, or may be, and cannot be looked at; a folder, pipe or device is not a
+            file, and a link to nowhere is neither there nor absent.
     """
     done = await run(_script(_STAT, _checked(path), "1" if digest else "0"), become=become, timeout=300)
     if done.status == _NOT_THERE:
         return None
     if not done.ok:
-        raise RemoteFailed(f"cannot look at {path}: {_said(done)}")
+        raise _refused("look at", path, done)
     lines = done.stdout.decode("utf-8", "backslashreplace").splitlines()
     try:
         size, mode, owner, group, mtime = lines[0].split(" ")

@@ -34,8 +34,8 @@ class Touch(Params, frozen=True, kw_only=True):
 
     Attributes:
         folder: Where effects are counted: one file a target, one line an effect.
-        script: `TARGET=WORD`: fail, lost, timeout, unreachable, auth, broken, slow, silent, deaf, dead;
-            `gateN=bad|none`.
+        script: `TARGET=WORD`: fail, lost, timeout, unreachable, auth, broken, slow, silent, deaf, dead,
+            check-lost, check-auth, check-broken; `ready=broken`, `finish=broken`, `gateN=bad|none`.
         batches: Sizes, e.g. `1,2`.
         delay: Seconds (times timescale) an effect takes.
     """
@@ -109,15 +109,31 @@ class ScriptedApplying:
         self._bench = bench
         self._words = dict(line.partition("=")[::2] for line in self._params.script)
         self._folder = Path(self._params.folder)
+        self._asked: dict[str, int] = {}
 
     async def ready(self) -> dict[str, Finding]:
         """Targets of the word `dead` cannot be opened."""
+        if self._words.get("ready") == "broken":
+            raise RuntimeError("scripted: a bug")
         dead = (t for t in self._plan.targets if self._words.get(t) == "dead")
         return {t: Finding(outcome=Outcome.UNREACHABLE, evidence="scripted: no route") for t in dead}
 
     async def check(self, target: str) -> tuple[Precondition, ...]:
-        """The world now."""
+        """The world now; for the word `check-X` that goes wrong from the second time it is asked."""
+        self._asked[target] = again = self._asked.get(target, -1) + 1
+        word = self._words.get(target, "")
+        if word.startswith("check-") and (again or target not in self._plan.draft.rollout.batches[0].targets):
+            self._unread(word)
         return (Precondition(target=target, fact="world", expected=_world(self._params.folder)),)
+
+    def _unread(self, word: str) -> None:
+        match word:
+            case "check-lost":
+                raise LinkLost("scripted: the link ended")
+            case "check-auth" if not (self._folder / "lent").exists():
+                raise AuthFailed("scripted: login refused")
+            case "check-broken":
+                raise RuntimeError("scripted: a bug")
 
     async def apply(self, attempt: Attempt, emit: Emit) -> Finding:
         """Count one effect and claim the attempt, as a host would."""
@@ -187,6 +203,8 @@ class ScriptedApplying:
     async def reconcile(self, attempt: Attempt) -> Finding:
         """Look at the claim: none means not started, an exit code decides, none yet is unknown."""
         claim = self._folder / f"claim.{attempt.id}"
+        if self._words.get("reconcile") == "broken":
+            raise RuntimeError("scripted: a bug")
         if not claim.exists():
             return Finding(outcome=Outcome.NOT_STARTED, evidence="no claim on the host")
         if not (claim / "rc").exists():
@@ -197,6 +215,8 @@ class ScriptedApplying:
 
     async def finish(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> dict[str, str]:
         """Remember who was touched."""
+        if self._words.get("finish") == "broken":
+            raise KeyError("scripted: a bug")
         emit("tidied up")
         return {f"touched {self._plan.request.subject}": ",".join(succeeded)} if succeeded else {}
 

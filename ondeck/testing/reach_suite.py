@@ -246,3 +246,24 @@ class ReachSuite:
         (tmp_path / "large").write_bytes(b"x" * 1001)
         with pytest.raises(RemoteFailed):
             await link.read_file(str(tmp_path / "large"), limit=1000)
+
+    async def test_a_pipe_a_device_or_a_folder_is_refused_without_waiting_for_it(
+        self, link: Link, tmp_path: Path
+    ) -> None:
+        """Opening a pipe waits, and /dev/zero never ends."""
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "link").symlink_to("pipe")
+        for path in (str(tmp_path / "pipe"), str(tmp_path / "link"), str(tmp_path), "/dev/zero"):
+            with pytest.raises(RemoteFailed, match=f"{path} is not a regular file"):
+                await link.stat(path, digest=True)
+            with pytest.raises(RemoteFailed, match=f"{path} is not a regular file"):
+                await link.read_file(path)
+        with pytest.raises(RemoteFailed, match="pipe is not a regular file"):
+            await link.write_file(str(tmp_path / "pipe"), b"x")
+        assert names(tmp_path) == ["link", "pipe"]
+
+    async def test_a_link_to_nowhere_is_neither_there_nor_absent(self, link: Link, tmp_path: Path) -> None:
+        """Its reader is told where it leads."""
+        (tmp_path / "link").symlink_to("nothere")
+        with pytest.raises(RemoteFailed, match="link is a link to nothere, which does not exist"):
+            await link.stat(str(tmp_path / "link"))

@@ -40,12 +40,19 @@ elif [ -e "$k.absent" ]; then echo absent
 else exit 44; fi
 """
 
+_RESOLVE = """readlink -f -- "$1" """
+
 _REMOVE = """rm -f -- "$1" && [ ! -e "$1" ]"""
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One host at plan time: what is there, and what it is to become."""
+    """One host at plan time: what is there, and what it is to become.
 
+    Attributes:
+        path: The file itself, behind every link on the way to it.
+    """
+
+    path: str
     facts: FileFacts | None
     old: bytes | None
     new: bytes | None
@@ -96,37 +103,50 @@ def _name(path: str) -> str:
 
 async def _look(link: Link, params: PutParams, source: bytes | None, become: Become | None) -> Seen:
     facts = await link.stat(params.path, digest=True, become=become)
+    path = await _resolved(link, params.path, become)
     old = None
     if facts is not None and facts.size <= _DIFF_LIMIT:
-        old = await link.read_file(params.path, limit=_DIFF_LIMIT, become=become)
+        old = await link.read_file(path, limit=_DIFF_LIMIT, become=become)
     elif facts is not None:
         old = f"[{facts.size} bytes, too large to compare]\0".encode()
     mode, owner = (facts.mode if facts else 0o644), params.owner
     new = source
     if params.undo:
-        new, mode, owner = await _kept(link, params, become, mode)
+        new, mode, owner = await _kept(link, params.undo, path, become, mode)
     elif params.mode:
         mode = int(params.mode, 8)
-    return Seen(facts, old, new, mode, owner)
+    return Seen(path, facts, old, new, mode, owner)
+
+
+async def _resolved(link: Link, path: str, become: Become | None) -> str:
+    """The path of the file itself, behind links; as asked when it leads into no folder."""
+    done = await link.run(["sh", "-c", _RESOLVE, "sh", path], become=become)
+    found = done.stdout.removesuffix(b"\n")
+    if not done.ok or not found.startswith(b"/"):
+        return path
+    try:
+        return found.decode()
+    except UnicodeDecodeError as error:
+        raise RemoteFailed(f"{path} leads to {text.safe_line(text.decode(found))}, not UTF-8") from error
 
 
 async def _kept(
-    link: Link, params: PutParams, become: Become | None, mode: int
+    link: Link, job: str, path: str, become: Become | None, mode: int
 ) -> tuple[bytes | None, int, str]:
     """What a job replaced on a host: content, mode, owner."""
-    name = _name(params.path)
-    done = await link.run(["sh", "-c", _KEPT, "sh", params.undo, name], become=become)
+    name = _name(path)
+    done = await link.run(["sh", "-c", _KEPT, "sh", job, name], become=become)
     if done.status == 44:
-        raise Missing(f"job {params.undo} kept nothing of {params.path}", where=link.host)
+        raise Missing(f"job {job} kept nothing of {path}", where=link.host)
     lines = text.decode(done.stdout).splitlines()
     if not done.ok or not lines:
-        raise RemoteFailed(f"cannot read what job {params.undo} kept", where=link.host)
+        raise RemoteFailed(f"cannot read what job {job} kept", where=link.host)
     if lines[0] == ABSENT:
         return None, mode, ""
     bits, owner = lines[0].split(" ", 1)
     home = (await link.run(["sh", "-c", 'printf %s "$HOME"'], become=become)).stdout.decode()
-    path = f"{home}/.local/state/ondeck/kept/{params.undo}/{name}"
-    return await link.read_file(path, limit=LARGEST, become=become), int(bits, 8), owner
+    kept = f"{home}/.local/state/ondeck/kept/{job}/{name}"
+    return await link.read_file(kept, limit=LARGEST, become=become), int(bits, 8), owner
 
 
 async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
@@ -152,7 +172,14 @@ async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
     for target, one in todo.items():
         if one.new is not None and one.after not in contents:
             contents[one.after] = await asyncio.to_thread(pin, one.new, bench.settings)
-        hosts[target] = {"before": one.before, "after": one.after, "mode": one.mode, "owner": one.owner}
+        hosts[target] = {
+            "path": one.path,
+            "before": one.before,
+            "after": one.after,
+            "mode": one.mode,
+            "owner": one.owner,
+        }
+    paths = {one.path for one in todo.values()}
     request = msgspec.structs.replace(request, targets=tuple(todo))
     note = "keep the old file, write beside, sync, rename over, compare sha256"
     return Draft(
@@ -160,16 +187,17 @@ async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
         risk=Risk.CHANGE,
         changes=tuple(_change(target, params.path, one) for target, one in todo.items()),
         commands=tuple(
-            Command(target=target, argv=("put", params.path), become=become.user if become else "", note=note)
-            for target in todo
+            Command(target=target, argv=("put", one.path), become=become.user if become else "", note=note)
+            for target, one in todo.items()
         ),
         preconditions=tuple(
-            Precondition(target=target, fact=f"sha256 {params.path}", expected=one.before)
+            Precondition(target=target, fact=f"sha256 {one.path}", expected=one.before)
             for target, one in todo.items()
         ),
         preflight=(Preflight(name="file read", ok=len(seen), unknown=unread),),
         rollout=rollout(request, bench, batch=params.batch, max_failures=params.max_failures, verb="put"),
-        lock_key=f"host.put@{request.env}:{params.path}",
+        # Two names of one file are one lock; where hosts differ, each file's checksum still guards it.
+        lock_key=f"host.put@{request.env}:{paths.pop() if len(paths) == 1 else params.path}",
         undo=f"ondeck put - HOST:{params.path} --undo JOB",
         data={
             "path": params.path,
@@ -211,7 +239,8 @@ def _change(target: str, path: str, one: Seen) -> Change:
     before = f"{one.facts.size} bytes, mode {one.facts.mode:04o}" if one.facts else ABSENT
     after = f"{len(one.new)} bytes, mode {one.mode:04o}" if one.new is not None else ABSENT
     diff = "" if one.before == one.after else difference(one.old, one.new, path)
-    return Change(action=action, target=target, address=path, before=before, after=after, diff=diff)
+    address = path if one.path == path else text.safe_line(f"{path} -> {one.path}")
+    return Change(action=action, target=target, address=address, before=before, after=after, diff=diff)
 
 
 class Putting:
@@ -228,34 +257,41 @@ class Putting:
         """Open every link."""
         return await self._links.open()
 
+    def _file(self, target: str) -> str:
+        """The file that the plan names on a host."""
+        return str(self._data["hosts"][target]["path"])
+
     async def _sum(self, target: str) -> str:
         link = await self._links.get(target)
-        facts = await link.stat(self._path, digest=True, become=self._become)
-        return facts.sha256 if facts is not None else ABSENT
+        path = self._file(target)
+        facts = await link.stat(path, digest=True, become=self._become)
+        found = facts.sha256 if facts is not None else ABSENT
+        now = await _resolved(link, self._path, self._become)
+        return found if now == path else text.safe_line(f"{found}, and {self._path} is {now} now")
 
     async def check(self, target: str) -> tuple[Precondition, ...]:
         """The file's checksum as it is now."""
-        fact = f"sha256 {self._path}"
+        fact = f"sha256 {self._file(target)}"
         return (Precondition(target=target, fact=fact, expected=await self._sum(target)),)
 
     async def apply(self, attempt: Attempt, emit: Emit) -> Finding:
         """Keep, write, compare."""
         wanted = self._data["hosts"][attempt.target]
-        link = await self._links.get(attempt.target)
+        link, path = await self._links.get(attempt.target), self._file(attempt.target)
         job = attempt.id.removesuffix(f"-{attempt.id.rpartition('-')[2]}").removesuffix(f"-{attempt.target}")
-        keep = ["sh", "-c", _KEEP, "sh", job, self._path, _name(self._path)]
+        keep = ["sh", "-c", _KEEP, "sh", job, path, _name(path)]
         done = await link.run(keep, become=self._become)
         if not done.ok:
             raise RemoteFailed(f"cannot keep the old file: {text.decode(done.stderr).strip()}")
         emit.step(f"kept the old file for --undo {job}")
         if wanted["after"] == ABSENT:
-            done = await link.run(["sh", "-c", _REMOVE, "sh", self._path], become=self._become)
+            done = await link.run(["sh", "-c", _REMOVE, "sh", path], become=self._become)
             if not done.ok:
-                raise RemoteFailed(f"cannot remove {self._path}: {text.decode(done.stderr).strip()}")
+                raise RemoteFailed(f"cannot remove {path}: {text.decode(done.stderr).strip()}")
         else:
             data = await asyncio.to_thread(unpin, self._data["contents"][wanted["after"]], self._settings)
             await link.write_file(
-                self._path, data, mode=int(wanted["mode"]), owner=str(wanted["owner"]), become=self._become
+                path, data, mode=int(wanted["mode"]), owner=str(wanted["owner"]), become=self._become
             )
         with begun(attempt.target):
             found = await self._sum(attempt.target)

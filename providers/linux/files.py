@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+import msgspec
+
 from ondeck.errors import LinkLost, Missing, RemoteFailed
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import Parser
-from ondeck.observe.records import Health, LogBatch, LogLine
+from ondeck.observe.records import Health, Level, LogBatch, LogLine
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
-from ondeck.text import Lines, decode, safe_line
+from ondeck.text import MORE, Lines, decode, safe_line
 from providers.linux.asking import Following, States, become_root, why
 
 HISTORY = 200
@@ -29,12 +32,13 @@ FIRST_LOOK = 64 << 10
 EVERY = 0.5
 LONGEST_FRAME = 1 << 20
 BATCH = 2_000
+_HALF_CHARACTER = re.compile(rb"\A[\x80-\xbf]{1,3}")
 
 # Patterns are expanded with an empty IFS: only `*` and `?` mean anything, nothing is split.
 LIST = r"""
 IFS=; set -- $1; unset IFS
 [ -e "$1" ] || [ -L "$1" ] || { ls -d -- "$1" >&2; exit 44; }
-stat -L -c '%i %s %n' -- "$@"
+stat -L -c '%i %s %Y %n' -- "$@"
 """
 
 SLICE = r"""
@@ -91,6 +95,13 @@ done
 """
 
 
+def _from_a_line(data: bytes, start: int, last: bool) -> bytes:
+    """A slice from its first whole line on; at the furthest look the rest of a cut line is kept, and says so."""
+    if start == 0:
+        return data
+    return MORE.encode() + _HALF_CHARACTER.sub(b"", data) if last else data.partition(b"\n")[2]
+
+
 class FileTail:
     """One source of files on one host: keeps its positions between connections."""
 
@@ -116,7 +127,7 @@ class FileTail:
         """
         if not self._begun:
             try:
-                async with aclosing(self._history(link)) as batches:
+                async with aclosing(self._history(link, follow)) as batches:
                     async for batch in batches:
                         yield batch
             except Missing as error:
@@ -129,20 +140,8 @@ class FileTail:
             async with aclosing(self._follow(link)) as batches:
                 async for batch in batches:
                     yield batch
-        else:
-            rest = [
-                line for lines, parser in self._readers.values() for line in self._parse_rest(lines, parser)
-            ]
-            yield LogBatch(tuple(rest))
 
-    def _parse_rest(self, lines: Lines, parser: Parser) -> list[LogLine]:
-        return [
-            line
-            for line in parser.parse(lines.flush(), time.time_ns(), backlog=True)
-            if line.time >= self._since
-        ]
-
-    async def _history(self, link: Link) -> AsyncGenerator[LogBatch, None]:
+    async def _history(self, link: Link, follow: bool) -> AsyncGenerator[LogBatch, None]:
         done = await link.run(["sh", "-c", LIST, "sh", self._source.file], become=self._become)
         if done.status == 44:
             raise Missing(f"no such file {self._source.file}", where=self._host.name)
@@ -150,15 +149,19 @@ class FileTail:
             raise RemoteFailed(why(done), where=self._host.name)
         found: list[LogLine] = []
         for row in done.stdout.decode("utf-8", "surrogateescape").splitlines():
-            inode, size, path = row.split(" ", 2)
-            found.extend(await self._back(link, inode, int(size), path))
+            inode, size, written, path = row.split(" ", 3)
+            # Lines without a time of their own were written by then, and not after.
+            latest = min(time.time_ns(), (int(written) + 1) * 1_000_000_000)
+            found.extend(await self._back(link, inode, int(size), path, latest, follow))
         found.sort(key=lambda line: line.time)
         self._states.saw()
         yield LogBatch(state=self._states.to(Health.OK))
         for at in range(0, len(found), BATCH):
             yield LogBatch(tuple(found[at : at + BATCH]))
 
-    async def _back(self, link: Link, inode: str, size: int, path: str) -> list[LogLine]:
+    async def _back(
+        self, link: Link, inode: str, size: int, path: str, latest: int, follow: bool
+    ) -> list[LogLine]:
         """The wanted end of one file: looks further and further back until it is enough."""
         look = FIRST_LOOK
         while True:
@@ -170,17 +173,34 @@ class FileTail:
             )
             if not done.ok:
                 raise RemoteFailed(why(done), where=self._host.name)
-            data = done.stdout if start == 0 else done.stdout.partition(b"\n")[2]
+            last = start == 0 or look >= FURTHEST
             self._readers[inode] = reader, parser = Lines(), Parser(self._name, self._source.format)
-            lines = parser.parse(reader.feed(data), time.time_ns(), backlog=True)
+            fed = reader.feed(_from_a_line(done.stdout, start, last))
+            if not follow:
+                fed.extend(reader.flush())
+            lines = self._placed(parser.parse(fed, latest, backlog=True), parser, latest)
             self._places[inode] = start + len(done.stdout)
             enough = bool(lines) and lines[0].time < self._since if self._since else len(lines) >= HISTORY
-            if enough or start == 0 or look >= FURTHEST:
+            if enough or last:
                 break
             look = min(look * 8, FURTHEST)
-        if self._since:
-            return [line for line in lines if line.time >= self._since]
-        return lines[-HISTORY:]
+        wanted = [line for line in lines if line.time >= self._since] if self._since else lines[-HISTORY:]
+        if not enough and start:
+            said = f"{MORE} {start} bytes of {safe_line(path)} before this were not read"
+            at = wanted[0].time if wanted else latest
+            wanted.insert(0, LogLine(at, self._name, Level.WARN, said))
+        return wanted
+
+    def _placed(self, lines: list[LogLine], parser: Parser, latest: int) -> list[LogLine]:
+        """Lines at the start without a time get that of the first that has one. Lines at the end keep that
+        of the last that has one, unless the file was written since and `since` would hide them."""
+        first, end = parser.leading, len(lines) - parser.undated
+        if end <= 0:
+            return lines
+        lines[:first] = [msgspec.structs.replace(line, time=lines[first].time) for line in lines[:first]]
+        if lines[end - 1].time < self._since <= latest:
+            lines[end:] = [msgspec.structs.replace(line, time=latest) for line in lines[end:]]
+        return lines
 
     async def _follow(self, link: Link) -> AsyncGenerator[LogBatch, None]:
         every = max(0.02, self._settings.seconds(EVERY))

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ondeck.errors import BadInput, LinkLost
+from ondeck.errors import BadInput, LinkLost, RemoteFailed
 from ondeck.inventory.model import Environment
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.plan import Action, Draft, Plan, Request
@@ -206,3 +206,43 @@ async def test_a_put_that_makes_no_sense_is_refused_before_a_host_is_asked(
 ) -> None:
     with pytest.raises(BadInput):
         await OPERATOR.plan(request("host.put", **params), bench)
+
+
+async def test_a_put_through_a_link_names_locks_and_changes_the_file_behind_it(
+    bench: TestBench, tmp_path: Path
+) -> None:
+    real, link, source = tmp_path / "r2", tmp_path / "ln2", tmp_path / "new"
+    real.write_text("old\n")
+    link.symlink_to("r2")
+    source.write_text("new\n")
+    async with applying(bench, request("host.put", source=str(source), path=str(link))) as (draft, work):
+        assert draft.changes[0].address == f"{link} -> {real}"
+        assert draft.lock_key.endswith(f":{real}")
+        assert draft.preconditions[0].fact == f"sha256 {real}"
+        await work.apply(Attempt(id="ln1-web-1-1", target="web-1"), Told())
+    assert link.is_symlink()
+    assert real.read_text() == "new\n"
+    async with applying(bench, request("host.put", undo="ln1", path=str(link))) as (_, work):
+        await work.apply(Attempt(id="ln2-web-1-1", target="web-1"), Told())
+    assert real.read_text() == "old\n"
+
+
+async def test_a_link_that_leads_elsewhere_since_the_plan_is_seen(bench: TestBench, tmp_path: Path) -> None:
+    link, source = tmp_path / "current", tmp_path / "new"
+    for name in ("v1", "v2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "conf").write_text("old\n")
+    link.symlink_to("v1")
+    source.write_text("new\n")
+    asked = request("host.put", source=str(source), path=str(link / "conf"))
+    async with applying(bench, asked) as (draft, work):
+        assert await work.check("web-1") == draft.preconditions
+        link.unlink()
+        link.symlink_to("v2")
+        assert await work.check("web-1") != draft.preconditions
+
+
+async def test_a_put_onto_a_link_to_nowhere_says_where_it_leads(bench: TestBench, tmp_path: Path) -> None:
+    (tmp_path / "ln").symlink_to("nothere")
+    with pytest.raises(RemoteFailed, match="ln is a link to nothere, which does not exist"):
+        await OPERATOR.plan(request("host.put", source="/etc/hostname", path=str(tmp_path / "ln")), bench)

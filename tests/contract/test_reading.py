@@ -122,6 +122,38 @@ class TestFiles(LogReaderSuite):
         more = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=since, follow=False)]
         assert [line.message for b in more for line in b.lines] == [f"n {n}" for n in range(100, 3000)]
 
+    @pytest.mark.parametrize("hour_old", [True, False])
+    async def test_lines_without_a_time_are_not_hidden_by_since(self, log: LogCase, hour_old: bool) -> None:
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - (7200 if hour_old else 60)))
+        await log.write(f"{stamp} INFO dated\n".encode() + b"\x1b[2J\x1b]0;t\x07 odd\n no newline")
+        since = int((now - 3600) * 1e9)
+        got = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=since, follow=False)]
+        shown = [line.message for b in got for line in b.lines]
+        assert shown == ["dated"] * (not hour_old) + ["␛[2J␛]0;t␇ odd", " no newline"]
+
+    async def test_old_lines_without_a_time_are_not_taken_for_new_ones(self, log: LogCase) -> None:
+        await log.write(b"plain words\n")
+        os.utime(log.source.file, (1e9, 1e9))
+        since = int((time.time() - 3600) * 1e9)
+        got = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=since, follow=False)]
+        assert [line for b in got for line in b.lines] == []
+
+    async def test_a_line_longer_than_we_look_back_shows_its_end_and_says_what_is_missing(
+        self, log: LogCase
+    ) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        await log.write(f"{stamp} INFO before\n".encode() + b"A" * 10_000_000)
+        await log.write(f"\nescapes\n{stamp} INFO after\n".encode())
+        since = int((time.time() - 3600) * 1e9)
+        got = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=since, follow=False)]
+        lines = [line for b in got for line in b.lines]
+        assert "bytes of" in lines[0].message
+        assert lines[0].message.endswith("were not read")
+        assert lines[1].message.startswith("…AAAA")
+        assert [line.message for line in lines[-2:]] == ["escapes", "after"]
+        assert len({line.time for line in lines}) == 1
+
     async def test_a_pattern_reads_every_file_and_finds_new_ones(self, log: LogCase, tmp_path: Path) -> None:
         (tmp_path / "a b.txt").write_bytes(b"one\n")
         source = LogSource(name="app", file=f"{tmp_path}/*.txt")

@@ -181,3 +181,64 @@ def test_a_cancel_that_nobody_saw_end_is_unknown_and_keeps_the_lock(tmp_path: Pa
     assert "not observed" in view.targets["web-1"].text
     assert view.in_doubt == ("web-1",)
     assert [lock.job for lock in deck.record.locks()] == [job]
+
+
+@pytest.mark.parametrize("word", ["check-lost", "check-broken", "check-auth"])
+def test_a_canary_that_cannot_be_read_never_lets_the_next_batch_start(tmp_path: Path, word: str) -> None:
+    deck = on_road.deck(tmp_path)
+    script = (f"web-2={word}",)
+    job = on_road.start(deck, tmp_path, batches="1,1,1", gate=True, script=script, max_failures=1)
+    states = (JobState.PAUSED, JobState.WAITING, JobState.ENDED)
+    view = on_road.wait_for(deck, job, lambda v: v.state in states)
+    assert set(on_road.effects(tmp_path)) == {"web-1"}
+    if word == "check-auth":
+        assert view.waiting_for is WaitingFor.CREDENTIALS
+        assert view.targets["web-2"].outcome is None
+    else:
+        assert view.state is JobState.PAUSED
+        assert view.targets["web-2"].outcome in (Outcome.UNREACHABLE, Outcome.NOT_STARTED)
+    deck.record.ask(job, Ask(what=What.CANCEL, by="anna"))
+    on_road.over(deck, job)
+
+
+def test_a_bug_in_a_provider_touches_only_its_target_and_the_others_go_on(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    script = ("web-1=broken", "web-2=check-broken")
+    view = on_road.over(deck, on_road.start(deck, tmp_path, batches="1,1,1", script=script, max_failures=2))
+    assert view.why is Ended.COMPLETE
+    ends = {name: row.outcome for name, row in view.targets.items()}
+    assert ends == {
+        "web-1": Outcome.UNKNOWN,
+        "web-2": Outcome.NOT_STARTED,
+        "web-3": Outcome.SUCCEEDED,
+    }
+    assert "RuntimeError: scripted: a bug" in view.targets["web-2"].text
+    assert deck.record.audit.verify().open == ()
+
+
+def test_a_bug_before_the_first_change_ends_the_job_in_order(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    view = on_road.over(deck, on_road.start(deck, tmp_path, script=("ready=broken",), lock="x@lab"))
+    assert (view.why, view.outcome, view.lost) == (Ended.BROKEN, Outcome.NOT_STARTED, False)
+    assert "RuntimeError: scripted: a bug" in view.summary
+    assert on_road.effects(tmp_path) == {}
+    assert deck.record.locks() == []
+    assert deck.record.audit.verify().open == ()
+
+
+def test_work_after_the_last_batch_that_fails_is_never_a_quiet_green(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    view = on_road.over(deck, on_road.start(deck, tmp_path, script=("finish=broken",)))
+    assert {row.outcome for row in view.targets.values()} == {Outcome.SUCCEEDED}
+    assert view.outcome is Outcome.MIXED
+    assert "after the last batch: it broke (KeyError" in view.summary
+
+
+def test_a_bug_while_reconciling_leaves_it_unknown_and_the_job_ends_in_order(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    script = ("web-1=lost", "web-2=lost", "reconcile=broken")
+    job = on_road.start(deck, tmp_path, script=script, max_failures=3)
+    on_road.over(deck, job)
+    view = on_road.reconciled(deck, job)
+    assert (view.lost, view.in_doubt) == (False, ("web-1", "web-2"))
+    assert "RuntimeError: scripted: a bug" in view.targets["web-2"].text

@@ -26,6 +26,7 @@ class Answers:
     def __init__(self) -> None:
         self.statuses = [200]
         self.body = b"fine"
+        self.missing = 0
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -34,6 +35,8 @@ class Answers:
                 self.send_response(status)
                 if status == 302:
                     self.send_header("Location", "/other")
+                if outer.missing:
+                    self.send_header("Content-Length", str(len(outer.body) + outer.missing))
                 self.end_headers()
                 self.wfile.write(outer.body)
 
@@ -82,7 +85,7 @@ async def test_every_way_of_asking_gives_the_same_answer(
 ) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name in ("sh", "head", *([tool] if tool else [])):
+    for name in ("sh", "head", "cat", *([tool] if tool else [])):
         where = sys.executable if name == "python3" else shutil.which(name)
         if where is None:
             pytest.skip(f"{name} is not installed")
@@ -90,6 +93,10 @@ async def test_every_way_of_asking_gives_the_same_answer(
     monkeypatch.setenv("PATH", str(tools))
     link = await LocalReach(settings).connect(HOST)
     found = await ask(link, check(answers), HOST, settings)
+    answers.missing = 1
+    cut = await ask(link, check(answers), HOST, settings)
+    answers.missing, answers.body = 0, b"x" * 200_000
+    long = await ask(link, check(answers), HOST, settings)
     answers.statuses = [503]
     bad = await ask(link, check(answers), HOST, settings)
     answers.statuses = [302]
@@ -102,6 +109,9 @@ async def test_every_way_of_asking_gives_the_same_answer(
         assert "has no curl" in found.text
         return
     assert (found.ok, found.text) == (True, "http 200")
+    assert cut.ok is False
+    assert tool == "wget" or "did not come to its end" in cut.text
+    assert (long.ok, long.text) == (True, "http 200")
     assert bad.ok is False
     assert bad.text.startswith("http 503")
     assert redirected.ok is False

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ondeck.errors import BadInput
 from ondeck.observe.folding import Folded
 from ondeck.observe.logstore import SECOND, Filtered, LogFilter, LogStore
+from ondeck.observe.logwords import parse, visible
 from ondeck.observe.patterns import Pattern
 from ondeck.observe.records import Level, LogLine
 
@@ -77,8 +78,55 @@ def test_a_filter_followed_step_by_step_is_the_filter_over_everything(
 def test_level_and_sources_narrow_a_view() -> None:
     store = LogStore()
     store.append([line(1, level=Level.ERROR), line(2, source="web-2/app"), line(3, level=Level.DEBUG)])
-    assert list(Filtered(store, LogFilter(level=Level.WARN)).finish().ids) == [0]
-    assert list(Filtered(store, LogFilter(sources=frozenset({"web-2/app"}))).finish().ids) == [1]
+    assert list(Filtered(store, LogFilter((parse("level>=warn"),))).finish().ids) == [0]
+    assert list(Filtered(store, LogFilter((parse("source=web-2"),))).finish().ids) == [1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ("error", [0]),
+        ("ERROR", [0]),
+        ("Error", []),
+        ("web-2", [1]),
+        ("worker", [2]),
+        ("web-2/app request", [1]),
+        ("^request", [1]),
+        ("^error web-1", [0]),
+        ("level=error", [0]),
+        ("level>=info", [0, 1]),
+        ("level!=error", [1, 2]),
+        ("level<=debug", [2]),
+        ("level>=err pool", [0]),
+        ("host=web-1", [0]),
+        ("source=worker", [2]),
+        ("source!=app", [2]),
+        ("source=web-", []),
+        (r"\Srequest|\Squest", [1]),
+    ],
+)
+def test_what_stands_on_a_line_can_be_searched_for(typed: str, ids: list[int]) -> None:
+    store = LogStore()
+    store.append([
+        line(1, "pool full", Level.ERROR, "web-1/app"), line(2, "request", Level.NONE, "web-2/app"),
+        line(3, "drained", Level.DEBUG, "web-3/worker"),
+    ])  # fmt: skip
+    assert list(Filtered(store, LogFilter((parse(typed),))).finish().ids) == ids
+    assert list(Filtered(store, LogFilter(drop=(parse(typed),))).finish().ids) == [
+        number for number in range(3) if number not in ids
+    ]
+
+
+def test_marks_of_a_search_lie_on_the_visible_line() -> None:
+    shown = visible(line(1, "no errors", Level.ERROR))
+    assert [shown[a:b] for a, b in parse("error").spans(shown)] == ["ERROR", "error"]
+    assert parse("level=error").spans(shown) == ()
+
+
+@pytest.mark.parametrize("typed", ["level=loud", "source>=web-1", "level=error a)("])
+def test_words_that_mean_nothing_are_refused(typed: str) -> None:
+    with pytest.raises(BadInput):
+        parse(typed)
 
 
 def test_search_moves_between_hits_and_counts_them_by_source() -> None:

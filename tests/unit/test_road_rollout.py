@@ -34,6 +34,7 @@ def test_failures_never_exceed_what_may_fail_plus_what_was_in_flight(data: st.Da
     started: list[str] = []
     opened: list[int] = []
     gates: dict[int, bool | None] = {}
+    ended: dict[str, Outcome] = {}
     for _ in range(400):
         failed = rollout.failures
         finish = None
@@ -41,6 +42,7 @@ def test_failures_never_exceed_what_may_fail_plus_what_was_in_flight(data: st.Da
             match decision:
                 case OpenBatch(index=index):
                     assert all(gates[i] is True for i in opened if i in gates)
+                    nothing_was_skipped(plan, opened, gates, ended)
                     opened.append(index)
                 case Start(target=target):
                     assert failed <= plan.max_failures, "started past the limit"
@@ -61,12 +63,22 @@ def test_failures_never_exceed_what_may_fail_plus_what_was_in_flight(data: st.Da
         )
         if rollout.running:
             target = data.draw(st.sampled_from(sorted(rollout.running)))
-            rollout.ended(target, data.draw(ENDS))
+            ended[target] = data.draw(ENDS)
+            rollout.ended(target, ended[target])
     else:
         raise AssertionError("it never came to an end")
     if isinstance(finish, Finish) and finish.why is Ended.COMPLETE:
         assert not rollout.pending
     assert opened == sorted(set(opened))
+
+
+def nothing_was_skipped(
+    plan: RolloutPlan, opened: list[int], gates: dict[int, bool | None], ended: dict[str, Outcome]
+) -> None:
+    for index in opened if plan.gate else ():
+        assert gates.get(index) is True, "went past a gate that nobody asked"
+        good = [t for t in plan.batches[index].targets if ended[t] is Outcome.SUCCEEDED]
+        assert good, "went past a batch of which nothing succeeded"
 
 
 def drained(rollout: Rollout, outcome: Outcome = Outcome.SUCCEEDED) -> object:
@@ -117,3 +129,18 @@ def test_only_targets_behind_a_passed_gate_count_as_passed() -> None:
     assert rollout.passed() == ()
     rollout.stop(Ended.CANCELLED)
     assert rollout.decide() == [Finish(Ended.CANCELLED)]
+
+
+@given(
+    st.sampled_from([o for o in Outcome if o not in (Outcome.MIXED, Outcome.SUCCEEDED)]), st.integers(0, 3)
+)
+def test_a_canary_of_which_nothing_succeeded_holds_until_somebody_says_go_on(
+    outcome: Outcome, may_fail: int
+) -> None:
+    rollout = Rollout(rollout_plan([1, 2], max_failures=may_fail, gate=True))
+    rollout.decide()
+    rollout.ended("t0", outcome)
+    assert isinstance(rollout.decide()[0], Hold)
+    assert rollout.last_gate() is None or rollout.breached
+    rollout.go_on()
+    assert rollout.decide() == [OpenBatch(1, ("t1", "t2")), Start("t1"), Start("t2")]
