@@ -20,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         timescale: Every timeout and waiting time is multiplied by it; tests use 0.02 to 0.1.
         actor: Who acts: login name, from the system.
         read_only: Refuse every change.
+        banner: What a face shows all the time: the demo says that its hosts are this machine.
     """
 
     state: Path
@@ -30,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timescale: float = 1.0
     actor: str = "?"
     read_only: bool = False
+    banner: str = ""
 
     def seconds(self, value: float) -> float:
         """A waiting time in seconds as it counts in this process."""
@@ -78,5 +80,6 @@ def load(*, inventory: Path | None = None, read_only: bool = False) -> Settings:
         policy_floor=Path(os.environ.get("ONDECK_POLICY", "/etc/ondeck/policy.yml")),
         timescale=timescale,
         actor=_login(),
+        banner=os.environ.get("ONDECK_BANNER", ""),
         read_only=read_only or os.environ.get("ONDECK_READ_ONLY", "") not in ("", "0"),
     )

@@ -26,8 +26,9 @@ AGENT = "SSH_AUTH_SOCK"
 def tend(deck: Deck, job: str, ask: Ask) -> str:
     """Ask something of a job, whether a worker lives or not; the id of the request.
 
-    A living worker takes it, as it is meant (`as_meant`). For a job that is over, `reconcile` and `settle` start a worker that finds
-    out and ends again, and `continue` starts one that goes on with what was not begun.
+    A living worker takes it, as it is meant (`as_meant`). For a job that is over, `reconcile` and `settle`
+    start a worker that finds out and ends again, and `continue` starts one that goes on with what was not
+    begun.
 
     Raises:
         BadInput: There is no such job, or the request lacks something.

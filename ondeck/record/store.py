@@ -13,7 +13,7 @@ from ondeck.operate.lock import Lock, LockView, views
 from ondeck.operate.spec import Risk
 from ondeck.record import folder, marks, outputs
 from ondeck.record.audit import Audit
-from ondeck.record.index import Index
+from ondeck.record.index import Found, Index
 from ondeck.record.jobfolder import JobFolder, first_id, time_of, valid_id
 from ondeck.record.journal import Tail
 from ondeck.record.view import JobView
@@ -57,6 +57,14 @@ class Record:
     def jobs(self, limit: int = 50) -> list[JobView]:
         """The newest jobs first; those that cannot be read are in `unread`."""
         return self._index.views(limit).views
+
+    def newest(self, limit: int = 50) -> Found:
+        """The newest jobs and those of them that cannot be read, in one look.
+
+        Raises:
+            StateBroken: The folder of jobs cannot be read.
+        """
+        return self._index.views(limit)
 
     def unread(self, limit: int = 50) -> dict[str, str]:
         """Of the newest jobs those that cannot be read, with why: a list without them would be a calm lie."""

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import msgspec
 
-from ondeck.errors import NoMatch, OndeckError
+from ondeck.errors import OndeckError
+from ondeck.inventory import selector
 from ondeck.inventory.model import (
     Deploy,
     Environment,
@@ -40,6 +41,8 @@ from tui.app.views import (
     JobLook,
     LockLook,
     LogEntry,
+    Matched,
+    RecordLook,
     ServiceLook,
     TargetLook,
     UnitsLook,
@@ -149,6 +152,7 @@ class FakeSession:
         self.machine = "bastion-1"
         self.time = NOW
         self.dirty = False
+        self.reading = RecordLook(read_at=NOW - S)
         self.looked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self.shells: list[str] = []
         self.orders: list[tuple[str, ...]] = []
@@ -262,12 +266,17 @@ class FakeSession:
     def known(self) -> Mapping[str, HostLook]:
         return self.hosts
 
-    def select(self, text: str) -> frozenset[str]:
-        key, _, value = text.partition("=")
-        found = frozenset(n for n, h in self.inventory.hosts.items() if key == "group" and value in h.groups)
-        if not found:
-            raise NoMatch(f"{text} names no host")
-        return found
+    def select(self, text: str) -> Matched:
+        live = {name: look.facts for name, look in self.hosts.items() if look.facts}
+        states = {name: str(look.health) for name, look in self.hosts.items() if look.health}
+        found = selector.parse([text]).judge(self.inventory, live, states)
+        return Matched(frozenset(host.name for host in found.hosts), found.unjudged)
+
+    def record_look(self) -> RecordLook:
+        return self.reading
+
+    def dropped(self) -> int:
+        return 0
 
     def history(self, host: str, figure: str) -> tuple[tuple[int, float], ...]:
         if host == "web-4":

@@ -10,6 +10,7 @@ from rich.text import Text
 from textual.geometry import Region
 from textual.widget import Widget
 
+from ondeck.text import safe_line
 from tui.app import phrases
 from tui.app.bindings import ACTS, hint
 from tui.app.context import Desk
@@ -109,6 +110,16 @@ class ContextLine(Line):
         if revision.commit and not revision.dirty and revision.behind <= 0:
             parts.append(("ok" if revision.behind == 0 else "clean", ""))
         return parts
+
+
+class BannerLine(Line):
+    """What must never be forgotten while it stands: the demo says that its hosts are this machine."""
+
+    def on_mount(self) -> None:
+        """There is no such line without something to say."""
+        words = safe_line(self.desk.session.settings.banner)
+        self.display = bool(words)
+        self.put(Text(f" {words}", self.desk.roles.style("warn")))
 
 
 class PaneBar(Line):

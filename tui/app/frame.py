@@ -18,7 +18,7 @@ from textual.worker import Worker
 
 from ondeck.errors import OndeckError
 from tui.app import atlas, bindings, phrases, theming
-from tui.app.chrome import ContextLine, HintLine, PaneBar, SaidLine
+from tui.app.chrome import BannerLine, ContextLine, HintLine, PaneBar, SaidLine
 from tui.app.context import Desk
 from tui.app.guard import GuardedApp
 from tui.app.keyline import OrderedKeys
@@ -61,6 +61,7 @@ class DeckScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Chrome, body, typed line."""
+        yield BannerLine(self.desk, id="banner")
         yield ContextLine(self.desk, id="context")
         yield PaneBar(self.desk, id="bar")
         yield Container(id="body")

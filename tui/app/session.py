@@ -15,7 +15,17 @@ import msgspec
 from ondeck.inventory.model import Inventory
 from ondeck.observe.records import SourceState
 from ondeck.settings import Settings
-from tui.app.views import Answer, HostLook, JobLook, LockLook, LogEntry, ServiceLook, UnitsLook
+from tui.app.views import (
+    Answer,
+    HostLook,
+    JobLook,
+    LockLook,
+    LogEntry,
+    Matched,
+    RecordLook,
+    ServiceLook,
+    UnitsLook,
+)
 
 if TYPE_CHECKING:
     from ondeck.operate.interactive import Opened
@@ -164,7 +174,7 @@ class Session(Protocol):
         """A host as far as it is known."""
         ...
 
-    def select(self, text: str) -> frozenset[str]:
+    def select(self, text: str) -> Matched:
         """Hosts that a selector names, live facts included; raises BadInput."""
         ...
 
@@ -198,6 +208,14 @@ class Session(Protocol):
 
     def locks(self) -> tuple[LockLook, ...]:
         """Locks that are held."""
+        ...
+
+    def record_look(self) -> RecordLook:
+        """How old jobs and locks are, and whether the record can be read."""
+        ...
+
+    def dropped(self) -> int:
+        """Batches of figures that nobody could take in time."""
         ...
 
     def changes(self, hosts: Sequence[str] = ()) -> tuple[Answer, ...]:

@@ -209,6 +209,27 @@ class UnitsLook(msgspec.Struct, frozen=True, kw_only=True):
     units: tuple[Unit, ...] = ()
 
 
+class RecordLook(msgspec.Struct, frozen=True, kw_only=True):
+    """How the record of jobs and locks is: without it an empty list means nothing.
+
+    Attributes:
+        read_at: When it was last read whole; 0 when never.
+        error: Why it cannot be read now; what is shown is as old as `read_at`.
+        unread: Jobs that cannot be read, with why.
+    """
+
+    read_at: int = 0
+    error: str = ""
+    unread: tuple[tuple[str, str], ...] = ()
+
+
+class Matched(msgspec.Struct, frozen=True):
+    """Hosts that surely match a selector, and how many could not be judged."""
+
+    hosts: frozenset[str]
+    unjudged: int = 0
+
+
 class LogEntry(msgspec.Struct, frozen=True):
     """A line of the command log: what ondeck planned or ran, as the command a person would type."""
 

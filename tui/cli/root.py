@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -128,6 +129,9 @@ def root(ctx: click.Context, inventory: Path | None, read_only: bool) -> None:
     screen: Screen = ctx.obj
     face = ctx.obj = Face(Globals(inventory, read_only))
     if ctx.invoked_subcommand is not None:
+        banner = os.environ.get("ONDECK_BANNER")
+        if banner:
+            face.say(banner)
         return
     if sys.stdin.isatty() and sys.stdout.isatty():
         ctx.exit(screen(face))

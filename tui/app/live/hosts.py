@@ -24,6 +24,8 @@ LINGER = 15.0
 """Seconds a stream goes on after nobody looks at its host: paging back and forth is no new login."""
 KEPT = 1800
 """Figures of a host that are kept for curves."""
+KEPT_HOSTS = 80
+"""Hosts of which figures are kept for curves: those that gave none for longest are let go first."""
 
 
 class LiveHosts:
@@ -42,6 +44,7 @@ class LiveHosts:
         self._again: dict[str, float] = {}
         self._history: dict[str, deque[HostFacts]] = {}
         self.known: dict[str, HostLook] = {}
+        self.dropped = 0
 
     def load(self) -> None:
         """Figures of an earlier session, marked as old; a broken cache is no loss."""
@@ -119,7 +122,8 @@ class LiveHosts:
 
     def drain(self) -> bool:
         """Take in what came."""
-        items, _dropped = self._mailbox.drain()
+        items, dropped = self._mailbox.drain()
+        self.dropped += dropped
         for batch in items:
             if batch.state is not None:
                 self._state(batch.state)
@@ -148,7 +152,11 @@ class LiveHosts:
         self.known[facts.host] = HostLook(
             name=facts.host, env=host.env, health=health, since=since, facts=facts
         )
-        self._history.setdefault(facts.host, deque(maxlen=KEPT)).append(facts)
+        kept = self._history.pop(facts.host, None) or deque(maxlen=KEPT)
+        kept.append(facts)
+        self._history[facts.host] = kept
+        while len(self._history) > KEPT_HOSTS:
+            del self._history[next(iter(self._history))]
 
     def _ended(self) -> bool:
         """A stream that ended by itself is a lost host; it is tried again later."""

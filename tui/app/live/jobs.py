@@ -15,7 +15,7 @@ from ondeck.record.store import Record
 from ondeck.record.view import JobView
 from ondeck.text import safe_line
 from tui.app.live.jobviews import job_look, note_of
-from tui.app.views import Answer, JobLook, LockLook
+from tui.app.views import Answer, JobLook, LockLook, RecordLook
 
 HOUR = 3_600_000_000_000
 
@@ -27,6 +27,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     locks: tuple[LockLook, ...] = ()
     changes: Answer = Answer(source="own record")
     last_good: dict[str, str] = {}
+    error: str = ""
+    unread: tuple[tuple[str, str], ...] = ()
 
 
 class LiveJobs:
@@ -42,6 +44,7 @@ class LiveJobs:
         self._notes: dict[str, tuple[Tail, list[tuple[int, str]]]] = {}
         self._watched: dict[str, float] = {}
         self._seen: Known | None = None
+        self._read_at = 0
         self.known = Known()
 
     def start(self) -> None:
@@ -66,6 +69,11 @@ class LiveJobs:
         self._seen = known
         return True
 
+    def look(self) -> RecordLook:
+        """How old it is, and what of it cannot be read."""
+        known = self.known
+        return RecordLook(read_at=self._read_at, error=known.error, unread=known.unread)
+
     def job(self, name: str) -> JobLook | None:
         """One of the known jobs; its notes are read from now on."""
         self._watched[name] = time.monotonic()
@@ -73,27 +81,36 @@ class LiveJobs:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            fresh = self._read()
+            fresh = self._tried()
             if fresh != self.known:
                 self.known = fresh
             self._hurry.wait(self._pause)
             self._hurry.clear()
 
-    def _read(self) -> Known:
-        old = self.known
+    def _tried(self) -> Known:
+        """What the record says; when it cannot be read, what it said last, and why it is old."""
         try:
-            views = self._record.jobs(100)
-            jobs = tuple(job_look(view, self._story(view)) for view in views)
-            locks = tuple(
-                LockLook(key=lock.key, owner=lock.actor, reason=lock.reason, job=lock.job, since=lock.since,
-                         alive=lock.held)
-                for lock in self._record.locks()
-            )  # fmt: skip
-            facts = self._record.facts()
-            good = {subject: _version(facts.get(f"last-good {subject}", "")) for subject in self._subjects()}
-        except OndeckError as error:
-            return msgspec.structs.replace(old, changes=Answer(source="own record", error=error.message))
-        return Known(jobs=jobs, locks=locks, changes=self._changes(), last_good=good)
+            fresh = self._read()
+        except Exception as error:  # noqa: BLE001 - the thread's boundary: shown as an error, and it goes on
+            words = error.message if isinstance(error, OndeckError) else f"{type(error).__name__}: {error}"
+            why = safe_line(words)
+            changes = Answer(source="own record", error=why)
+            return msgspec.structs.replace(self.known, changes=changes, error=why)
+        self._read_at = time.time_ns()
+        return fresh
+
+    def _read(self) -> Known:
+        found = self._record.newest(100)
+        jobs = tuple(job_look(view, self._story(view)) for view in found.views)
+        locks = tuple(
+            LockLook(key=lock.key, owner=lock.actor, reason=lock.reason, job=lock.job, since=lock.since,
+                     alive=lock.held)
+            for lock in self._record.locks()
+        )  # fmt: skip
+        facts = self._record.facts()
+        good = {subject: _version(facts.get(f"last-good {subject}", "")) for subject in self._subjects()}
+        unread = tuple((name, safe_line(why)) for name, why in found.unread.items())
+        return Known(jobs=jobs, locks=locks, changes=self._changes(), last_good=good, unread=unread)
 
     def _changes(self) -> Answer:
         try:

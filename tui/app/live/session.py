@@ -18,7 +18,17 @@ from ondeck.inventory.model import Inventory
 from ondeck.settings import Settings
 from tui.app.live.agent import keys_at_hand
 from tui.app.session import Assent, Card, Wish
-from tui.app.views import Answer, HostLook, JobLook, LockLook, LogEntry, ServiceLook, UnitsLook
+from tui.app.views import (
+    Answer,
+    HostLook,
+    JobLook,
+    LockLook,
+    LogEntry,
+    Matched,
+    RecordLook,
+    ServiceLook,
+    UnitsLook,
+)
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
@@ -133,14 +143,15 @@ class LiveSession:
         """Services on a host."""
         return self._parts.services.services_on(host) if self._parts is not None else ()
 
-    def select(self, text: str) -> frozenset[str]:
+    def select(self, text: str) -> Matched:
         """Hosts that a selector names, live facts included; unknown figures match nothing."""
         from ondeck.inventory.selector import parse
 
         known = self.known()
         live = {name: look.facts for name, look in known.items() if look.facts and not look.cached}
         states = {name: str(look.health) for name, look in known.items() if look.health is not None}
-        return frozenset(host.name for host in parse([text]).select(self.inventory, live, states))
+        found = parse([text]).judge(self.inventory, live, states)
+        return Matched(frozenset(host.name for host in found.hosts), found.unjudged)
 
     # -- what is known ----------------------------------------------------------------------------
 
@@ -187,6 +198,14 @@ class LiveSession:
     def locks(self) -> tuple[LockLook, ...]:
         """Locks that are held."""
         return self._parts.jobs.known.locks if self._parts is not None else ()
+
+    def record_look(self) -> RecordLook:
+        """How old jobs and locks are, and whether the record can be read."""
+        return self._parts.jobs.look() if self._parts is not None else RecordLook()
+
+    def dropped(self) -> int:
+        """Batches of figures that nobody could take in time."""
+        return self._parts.hosts.dropped if self._parts is not None else 0
 
     def changes(self, hosts: Sequence[str] = ()) -> tuple[Answer, ...]:
         """Own record, and every host that was asked (or those named, asked or not yet)."""

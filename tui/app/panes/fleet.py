@@ -16,9 +16,11 @@ from tui.app.panes.pieces import figure, fullest, host_state
 from tui.app.phrases import span
 from tui.app.rows import row as line
 from tui.app.table import Column, LiveTable, Row, row
-from tui.app.views import NOTHING, HostLook, Kind, Selected
+from tui.app.views import NOTHING, HostLook, Kind, Matched, Selected
 
 MOST_ASKED = 60
+NO_HOST = Matched(frozenset())
+"""What a selector found that cannot be asked, or that does not stand."""
 
 
 def _number(text: str) -> float:
@@ -58,6 +60,9 @@ class FleetPane(View):
         self.head.can_focus = False
         self.table = LiveTable(COLUMNS, empty="no host matches")
         self._filter = ""
+        self._selector = ""
+        self._trouble = ""
+        self._matched = NO_HOST
         self._filled = False
         self._drawn: dict[str, Row] = {}
         self._services: dict[str, str] = {}
@@ -112,11 +117,16 @@ class FleetPane(View):
                 self._fill()
             return
         self._update(self.session.known().values())
+        self._judge()
         shown, total = self.table.counts
         lost = sum(1 for look in self.session.known().values() if look.health == "lost")
         known = sum(1 for look in self.session.known().values() if look.health is not None)
         words = [f"{total} hosts", f"{shown} shown" if shown != total else "", f"{known} looked at"]
         words.append(f"{lost} LOST" if lost else "")
+        words.append(f"{self._matched.unjudged} could not be judged" if self._matched.unjudged else "")
+        words.append(self._trouble)
+        dropped = self.session.dropped()
+        words.append(f"{dropped} samples dropped" if dropped else "")
         order = self.table.order
         right = f"by {order[0]}{' reversed' if order[1] else ''}" if order else "in the inventory's order"
         self.head.show([line(("  ".join(filter(None, words)), "heading"), right=[(right, "dim")])])
@@ -146,17 +156,29 @@ class FleetPane(View):
     def find(self, text: str) -> None:
         """Words, or a selector with facts: `disk>90`, `env=prod,group=web`."""
         self._filter = text
+        self._selector, self._trouble, self._matched = "", "", NO_HOST
         if any(sign in text for sign in "<>=") and not text.endswith(("<", ">", "=")):
-            try:
-                names = self.session.select(text)
-            except OndeckError as error:
-                self.table.set_empty(error.message)
-                return
+            self._selector = text
             self.table.set_empty(f"no host is known to match {text}")
-            self.table.filter(lambda found: found.key in names)
+            self._judge(first=True)
         else:
             self.table.set_empty(f"no host matches {text}")
             self.table.filter(text)
+        self.show()
+
+    def _judge(self, *, first: bool = False) -> None:
+        """Ask a selector again: figures come and go while it stands."""
+        if not self._selector:
+            return
+        try:
+            matched, self._trouble = self.session.select(self._selector), ""
+        except OndeckError as error:
+            matched, self._trouble = NO_HOST, error.message
+            self.table.set_empty(error.message)
+        if first or matched.hosts != self._matched.hosts:
+            names = matched.hosts
+            self.table.filter(lambda found: found.key in names)
+        self._matched = matched
 
     @property
     def extra(self) -> str:

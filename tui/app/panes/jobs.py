@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from tui.app.panes.base import BoardView
 from tui.app.panes.job_orders import order_job
-from tui.app.panes.pieces import jobs_rows
-from tui.app.rows import BLANK, Row, heading, row
+from tui.app.panes.pieces import jobs_rows, nothing_word, record_age, record_rows
+from tui.app.rows import BLANK, Part, Row, heading, row
 from tui.app.views import NOTHING, Kind, Selected
 
 
@@ -25,10 +25,14 @@ class JobsPane(BoardView):
         jobs = self.session.jobs()
         going = [job for job in jobs if job.running or job.outcome == "unknown"]
         ended = [job for job in jobs if job not in going]
-        rows = [heading(f"GOING ON {len(going)}", right=[("leaving the app stops none of them", "dim")])]
-        rows += jobs_rows(self.desk, going, width) if going else [row(("nothing runs, nothing waits", "dim"))]
+        stay: list[Part] = [("leaving the app stops none of them  ", "dim"), record_age(self.desk)]
+        rows = [heading(f"GOING ON {len(going)}", right=stay), *record_rows(self.desk, width)]
+        calm = row(nothing_word(self.desk, "nothing runs, nothing waits"))
+        rows += jobs_rows(self.desk, going, width) if going else [calm]
         rows += [BLANK, heading(f"ENDED {len(ended)}")]
-        return rows + (jobs_rows(self.desk, ended, width) if ended else [row(("nothing yet", "dim"))])
+        return rows + (
+            jobs_rows(self.desk, ended, width) if ended else [row(nothing_word(self.desk, "nothing yet"))]
+        )
 
     def of_key(self, key: str) -> Selected:
         """Every row is a job."""

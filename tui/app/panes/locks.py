@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tui.app.panes.base import BoardView
+from tui.app.panes.pieces import nothing_word, record_age, record_rows
 from tui.app.rows import Column, Line, Part, Row, grid, heading, row
 from tui.app.views import NOTHING, Kind, Selected
 
@@ -36,9 +37,11 @@ class LocksPage(BoardView):
                 key=f"lock {lock.key} {lock.job}",
             ))  # fmt: skip
         head = heading(
-            f"LOCKS {len(locks)}", right=[("ondeck lock break KEY --confirm KEY --reason WHY", "dim")]
+            f"LOCKS {len(locks)}",
+            right=[("ondeck lock break KEY --confirm KEY --reason WHY  ", "dim"), record_age(self.desk)],
         )
-        return [head, *grid(COLUMNS, lines, width)] if lines else [head, row(("nothing is locked", "dim"))]
+        calm = row(nothing_word(self.desk, "nothing is locked"))
+        return [head, *record_rows(self.desk, width), *(grid(COLUMNS, lines, width) if lines else [calm])]
 
     def of_key(self, key: str) -> Selected:
         """The job that holds it."""

@@ -22,6 +22,7 @@ from tui.app.panes.pieces import (
     jobs_rows,
     known_changes,
     on_hosts,
+    record_rows,
     sources,
     spoken,
     versions_word,
@@ -141,6 +142,7 @@ class NowPane(BoardView):
         looks = [self.session.service(subject) for subject in self.session.subjects()]
         jobs = self.session.jobs()
         return [
+            *record_rows(self.desk, width),
             *self._failing(looks, width),
             *self._waiting(jobs, width),
             *self._runs(jobs, width),

@@ -169,3 +169,31 @@ def worst_first(look: ServiceLook) -> list[tuple[str, ReleaseFacts | None]]:
         return (0 if facts.healthy is False else 2 if facts.drained else 3), name
 
     return [(name, by_host.get(name)) for name in sorted(look.hosts, key=rank)]
+
+
+def record_rows(desk: Desk, width: int) -> list[Row]:
+    """What of our own record cannot be read: without this line an empty list would be a calm lie."""
+    look = desk.session.record_look()
+    rows = []
+    if look.error:
+        age = f"what is shown is {desk.age(look.read_at)} old" if look.read_at else "nothing is known"
+        text = f"the record cannot be read, {age}: {look.error}"
+        rows.append(row(("NOT READ", "bad"), " ", fit(text, max(10, width - 10)).rstrip()))
+    for name, why in look.unread:
+        text = f"job {name}: {why}"
+        rows.append(row(("NOT READ", "bad"), " ", fit(text, max(10, width - 10)).rstrip()))
+    return rows
+
+
+def record_age(desk: Desk) -> Part:
+    """How old jobs and locks are."""
+    look = desk.session.record_look()
+    if not look.read_at:
+        return "not read yet", "warn"
+    return f"read {desk.age(look.read_at)} ago", "warn" if look.error else "dim"
+
+
+def nothing_word(desk: Desk, word: str) -> Part:
+    """`nothing runs`, but only of a record that was read whole."""
+    look = desk.session.record_look()
+    return (word, "dim") if look.read_at and not look.error and not look.unread else ("not known", "warn")
