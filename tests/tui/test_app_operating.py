@@ -190,3 +190,42 @@ async def test_keys_typed_right_behind_the_slash_belong_to_the_filter() -> None:
         await play.settle()
         assert "db-1" in play.text
         assert "web-1" not in play.text
+
+
+async def test_the_help_of_a_plan_opens_before_anything_is_typed_and_types_nothing() -> None:
+    async with playing() as play:
+        await play.press("R")
+        await play.until("to start:")
+        await play.press("?")
+        await play.until("KEYS of this plan")
+        await play.press("escape")
+        await play.until("to start:  _")
+        await play.type("prod")
+        await play.press("enter")
+        await play.until("JOB j-3")
+
+
+async def test_a_y_inside_a_word_starts_nothing() -> None:
+    session = FakeSession()
+    session.rules = Rules(level="confirm")
+    session.settings = type(session.settings)(
+        state=session.settings.state, cache=session.settings.cache, config=session.settings.config, actor="anna"
+    )  # fmt: skip
+    async with playing(session) as play:
+        await play.press("R")
+        await play.until("y starts it; enter does not")
+        await play.press("m", "y")
+        await play.until("m does not start it")
+        assert not play.session.begun
+        await play.until("y starts it; enter does not")
+        await play.press("y")
+        await play.until("JOB j-3")
+
+
+async def test_keys_of_a_plan_are_shown_from_the_start_and_so_is_the_place_in_it() -> None:
+    async with playing(size=(80, 20)) as play:
+        await play.press("R")
+        shown = await play.until("to start:")
+        assert "tab reason" in shown
+        assert "f3 copy" in shown
+        assert "more below" in shown

@@ -23,7 +23,7 @@ VIEWS = {
     "describe": ("d",),
 }
 DIALOGS = {
-    "help": (("?",), "KEYS in now"),
+    "help": (("?",), "KEYS in Now"),
     "palette": (("ctrl+p",), "Roll back"),
     "actions": (("a",), "actions for"),
     "deploy-versions": (("D",), "enter chooses"),

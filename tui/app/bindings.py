@@ -135,8 +135,9 @@ JOB_ACTS: tuple[Act, ...] = (
 )
 
 PLAN_ACTS: tuple[Act, ...] = (
-    Act("plan.reason", "e", "reason", "Write or change the reason", "Plan"),
-    Act("plan.everything", "v", "all", "Show exact commands", "Plan"),
+    Act("plan.reason", "tab", "reason", "Write or change the reason", "Plan"),
+    Act("plan.everything", "f2", "all", "Show exact commands", "Plan"),
+    Act("plan.copy", "f3", "copy", "Copy the command line that does the same", "Plan"),
 )
 
 ALL: tuple[Act, ...] = (*ACTS, *LOG_ACTS, *LOG_VIEW_ACTS, *JOB_ACTS, *PLAN_ACTS)

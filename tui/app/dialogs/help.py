@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -20,25 +21,33 @@ _MOVES = (
     ("ctrl-d ctrl-u", "half a page down, up"),
     ("> * +", "signs of rows: cursor, marked, both"),
 )
+_ALWAYS = ("go.command", "go.palette", "go.back", "go.leave")
+_LATER = "not in this version"
+IDS_FROM = 110
+"""Cells of width from which the ids for keys.yml stand beside the keys."""
 
 
-class Help(Dialog[str]):
-    """Scrolls; any of esc, q and ? leaves."""
+class _Scrolled(Dialog[str]):
+    """Rows that scroll, with what is out of sight said below; any of esc, q and ? leaves."""
 
+    DEFAULT_CSS = "_Scrolled #more { height: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,question_mark", "leave", "leave", show=False)]
 
-    def __init__(self, desk: Desk, view: View) -> None:
+    def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self.view = view
         self.board = Board(desk.roles)
+        self.more = Board(desk.roles, id="more")
 
     def compose(self) -> ComposeResult:
-        """One board."""
+        """The rows, and how far they go."""
         yield self.board
+        yield self.more
 
     def on_mount(self) -> None:
         """Scrolls with j and k."""
+        self.more.can_focus = False
         self.board.focus()
+        self.watch(self.board, "scroll_y", self._place, init=False)
         self.call_after_refresh(self._fill)
 
     def on_resize(self) -> None:
@@ -47,13 +56,51 @@ class Help(Dialog[str]):
 
     def _fill(self) -> None:
         self.board.show(self.rows(self.board.size.width - 2))
+        self._place()
+
+    def _place(self) -> None:
+        below = len(self.board.rows) - int(self.board.scroll_offset.y) - self.board.size.height
+        word = f"{below} more below: j, ctrl-d, G" if below > 0 else "end"
+        self.more.show([row((word, "key" if below > 0 else "dim"), right=[("esc back", "dim")])])
+
+    def rows(self, width: int) -> list[Row]:
+        """What it shows."""
+        del width
+        return []
+
+
+class KeysHelp(_Scrolled):
+    """Keys of a dialog, with what each does."""
+
+    def __init__(self, desk: Desk, title: str, keys: Sequence[tuple[str, str]]) -> None:
+        super().__init__(desk)
+        self.title_text = title
+        self.keys = keys
+
+    def rows(self, width: int) -> list[Row]:
+        """A line a key."""
+        del width
+        return [row((self.title_text, "heading")), *(_key(key, text) for key, text in self.keys)]
+
+
+class Help(_Scrolled):
+    """Every key, those of the view first."""
+
+    def __init__(self, desk: Desk, view: View) -> None:
+        super().__init__(desk)
+        self.view = view
 
     def rows(self, width: int) -> list[Row]:
         """Keys that mean something here first, then everything."""
         keymap = self.desk.keymap
-        rows = [row((f"KEYS in {self.view.name_of}", "heading"), right=[("esc back", "dim")])]
+        rows = [row((f"KEYS in {_title(self.view)}", "heading"))]
         for name in self.view.hints:
             rows.append(_key(bindings.key_of(name, keymap), bindings.BY_ID[name].help))
+        rows.append(rule("everywhere", width))
+        for name in _ALWAYS:
+            if name not in self.view.hints:
+                rows.append(_key(bindings.key_of(name, keymap), bindings.BY_ID[name].help))
+        rows.append(_key(*_MOVES[1]))
         groups: dict[str, list[bindings.Act]] = {}
         for act in bindings.ALL:
             groups.setdefault(act.group, []).append(act)
@@ -61,15 +108,31 @@ class Help(Dialog[str]):
             rows += [row(""), rule(group.lower(), width)]
             if group == "Lists":
                 rows += [_key(keys, text) for keys, text in _MOVES]
-            for act in acts:
-                keys = " ".join(bindings.spoken(k) for k in (keymap.get(act.id) or act.keys).split(","))
-                rows.append(_key(keys, act.help, act.id if width >= 70 else ""))
+            rows += self._group(acts, width)
         rows += [row(""), rule("operations, on the : line", width)]
         for spec in self.desk.session.specs():
             verb = " ".join(spec.shortcut.verb) if spec.shortcut else spec.name
             rows.append(_key(verb, spec.title, str(spec.risk)))
         rows += [row(""), heading("Remap keys in keys.yml of your configuration folder: `pane.now: f1`.")]
         return rows
+
+    def _group(self, acts: Sequence[bindings.Act], width: int) -> list[Row]:
+        """A line a key; what is not in this version shares one."""
+        later = [act for act in acts if _LATER in act.help]
+        rows = []
+        for act in acts:
+            keys = " ".join(bindings.spoken(k) for k in (self.desk.keymap.get(act.id) or act.keys).split(","))
+            if act not in later:
+                rows.append(_key(keys, act.help, act.id if width >= IDS_FROM else ""))
+        if later:
+            rows.append(_key(" ".join(act.keys for act in later), f"are {_LATER}"))
+        return rows
+
+
+def _title(view: View) -> str:
+    """`Now` for the pane, the name of the thing for its page."""
+    act = bindings.BY_ID.get(f"pane.{view.pane}") if view.pane else None
+    return act.short if act is not None else view.name_of
 
 
 def _key(keys: str, text: str, note: str = "") -> Row:

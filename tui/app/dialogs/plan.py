@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.timer import Timer
 from textual.widgets import Input
 
 from tui.app.board import Board
 from tui.app.chrome import ContextLine
 from tui.app.context import Desk
 from tui.app.dialogs.base import Dialog
+from tui.app.dialogs.help import KeysHelp
 from tui.app.dialogs.plan_rows import plan_rows
 from tui.app.rows import Part, Row, row, rule
 from tui.app.session import Assent, Card
 
 QUIET = 0.5
-"""Seconds after the dialog is drawn in which keys count for nothing."""
+"""Seconds after the dialog is drawn, or after a stray key, in which keys count for nothing."""
 LEAST_HEIGHT = 14
 _SCROLL = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "ctrl+d": 10, "ctrl+u": -10}
+KEYS = (
+    ("tab", "reason", "write or change the reason; enter keeps it, esc drops it"),
+    ("f2", "exact commands", "show or hide every command, as it will be run"),
+    ("f3", "copy", "copy the command line that does the same"),
+    ("up/down", "scroll", "scroll the plan; page up and page down go further"),
+    ("?", "help", "this page, as long as nothing is typed"),
+)
+"""Keys of the dialog: none is a letter, so none can be part of a name that is typed."""
 
 
 class PlanDialog(Dialog[Assent]):
@@ -38,6 +48,7 @@ class PlanDialog(Dialog[Assent]):
         self.everything = False
         self.broken = False
         self.ready = False
+        self._hold: Timer | None = None
         self.plan_board = Board(desk.roles)
         self.ask_board = Board(desk.roles, id="ask")
         self.input = Input(placeholder="why", compact=True, classes="-hidden")
@@ -61,7 +72,14 @@ class PlanDialog(Dialog[Assent]):
 
     def _drawn(self) -> None:
         self._draw()
-        self.call_after_refresh(self.set_timer, self.desk.session.settings.seconds(QUIET), self._count_keys)
+        self.call_after_refresh(self._wait)
+
+    def _wait(self) -> None:
+        """Keys count again once nobody has typed for a while."""
+        self.ready = False
+        if self._hold is not None:
+            self._hold.stop()
+        self._hold = self.set_timer(self.desk.session.settings.seconds(QUIET), self._count_keys)
 
     def _count_keys(self) -> None:
         self.ready = True
@@ -77,7 +95,10 @@ class PlanDialog(Dialog[Assent]):
         self._clock()
         width = self.plan_board.size.width - 2
         if width > 10:
-            self.plan_board.show(plan_rows(self.card, self.reason, width, everything=self.everything))
+            env = self.card.plan.request.env
+            band = (f" {env.upper()} ", self.desk.env_band(env))
+            rows = plan_rows(self.card, self.reason, width, everything=self.everything)
+            self.plan_board.show([Row((band, (" ", ""), *rows[0].parts), rows[0].right), *rows[1:]])
             self.ask_board.show(self.question(width))
 
     @property
@@ -97,23 +118,25 @@ class PlanDialog(Dialog[Assent]):
         """The lines at the bottom: rules, and what to do to start."""
         rules = self.card.rules
         words = rules.refused if self.closed else "; ".join(rules.why) or f"protection here: {rules.level}"
-        keys = self._keys(width)
-        lines = [rule("rules", width), row((words[:width], "bad" if self.closed else ""))]
-        lines.append(row((self.trouble[:width], "warn")) if self.trouble else row((keys, "dim")))
+        said, role = (self.trouble, "warn") if self.trouble else (words, "bad" if self.closed else "")
+        lines = [
+            rule("rules", width, self._place()),
+            row((said[:width], role)),
+            row((keys_line(width), "dim")),
+        ]
         ask = self._ask_row()
         if not self._fits(ask, width):
             ask = row(("too small to confirm: make the terminal larger. esc leaves, nothing ran", "bad"))
         return [*lines, ask]
 
-    def _keys(self, width: int) -> str:
-        free = "" if self._takes("e") else "e"
-        words = [f"{free or 'tab'} reason", f"{'f2' if self._takes('v') else 'v'} exact commands"]
-        words.append(f"{'f3' if self._takes('Y') else 'Y'} copies the command")
-        more = self.plan_board.virtual_size.height > self.plan_board.size.height
-        if more:
-            words.append("up down scroll")
-        text = "   ".join(words)
-        return text if len(text) <= width else "   ".join(words[:2])
+    def _place(self) -> str:
+        """`lines 1-16 of 22` while a part of the plan is out of sight."""
+        total, height = len(self.plan_board.rows), self.plan_board.size.height
+        if total <= height:
+            return ""
+        top = int(self.plan_board.scroll_offset.y)
+        last = min(total, top + height)
+        return f"lines {top + 1}-{last} of {total}{', more below' if last < total else ''}"
 
     def _ask_row(self) -> Row:
         leave: list[Part] = [("esc leaves, nothing ran", "dim")]
@@ -130,7 +153,7 @@ class PlanDialog(Dialog[Assent]):
                 lead, (self.name_to_type, "prod" if self._is_red() else "bold"), "  to start:  ",
                 (f"{self.typed}_", "key"), right=leave,
             )  # fmt: skip
-        return row(("y", "key"), " starts it", right=leave)
+        return row(("y", "key"), " starts it; enter does not", right=leave)
 
     def _is_red(self) -> bool:
         return self.desk.env_band(self.card.plan.request.env) == "prod"
@@ -145,11 +168,6 @@ class PlanDialog(Dialog[Assent]):
 
     # -- keys -----------------------------------------------------------------------------------
 
-    def _takes(self, letter: str) -> bool:
-        """A letter belongs to the name that is being typed, not to a key of the dialog."""
-        name = "" if self.closed else self.name_to_type
-        return bool(self.typed) or name.startswith(letter)
-
     def on_key(self, event: events.Key) -> None:
         """Every key of the dialog but esc."""
         if self.input.has_focus:
@@ -158,18 +176,23 @@ class PlanDialog(Dialog[Assent]):
         event.prevent_default()
         if event.key in _SCROLL:
             self.plan_board.scroll_relative(y=_SCROLL[event.key], animate=False)
-        elif self.ready and not self.too_small:
+            self.call_after_refresh(self._draw)
+        elif event.key == "question_mark" and not self.typed:
+            self.app.push_screen(KeysHelp(self.desk, "KEYS of this plan", [(k, text) for k, _, text in KEYS]))
+        elif not self.ready:
+            self._wait()
+        elif not self.too_small:
             self._act(event)
             self._draw()
 
     def _act(self, event: events.Key) -> None:
         key, letter = event.key, event.character or ""
         self.trouble = ""
-        if key == "tab" or (letter == "e" and not self._takes("e")):
+        if key == "tab":
             self._edit_reason()
-        elif key == "f2" or (letter == "v" and not self._takes("v")):
+        elif key == "f2":
             self.everything = not self.everything
-        elif key == "f3" or (letter == "Y" and not self._takes("Y")):
+        elif key == "f3":
             self.copy(self.card.command)
             self.trouble = "copied"
         elif self.closed:
@@ -180,6 +203,15 @@ class PlanDialog(Dialog[Assent]):
             self._type(key, letter)
         elif letter == "y":
             self._start()
+        else:
+            self._stray(key, letter)
+
+    def _stray(self, key: str, letter: str) -> None:
+        """A key that means nothing here: part of a word perhaps, whose `y` must not start anything."""
+        word = letter if letter.isprintable() and letter else key
+        self.trouble = f"{word} does not start it: y does, esc leaves; nothing started"
+        if letter.isprintable() and letter:
+            self._wait()
 
     def _type(self, key: str, letter: str) -> None:
         if key == "backspace":
@@ -229,3 +261,12 @@ class PlanDialog(Dialog[Assent]):
         self.input.add_class("-hidden")
         self.set_focus(None)
         self.call_after_refresh(self._draw)
+
+
+def keys_line(width: int) -> str:
+    """The keys as one line; where room lacks the words give way, never a key."""
+    words = [f"{key} {short}" for key, short, _ in KEYS]
+    for gap in ("   ", "  "):
+        if len(gap.join(words)) <= width:
+            return gap.join(words)
+    return "  ".join(f"{key} {short.split()[-1]}" for key, short, _ in KEYS)
