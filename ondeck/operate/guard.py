@@ -56,6 +56,7 @@ def judge(
     rules: Rules,
     plan: Plan,
     *,
+    risk: Risk,
     person: Person | None,
     now: datetime,
     read_only: bool = False,
@@ -66,12 +67,12 @@ def judge(
     Args:
         rules: Of the plan's environment, with the floor laid under.
         plan: What would be done.
+        risk: How dangerous it is, as `risk.risk_of` finds; what the plan says of itself is not believed.
         person: Who the inventory says the actor is; None when it knows nobody of that login.
         now: With a zone.
         read_only: This process was started read-only.
         size: Hosts of the service or environment that the plan is about; 0 when it is about neither.
     """
-    risk = plan.draft.risk
     verb = plan.request.operation.rpartition(".")[2]
     level = protection(rules, verb, risk)
     if risk is Risk.READ:

@@ -10,6 +10,8 @@ import msgspec
 
 from ondeck.operate.spec import Risk
 
+_SEAL = 16  # hexadecimal digits
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants: an operation, a subject and its parameters.
@@ -142,6 +144,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         made: Nanoseconds since 1970, UTC.
+        id: `p` and the beginning of the sha256 of everything else in it: who names it names its bytes.
         provider: Name of the provider that drafted and will apply it.
         policy: sha256 of the rules that applied (inventory and floor).
     """
@@ -173,6 +176,22 @@ def decode(data: bytes) -> Plan:
         msgspec.DecodeError: These bytes are not a plan.
     """
     return msgspec.json.decode(data, type=Plan)
+
+
+def sealed(plan: Plan) -> Plan:
+    """The plan with the id that its content gives."""
+    bare = msgspec.json.encode(msgspec.structs.replace(plan, id=""))
+    return msgspec.structs.replace(plan, id=f"p{digest(bare)[:_SEAL]}")
+
+
+def is_sealed(stored: bytes) -> bool:
+    """True when these bytes are exactly those of the plan that its own id names.
+
+    Raises:
+        msgspec.DecodeError: These bytes are not a plan.
+    """
+    plan = decode(stored)
+    return sealed(plan).id == plan.id and encode(plan) == stored
 
 
 def digest(stored: bytes) -> str:

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from ondeck.inventory.model import Inventory
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.plan import Draft, Plan, Precondition, Request
+from ondeck.operate.spec import Risk
 from ondeck.reach.ports import Reach
 from ondeck.secret import Secret
 from ondeck.settings import Settings
@@ -150,4 +151,17 @@ class Operator(Protocol):
 
     def open(self, plan: Plan, bench: Bench) -> AbstractAsyncContextManager[Applying]:
         """Open and hold every connection of the plan, before the first change."""
+        ...
+
+
+@runtime_checkable
+class TellsRisk(Protocol):
+    """An operator whose drafts may say less than their operation's risk; others are held to that risk."""
+
+    def risk_of(self, request: Request, inventory: Inventory) -> Risk:
+        """How dangerous a request is, from the request and the inventory alone: asked again before it starts.
+
+        Raises:
+            BadInput: The parameters make no sense.
+        """
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets as tokens
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from ondeck.errors import BadInput, OndeckError, PlanStale, Refused
+from ondeck.errors import BadInput, Missing, OndeckError, PlanStale, Refused
 from ondeck.inventory.model import Protection
 from ondeck.operate import guard, launch, policy
 from ondeck.operate import plan as plans
@@ -22,6 +21,7 @@ from ondeck.operate.guard import Ruling
 from ondeck.operate.notify import route_of
 from ondeck.operate.plan import Draft, Plan, Request
 from ondeck.operate.reconcile import lending, reconcile, settle, tend
+from ondeck.operate.risk import risk_of, worse
 from ondeck.operate.secrets import resolve
 from ondeck.operate.spec import OperationSpec, Risk, TargetKind
 from ondeck.record import folder
@@ -46,7 +46,6 @@ __all__ = [
 ]
 
 PLAN_SECONDS = 3600
-_RISKS = (Risk.READ, Risk.CHANGE, Risk.DESTROY)
 
 
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,12 +117,12 @@ async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Dra
     """
     spec, manifest = provider_of(deck, request)
     drafted = await _draft(deck, spec, manifest, request, bench)
-    if _RISKS.index(drafted.risk) > _RISKS.index(spec.risk):
+    if worse(drafted.risk, spec.risk) is not spec.risk:
         raise BadInput(
             f"{manifest.name} drafted a {drafted.risk.value} for {spec.name}, which is a {spec.risk.value}"
         )
     plan = Plan(
-        id=f"p{tokens.token_hex(4)}",
+        id="",
         request=request,
         title=spec.title,
         provider=manifest.name,
@@ -150,11 +149,12 @@ def _check_targets(plan: Plan) -> None:
 def _store(deck: Deck, plan: Plan) -> Drafted:
     root = folder.ensure(deck.record.plans_root)
     _sweep(root)
+    # Sealed as it reads back: JSON knows no tuples in free data.
+    plan = plans.sealed(plans.decode(plans.encode(plan)))
     stored = plans.encode(plan)
     path = root / f"{plan.id}.json"
     folder.write_new(path, stored, durable=False)
-    # Shown and compared as it reads back: JSON knows no tuples in free data.
-    return Drafted(plan=plans.decode(stored), stored=stored, digest=plans.digest(stored), path=path)
+    return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
 
 
 def _sweep(root: Path) -> None:
@@ -170,16 +170,18 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
 
     Raises:
         BadInput: There is no such plan.
-        PlanStale: It is older than an hour.
+        PlanStale: It is older than an hour, or its bytes are not those that its id was given for.
     """
     path = deck.record.plans_root / f"{name}.json"
     if not name.isalnum() or not path.exists():
         raise BadInput(f"no plan {name!r}", hint="plans are kept for an hour, for who made them")
     stored = folder.read_private(path)
     try:
-        plan = plans.decode(stored)
+        plan, whole = plans.decode(stored), plans.is_sealed(stored)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is no plan: {error}") from error
+    if plan.id != name or not whole:
+        raise _not_shown()
     _check_age(plan)
     return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
 
@@ -191,8 +193,13 @@ def check_shown(drafted: Drafted) -> None:
         PlanStale: It is older than an hour, or its bytes are not those that were shown.
     """
     _check_age(drafted.plan)
-    if plans.digest(drafted.stored) != drafted.digest or plans.decode(drafted.stored) != drafted.plan:
-        raise PlanStale("the plan's bytes are not those that were shown", hint="plan again")
+    whole = plans.digest(drafted.stored) == drafted.digest and plans.is_sealed(drafted.stored)
+    if not whole or plans.decode(drafted.stored) != drafted.plan:
+        raise _not_shown()
+
+
+def _not_shown() -> PlanStale:
+    return PlanStale("the plan's bytes are not those that were shown", hint="plan again")
 
 
 def _check_age(plan: Plan) -> None:
@@ -210,13 +217,15 @@ def judge(deck: Deck, plan: Plan, *, now: datetime | None = None) -> Ruling:
             deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env
         )
         size = guard.service_size(deck.inventory, plan.request.subject, plan.targets)
-    except (Refused, BadInput) as error:
+        risk = risk_of(deck.registry, deck.inventory, plan)
+    except (Refused, BadInput, Missing) as error:
         return Ruling(
             level=Protection.TYPE_NAME, refused=error.message, why=(error.hint,) if error.hint else ()
         )
     return guard.judge(
         rules,
         plan,
+        risk=risk,
         person=guard.person_of(deck.inventory, deck.settings.actor),
         now=now or datetime.now(UTC),
         read_only=deck.settings.read_only,
@@ -254,7 +263,7 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
     except OndeckError as error:
         audit_refusal(deck, drafted, consent, error)
         raise
-    if plan.draft.risk is not Risk.READ:
+    if risk_of(deck.registry, deck.inventory, plan) is not Risk.READ:
         deck.record.audit.writable()
     found = resolve(plan.draft.secrets, os.environ)
     given = Given(

@@ -45,7 +45,9 @@ from ondeck.operate.herald import TELL_SECONDS, Herald
 from ondeck.operate.launch import Handshake
 from ondeck.operate.lock import Lock, Owner
 from ondeck.operate.outcome import Outcome, WaitingFor, of_job
+from ondeck.operate.plan import is_sealed
 from ondeck.operate.ports import Applying
+from ondeck.operate.risk import risk_of
 from ondeck.operate.rollout import Rollout
 from ondeck.operate.spec import Risk
 from ondeck.record.folder import read_private
@@ -166,6 +168,8 @@ class Worker:
         """What the face checked, checked by who acts: bytes, rules, consent."""
         if self.desk.view.digest != self.given.plan:
             raise Stopped(Ended.REFUSED, "the stored plan is not the one that was confirmed")
+        if not is_sealed(read_private(self.at.plan)):
+            raise Stopped(Ended.REFUSED, "the stored plan is not the one that its id was given for")
         if self.desk.view.in_doubt:
             names = ", ".join(self.desk.view.in_doubt)
             raise Stopped(
@@ -176,9 +180,12 @@ class Worker:
             floor = policy.load_floor(self.settings.policy_floor)
             if policy.digest(self.inventory, floor, env) != self.given.policy:
                 raise Refused("the rules changed since it was confirmed")
+            risk = risk_of(self.registry, self.inventory, self.plan)
+            self.changing = risk is not Risk.READ
             ruling = guard.judge(
                 policy.rules_of(self.inventory, floor, env),
                 self.plan,
+                risk=risk,
                 person=guard.person_of(self.inventory, self.given.actor),
                 now=datetime.now(UTC),
                 read_only=self.settings.read_only,

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from ondeck.errors import AuthFailed, LinkLost, RemoteFailed, Unreachable
+from ondeck.inventory.model import Inventory
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.plan import (
     Action,
@@ -91,6 +92,10 @@ class ScriptedOperator:
             undo="irreversible",
             secrets=params.secrets,
         )
+
+    def risk_of(self, request: Request, inventory: Inventory) -> Risk:
+        """What the request says of itself."""
+        return Risk.READ if msgspec.convert(request.params, Touch).read else Risk.CHANGE
 
     @asynccontextmanager
     async def open(self, plan: Plan, bench: Bench) -> AsyncIterator[ScriptedApplying]:

@@ -95,7 +95,6 @@ def plan_exec(request: Request, params: ExecParams, bench: Bench) -> Draft:
         rollout=plan,
         lock_key="",
         undo="" if read else "irreversible",
-        data={"read": read, "become": user, "time_limit": params.time_limit, "argv": list(params.argv)},
     )
 
 
@@ -122,14 +121,13 @@ def ended(done: Completed) -> Finding:
 
 
 class Executing:
-    """Applies one `host.exec` plan."""
+    """Applies one `host.exec` plan: what was asked for is what runs, and what the rules were asked about."""
 
-    def __init__(self, plan: Plan, bench: Bench, links: Links) -> None:
-        data = plan.draft.data
-        self._argv = tuple(str(word) for word in data["argv"])
-        self._read = bool(data["read"])
-        self._become = become_of(str(data["become"]))
-        self._limit = float(data["time_limit"])
+    def __init__(self, plan: Plan, params: ExecParams, bench: Bench, links: Links) -> None:
+        self._argv = params.argv
+        self._read = is_read(bench.inventory.environments.get(plan.request.env), params.argv)
+        self._become = become_of(params.become)
+        self._limit = params.time_limit
         self._settings = bench.settings
         self._links = links
         self._ended: list[Attempt] = []

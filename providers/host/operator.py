@@ -9,10 +9,11 @@ from typing import TypeVar
 import msgspec
 
 from ondeck.errors import BadInput
+from ondeck.inventory.model import Inventory
 from ondeck.operate.plan import Draft, Plan, Request
 from ondeck.operate.ports import Applying, Bench
-from ondeck.operate.spec import Params
-from providers.host.execute import Executing, plan_exec
+from ondeck.operate.spec import Params, Risk
+from providers.host.execute import Executing, is_read, plan_exec
 from providers.host.links import Links, host_of
 from providers.host.params import EXEC, PUT, ExecParams, PutParams
 from providers.host.put import Putting, plan_put
@@ -53,6 +54,17 @@ class HostOperator:
             return await plan_put(request, params_of(request, PutParams), bench)
         raise _not_a_job(request.operation)
 
+    def risk_of(self, request: Request, inventory: Inventory) -> Risk:
+        """A read only where the environment lists the request's own command.
+
+        Raises:
+            BadInput: The parameters make no sense.
+        """
+        if request.operation != EXEC.name:
+            return Risk.CHANGE
+        argv = params_of(request, ExecParams).argv
+        return Risk.READ if is_read(inventory.environments.get(request.env), argv) else Risk.CHANGE
+
     def open(self, plan: Plan, bench: Bench) -> AbstractAsyncContextManager[Applying]:
         """Hold every connection of the plan."""
         return _opened(plan, bench)
@@ -63,7 +75,7 @@ async def _opened(plan: Plan, bench: Bench) -> AsyncIterator[Applying]:
     links = Links.of(plan, bench)
     try:
         if plan.request.operation == EXEC.name:
-            yield Executing(plan, bench, links)
+            yield Executing(plan, params_of(plan.request, ExecParams), bench, links)
         elif plan.request.operation == PUT.name:
             yield Putting(plan, bench, links)
         else:

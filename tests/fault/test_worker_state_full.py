@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from ondeck.deck import Deck
-from ondeck.errors import StateBroken
+from ondeck.errors import PlanStale, StateBroken
 from ondeck.operate import road
 from ondeck.operate.events import Ask, Ended, JobEnded, Note, TargetEnded, What
 from ondeck.operate.outcome import Outcome
@@ -154,7 +154,8 @@ def test_a_plan_that_was_tampered_with_never_runs(tmp_path: Path) -> None:
         road.start(
             deck, road.Drafted(**{**_fields(drafted), "stored": drafted.path.read_bytes()}), on_road.YES
         )
-    assert road.stored_plan(deck, drafted.plan.id).digest != drafted.digest
+    with pytest.raises(PlanStale, match="not those that were shown"):
+        road.stored_plan(deck, drafted.plan.id)
     assert deck.record.jobs() == []
 
 

@@ -48,7 +48,7 @@ def rules(floor: policy.Floor | None = None, zone: str = "Europe/Berlin", **own:
 
 
 def ruling(of: policy.Rules, what: Plan, now: datetime = NOON, **more: Any) -> guard.Ruling:
-    return guard.judge(of, what, person=more.pop("person", None), now=now, **more)
+    return guard.judge(of, what, risk=what.draft.risk, person=more.pop("person", None), now=now, **more)
 
 
 @pytest.mark.parametrize(
