@@ -191,6 +191,9 @@ def test_a_stopped_lock_holder_is_named_and_nobody_gets_past_it(own_player: Play
         assert player.ssh("web-1", "cat /srv/checkout/current/VERSION") == "2.15.0"
     finally:
         holder.send_signal(signal.SIGCONT)
+        # The command holds the lock too: killing ondeck alone would not free it.
+        for child in Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
         holder.kill()
         holder.communicate()
     assert (

@@ -254,4 +254,4 @@ def test_a_stray_variable_does_not_kill_the_worker_of_an_installed_provider(
     real = msgspec.structs.replace(deck, manifests=())
     view = on_road.over(deck, road.start(real, drafted, on_road.YES))
     assert view.lost is False
-    assert view.why is Ended.BROKEN
+    assert view.why is Ended.REFUSED
