@@ -34,3 +34,9 @@ def test_ids_sort_by_the_time_they_were_made() -> None:
     assert first_id(now - _HOUR) < new_id(now) < first_id(now + _HOUR)
     assert abs(time_of(new_id(now)) - now) < 10**9
     assert time_of("nonsense") == 0
+
+
+def test_ids_made_in_the_same_second_still_sort_by_the_time_they_were_made() -> None:
+    second = time.time_ns() // 10**9 * 10**9
+    ids = [new_id(second + part * 10**7) for part in range(100)]
+    assert ids == sorted(set(ids))
