@@ -27,7 +27,8 @@ from tests.tui.stage import SPECS, FakeSession, card, running_job  # noqa: E402
 from tui.app import atlas  # noqa: E402
 from tui.app.dialogs.base import Dialog  # noqa: E402
 from tui.app.dialogs.form import Form  # noqa: E402
-from tui.app.dialogs.help import Help  # noqa: E402
+from tui.app.dialogs.help import Help, KeysHelp  # noqa: E402
+from tui.app.dialogs.logline import WholeLine  # noqa: E402
 from tui.app.dialogs.menu import Choice, Menu  # noqa: E402
 from tui.app.dialogs.plan import PlanDialog  # noqa: E402
 from tui.app.frame import DeckScreen, OndeckApp  # noqa: E402
@@ -139,6 +140,8 @@ def dialogs(screen: DeckScreen, session: HostileSession) -> Iterator[Dialog[Any]
         Wish(operation="host.put", subject="web-1", params={"source": str(payload), "mode": str(payload)}),
     )
     yield Help(desk, screen.view)
+    yield KeysHelp(desk, f"KEYS{payload}", [("k", f"does{payload}")])
+    yield WholeLine(desk, poisoned(session.lines[0], payload))
     yield Palette(desk)
 
 

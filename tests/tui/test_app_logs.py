@@ -151,7 +151,7 @@ async def test_enter_opens_a_line_whole_with_its_fields_and_esc_leads_back() -> 
         assert signed(play)
         await play.press("w")
         await play.until("END")
-        await play.press("w", *["right"] * 8)
+        await play.press("w", *["right"] * 10)
         await play.until("END")
 
 

@@ -13,6 +13,7 @@ from tests.tui.pty_process import PtyProcess
 from tests.tui.stage import FakeSession
 from tui.app import palette
 from tui.app.dialogs.base import Dialog
+from tui.app.dialogs.scrolled import Scrolled
 from tui.app.frame import OndeckApp
 from tui.app.guard import GuardedApp, SafeFilter
 from tui.app.panes.base import BoardView, View
@@ -60,7 +61,7 @@ def shown() -> set[type]:
             for kind in vars(importlib.import_module(module.name)).values():
                 if isinstance(kind, type) and issubclass(kind, View | Dialog):
                     found.add(kind)
-    return found - {View, BoardView, Dialog}
+    return found - {View, BoardView, Dialog, Scrolled}
 
 
 def test_the_frame_stands_behind_every_guard() -> None:

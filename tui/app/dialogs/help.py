@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
-
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 
 from tui.app import bindings
-from tui.app.board import Board
 from tui.app.context import Desk
-from tui.app.dialogs.base import Dialog
+from tui.app.dialogs.scrolled import Scrolled
 from tui.app.panes.base import View
 from tui.app.rows import Row, fit, heading, row, rule
 
@@ -27,49 +22,7 @@ IDS_FROM = 110
 """Cells of width from which the ids for keys.yml stand beside the keys."""
 
 
-class _Scrolled(Dialog[str]):
-    """Rows that scroll, with what is out of sight said below; any of esc, q and ? leaves."""
-
-    DEFAULT_CSS = "_Scrolled #more { height: 1; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,question_mark", "leave", "leave", show=False)]
-
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
-        self.board = Board(desk.roles)
-        self.more = Board(desk.roles, id="more")
-
-    def compose(self) -> ComposeResult:
-        """The rows, and how far they go."""
-        yield self.board
-        yield self.more
-
-    def on_mount(self) -> None:
-        """Scrolls with j and k."""
-        self.more.can_focus = False
-        self.board.focus()
-        self.watch(self.board, "scroll_y", self._place, init=False)
-        self.call_after_refresh(self._fill)
-
-    def on_resize(self) -> None:
-        """Lines depend on the width."""
-        self.call_after_refresh(self._fill)
-
-    def _fill(self) -> None:
-        self.board.show(self.rows(self.board.size.width - 2))
-        self._place()
-
-    def _place(self) -> None:
-        below = len(self.board.rows) - int(self.board.scroll_offset.y) - self.board.size.height
-        word = f"{below} more below: j, ctrl-d, G" if below > 0 else "end"
-        self.more.show([row((word, "key" if below > 0 else "dim"), right=[("esc back", "dim")])])
-
-    def rows(self, width: int) -> list[Row]:
-        """What it shows."""
-        del width
-        return []
-
-
-class KeysHelp(_Scrolled):
+class KeysHelp(Scrolled):
     """Keys of a dialog, with what each does."""
 
     def __init__(self, desk: Desk, title: str, keys: Sequence[tuple[str, str]]) -> None:
@@ -83,7 +36,7 @@ class KeysHelp(_Scrolled):
         return [row((self.title_text, "heading")), *(_key(key, text) for key, text in self.keys)]
 
 
-class Help(_Scrolled):
+class Help(Scrolled):
     """Every key, those of the view first."""
 
     def __init__(self, desk: Desk, view: View) -> None:

@@ -8,14 +8,12 @@ from typing import Any, ClassVar
 
 import msgspec
 from rich.cells import chop_cells
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from ondeck.observe.records import Level, LogLine
 from ondeck.text import safe_line
-from tui.app.board import Board
 from tui.app.context import Desk
-from tui.app.dialogs.base import Dialog
+from tui.app.dialogs.scrolled import Scrolled
 from tui.app.logview_lines import Marker
 from tui.app.rows import BLANK, Row, fit, heading, row, rule
 
@@ -23,34 +21,17 @@ _FIELD = re.compile(r'(?:^|(?<=[\s,{(]))([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|[^
 _LABEL = 10
 
 
-class WholeLine(Dialog[str]):
-    """Scrolls; esc, q and enter lead back; `y` copies the message."""
+class WholeLine(Scrolled):
+    """Esc, q and enter lead back; `y` copies the message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,enter", "leave", "leave", show=False),
+        Binding("enter", "leave", "leave", show=False),
         Binding("y", "copy_line", "copy", show=False),
     ]
 
     def __init__(self, desk: Desk, line: LogLine | Marker) -> None:
         super().__init__(desk)
         self.line = line
-        self.board = Board(desk.roles)
-
-    def compose(self) -> ComposeResult:
-        """One board."""
-        yield self.board
-
-    def on_mount(self) -> None:
-        """Scrolls with j and k."""
-        self.board.focus()
-        self.call_after_refresh(self._fill)
-
-    def on_resize(self) -> None:
-        """Lines depend on the width."""
-        self.call_after_refresh(self._fill)
-
-    def _fill(self) -> None:
-        self.board.show(self.rows(max(20, self.board.size.width - 2)))
 
     def action_copy_line(self) -> None:
         """The message to the clipboard."""
@@ -58,9 +39,9 @@ class WholeLine(Dialog[str]):
 
     def rows(self, width: int) -> list[Row]:
         """Facts, message, fields."""
-        line = self.line
+        line, width = self.line, max(20, width)
         title = "LOG LINE" if isinstance(line, LogLine) else "WHAT HAPPENED"
-        rows = [heading(title, right=[("j k scroll   y copy   esc back", "dim")])]
+        rows = [heading(title, right=[("y copy", "dim")])]
         rows.append(_fact("time", f"{self._when()}  {self.desk.age(line.time)} ago"))
         if isinstance(line, Marker):
             return [*rows, BLANK, *_wrapped(line.text, width)]
