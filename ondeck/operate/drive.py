@@ -156,7 +156,7 @@ class Drive:
         if isinstance(error, StateBroken) or target not in self.rollout.running:
             raise error
         row = self.desk.view.targets[target]
-        said = short(f"ondeck broke on it ({type(error).__name__}: {error})")
+        said = short(f"the work on it broke in ondeck itself ({type(error).__name__}: {error})")
         outcome = Outcome.UNKNOWN if row.in_doubt else Outcome.NOT_STARTED
         attempt = row.attempt if row.in_doubt else ""
         await self._ended(target, Finding(outcome=outcome, evidence=said), attempt, Clock())

@@ -68,7 +68,10 @@ restart)
   do sleep 0.02; i=$((i+1)); done
   setsid python3 -S "$2/app/current/app.py" "$3" </dev/null >/dev/null 2>&1 &
   echo $! > "$2/pid" ;;
-drain|undrain) echo "$1 $2" >> "$2/../log"; [ ! -f "$2/no-$1" ] ;;
+drain|undrain)
+  echo "$1 $2" >> "$2/../log"
+  i=0; while [ -f "$2/hold-$1" ] && [ $i -lt 1500 ]; do sleep 0.02; i=$((i+1)); done
+  [ ! -f "$2/no-$1" ] ;;
 version) cat "$2/version" 2>/dev/null || echo none ;;
 deploy) echo "$3" > "$2/version"; exec "$0" restart "$2" "$4" ;;
 migrate) echo "migrate $2 $3" >> "$2/../log" ;;

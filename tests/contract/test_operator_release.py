@@ -435,6 +435,9 @@ async def cancelled_once(site: Site, step: str) -> Any:
         while step not in log.steps and step not in site.log()[3:]:  # noqa: ASYNC110 - the host writes it
             await asyncio.sleep(0.01)
         task.cancel()
+        await asyncio.sleep(0)
+        for held in site.root.glob("*/hold-*"):
+            held.unlink()
         return await task
 
 
@@ -455,8 +458,9 @@ async def test_cancelled_after_the_drain_takes_the_host_back_in(make: Make) -> N
     site.build("1.0")
     site.build("1.1")
     await site.do("deploy", version="1.0")
+    (site.root / "web-1" / "hold-drain").touch()
     found = await cancelled_once(site, "drain web-1")
-    assert found.outcome == "cancelled"
+    assert found.outcome == "cancelled", found
     assert "nothing was switched, runs 1.0" in found.evidence
     assert site.current() == "1.0"
     assert site.log()[-1] == "undrain web-1"

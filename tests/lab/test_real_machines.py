@@ -54,12 +54,12 @@ def test_a_file_on_one_host_is_not_on_the_other(real_hosts: Hosts) -> None:
 def test_a_unit_of_ours_starts_and_its_words_are_in_the_journal(real_hosts: Hosts) -> None:
     host = real_hosts[0]
     host.write(
-        "/etc/systemd/system/greeter.service",
+        "/etc/systemd/system/evening.service",
         "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/echo good evening\n",
     )
-    assert _ssh(host, "sudo systemctl daemon-reload && sudo systemctl start greeter").returncode == 0
-    assert _ssh(host, "systemctl is-active greeter").stdout.strip() == "active"
-    lines = _ssh(host, "sudo journalctl --sync; sudo journalctl -u greeter -o json").stdout.splitlines()
+    assert _ssh(host, "sudo systemctl daemon-reload && sudo systemctl start evening").returncode == 0
+    assert _ssh(host, "systemctl is-active evening").stdout.strip() == "active"
+    lines = _ssh(host, "sudo journalctl --sync; sudo journalctl -u evening -o json").stdout.splitlines()
     assert "good evening" in [json.loads(line)["MESSAGE"] for line in lines]
 
 
