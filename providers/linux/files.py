@@ -30,6 +30,8 @@ HISTORY = 200
 FURTHEST = 8 << 20
 FIRST_LOOK = 64 << 10
 EVERY = 0.5
+# Rounds that a rotated file is still read: its writer goes on with it until it opens the new one.
+KEPT_ROUNDS = 40
 LONGEST_FRAME = 1 << 20
 BATCH = 2_000
 _HALF_CHARACTER = re.compile(rb"\A[\x80-\xbf]{1,3}")
@@ -48,7 +50,7 @@ tail -c "+$(($2 + 1))" -- "$1" | head -c "$3"
 
 FOLLOW = r"""
 LC_ALL=C; export LC_ALL
-pattern=$1; every=$2; shift 2
+pattern=$1; every=$2; kept=$3; shift 3
 dir=$(dirname -- "$pattern")
 known=
 for pair; do eval "o_${pair%%:*}=${pair#*:}"; known="$known ${pair%%:*}"; done
@@ -74,9 +76,13 @@ END
   [ -n "$all" ] || printf '? no such file %s\n' "$pattern" || exit
   left=
   for ino in $known; do
-    case "$seen" in *" $ino "*) left="$left $ino"; continue ;; esac
+    case "$seen" in *" $ino "*) left="$left $ino"; eval "r_$ino=0"; continue ;; esac
     old=$(find "$dir" -maxdepth 1 -type f -inum "$ino" 2>/dev/null | head -n 1)
-    if [ -n "$old" ]; then eval "off=\$o_$ino"; send "$old" "$ino" "$off" "$(stat -c %s -- "$old")"; fi
+    if [ -n "$old" ]; then
+      eval "off=\$o_$ino; round=\$((\${r_$ino:-0} + 1)); r_$ino=\$round"
+      send "$old" "$ino" "$off" "$(stat -c %s -- "$old")"
+      if [ "$round" -lt "$kept" ]; then left="$left $ino"; continue; fi
+    fi
     printf '%s -\n' "$ino" || exit
   done
   known=$left
@@ -205,7 +211,7 @@ class FileTail:
     async def _follow(self, link: Link) -> AsyncGenerator[LogBatch, None]:
         every = max(0.02, self._settings.seconds(EVERY))
         places = [f"{inode}:{offset}" for inode, offset in self._places.items()]
-        argv = ["sh", "-c", FOLLOW, "sh", self._source.file, f"{every:.3f}", *places]
+        argv = ["sh", "-c", FOLLOW, "sh", self._source.file, f"{every:.3f}", str(KEPT_ROUNDS), *places]
         silence = self._settings.seconds(20.0) + 10 * every
         pending = b""
         async with link.stream(argv, become=self._become) as stream:

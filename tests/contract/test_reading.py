@@ -61,6 +61,11 @@ def program(folder: Path, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
+def append(path: Path, word: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{word}\n")
+
+
 class TestFiles(LogReaderSuite):
     @pytest.fixture
     def log(self, tmp_path: Path) -> LogCase:
@@ -103,6 +108,25 @@ class TestFiles(LogReaderSuite):
             await log.write(b"6\n")
             await reader.until(lambda r: "6" in r.texts)
             assert reader.texts == ["1", "2", "3", "4", "5", "6"]
+
+    async def test_what_is_written_to_a_rotated_file_is_read_until_its_writer_lets_go(
+        self, log: LogCase
+    ) -> None:
+        path, moved = Path(log.source.file), Path(log.source.file + ".1")
+        await log.write(b"1\n")
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:
+            reader = Reader(batches)
+            await reader.until(lambda r: r.caught_up)
+            await log.write(b"2\n")
+            await reader.until(lambda r: "2" in r.texts)
+            path.rename(moved)
+            await reader.until(lambda r: r.health is Health.LOST)
+            for word in ("3", "4"):
+                append(moved, word)
+                await reader.until(lambda r, word=word: word in r.texts)
+            await log.write(b"5\n")
+            await reader.until(lambda r: "5" in r.texts)
+            assert reader.texts == ["1", "2", "3", "4", "5"]
 
     async def test_a_file_that_is_emptied_in_place_is_read_from_its_start(self, log: LogCase) -> None:
         await log.write(b"a long first line\n")
