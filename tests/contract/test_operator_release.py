@@ -93,6 +93,43 @@ async def test_going_back_twice_never_leads_forward_to_the_release_that_was_left
     assert site.current() == "1.0"
 
 
+async def test_a_rollback_without_a_record_never_leads_forward(make: Make) -> None:
+    site = make(hosts=2)
+    for version in ("1.0", "1.1"):
+        site.build(version)
+        await site.do("deploy", version=version)
+    site.bench.facts.clear()
+    await site.do("rollback")
+    assert site.current() == "1.0"
+    with pytest.raises(BadInput, match=r"it runs 1\.0, and nothing older is kept") as refused:
+        await site.draft("rollback")
+    assert "kept, but newer: 1.1" in str(refused.value.hint)
+    site.bench.facts.clear()
+    with pytest.raises(BadInput, match="nothing older is kept"):
+        await site.draft("rollback")
+    assert "-> 1.1" in (await site.draft("rollback", to="1.1")).summary
+
+
+async def test_a_rollback_of_healthy_hosts_goes_in_the_usual_batches(make: Make) -> None:
+    site = make(hosts=2, batches=("1", "100%"))
+    for version in ("1.0", "1.1"):
+        site.build(version)
+        await site.do("deploy", version=version)
+    assert [len(b.targets) for b in (await site.draft("rollback")).rollout.batches] == [1, 1]
+
+
+async def test_a_batch_that_drains_every_host_at_once_says_so(make: Make) -> None:
+    site = make(hosts=2, drains=True, batches=("100%",))
+    for version in ("1.0", "1.1"):
+        site.build(version)
+    draft = await site.draft("deploy", version="1.0")
+    assert any("takes every host of shop@prod out of the traffic at once" in w for w in draft.warnings)
+    one_by_one = make(hosts=2, drains=True, batches=("1",))
+    one_by_one.build("1.0")
+    draft = await one_by_one.draft("deploy", version="1.0")
+    assert not [w for w in draft.warnings if "out of the traffic" in w]
+
+
 async def test_without_a_record_the_newest_kept_release_is_named_and_the_plan_says_so(make: Make) -> None:
     site = make()
     for version in ("1.0", "1.1"):
