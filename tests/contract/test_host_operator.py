@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -109,6 +111,19 @@ async def test_a_cancelled_change_is_stopped_on_the_host(bench: TestBench) -> No
     assert not running("600.75")
 
 
+async def test_a_cancelled_change_that_left_a_process_is_no_clean_cancel(bench: TestBench) -> None:
+    argv = ["sh", "-c", "setsid sleep 601.25 </dev/null >/dev/null 2>&1 & exec sleep 601.5"]
+    async with applying(bench, request("host.exec", argv=argv)) as (_, work):
+        task = asyncio.ensure_future(work.apply(Attempt(id="y1-web-1-1", target="web-1"), Told()))
+        await until(lambda: all(map(running, ("601.25", "601.5"))))
+        task.cancel()
+        finding = await task
+    (pid,) = running("601.25")
+    os.kill(pid, signal.SIGKILL)
+    assert finding.outcome is Outcome.FAILED
+    assert f"goes on: pid {pid}" in finding.evidence
+
+
 async def test_a_change_outlives_its_connection_and_is_found_again(bench: TestBench, sshd: Sshd) -> None:
     async with applying(bench, request("host.exec", argv=["sh", "-c", "sleep 1.5; exit 9"])) as (_, work):
         attempt = Attempt(id="l1-web-1-1", target="web-1")
@@ -124,7 +139,7 @@ async def test_a_change_outlives_its_connection_and_is_found_again(bench: TestBe
     assert (finding.outcome, finding.status) == (Outcome.FAILED, 9)
 
 
-async def until(true: Callable[[], bool]) -> None:
+async def until(true: Callable[[], object]) -> None:
     for _ in range(500):
         if true():
             return
@@ -132,15 +147,17 @@ async def until(true: Callable[[], bool]) -> None:
     raise AssertionError("it never came")
 
 
-def running(word: str) -> bool:
+def running(word: str) -> list[int]:
+    """Processes that are `sleep WORD`."""
+    found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
         if words[:2] == [b"sleep", word.encode()]:
-            return True
-    return False
+            found.append(int(path.parent.name))
+    return found
 
 
 async def test_put_shows_the_difference_writes_and_can_be_taken_back(
