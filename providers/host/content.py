@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,10 @@ def read_source(name: str) -> bytes:
     """
     path = Path(name).expanduser()
     try:
-        if path.stat().st_size > LARGEST:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise BadInput(f"{name} is not a regular file", hint="write it to a file first")
+        if about.st_size > LARGEST:
             raise BadInput(f"{name} is larger than {LARGEST >> 20} MiB")
         return path.read_bytes()
     except OSError as error:

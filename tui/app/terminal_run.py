@@ -21,7 +21,7 @@ from tui.app.terminal_restore import Saved
 GRACE = 1.2
 """Seconds that the app has to leave in order; then it is ended. With the restore it stays below two."""
 
-_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def busy(app: App[object]) -> bool:

@@ -86,7 +86,8 @@ def with_lock(face: Face, key: str, reason: str, lock_wait: str, command: tuple[
         raise BadInput(f"{command[0]}: {error.strerror}") from error
     finally:
         held.release(clear=True)
-    return status
+    # As a shell says it: 143 for a command that SIGTERM ended.
+    return status if status >= 0 else 128 - status
 
 
 def _note(face: Face, owner: Owner, env: str, text: str) -> None:
