@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from ondeck import text
-from ondeck.errors import ExitCode, OndeckError
+from ondeck.errors import BadInput, ExitCode, OndeckError
 from ondeck.operate.spec import OperationSpec
 from ondeck.registry import Registry
 from tui.cli.face import Face, Globals, report
@@ -155,6 +155,20 @@ def root(ctx: click.Context, inventory: Path | None, read_only: bool) -> None:
     ctx.exit(int(ExitCode.BAD_INPUT))
 
 
+def _utf8(word: str) -> str:
+    """An argument as the UTF-8 that it is, whatever the locale says.
+
+    Raises:
+        BadInput: It is not UTF-8.
+    """
+    raw = os.fsencode(word)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        shown = raw.decode(errors="backslashreplace")
+        raise BadInput(f"the argument {shown!r} is not UTF-8") from error
+
+
 def main(argv: Sequence[str], *, screen: Screen) -> int:
     """Run one verb; returns the exit code.
 
@@ -162,8 +176,12 @@ def main(argv: Sequence[str], *, screen: Screen) -> int:
         argv: Arguments without the program's name.
         screen: Opens the full screen; called when no verb was given on a terminal.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale that lacks a letter loses no line
     try:
-        result = root.main(args=list(argv), prog_name="ondeck", standalone_mode=False, obj=screen)
+        words = [_utf8(word) for word in argv]
+        result = root.main(args=words, prog_name="ondeck", standalone_mode=False, obj=screen)
     except OndeckError as error:
         return report(error)
     except click.exceptions.Exit as leaving:
@@ -176,4 +194,20 @@ def main(argv: Sequence[str], *, screen: Screen) -> int:
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("\nondeck: interrupted; nothing was started\n")
         return int(ExitCode.CANCELLED)
+    except Exception as error:  # noqa: BLE001 - the last boundary: one line for the person, the stack in a file
+        return _broke(error)
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _broke(error: Exception) -> int:
+    """Something nobody foresaw; what it did not undo by itself is in the record."""
+    from ondeck import settings
+    from tui import crash
+
+    try:
+        folder: Path | None = settings.load().state / "crashes"
+    except OndeckError:
+        folder = None
+    said = crash.report(folder, error)
+    sys.stderr.write(f"{text.safe(said)}\n  a job that was started goes on: ondeck jobs\n")
+    return int(ExitCode.FAILED)
