@@ -36,6 +36,12 @@ def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one arm for each k
             return f"{event.target}: found {event.outcome.value}{still}: {event.evidence}"
         case ev.Settled():
             return f"{event.target}: set to {event.outcome.value} by {event.by}: {event.reason}"
+        case ev.GateAccepted():
+            why = f": {event.reason}" if event.reason else ""
+            return f"gate after batch {event.index + 1}: accepted by {event.by}{why}"
+        case ev.GateSettled():
+            word = "passed" if event.passed else "FAILED"
+            return f"gate after batch {event.index + 1}: set to {word} by {event.by}: {event.reason}"
         case ev.Note():
             return event.text
         case _:

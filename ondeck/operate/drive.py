@@ -26,6 +26,7 @@ from ondeck.operate.events import (
     BatchStarted,
     Continued,
     Ended,
+    GateAccepted,
     GateAnswered,
     Paused,
     TargetEnded,
@@ -295,7 +296,9 @@ class Drive:
                 await self._lend(ask, who)
             case What.CONTINUE:
                 self._standing = self._paused_by = ""
-                self.rollout.go_on()
+                accepted = self.rollout.go_on()
+                if accepted is not None:
+                    await self.desk.record(GateAccepted(index=accepted, by=who, reason=short(ask.reason)))
                 await self.desk.record(Continued(why=f"continued by {who}"))
             case What.CREDENTIALS:
                 await self._lend(ask, who)

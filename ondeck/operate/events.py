@@ -116,6 +116,23 @@ class GateAnswered(Happened, frozen=True, kw_only=True, tag="gate-answered"):
     evidence: str
 
 
+class GateAccepted(Happened, frozen=True, kw_only=True, tag="gate-accepted"):
+    """A person looked and let the job go on past a gate that did not pass or had no data."""
+
+    index: int
+    by: str
+    reason: str = ""
+
+
+class GateSettled(Happened, frozen=True, kw_only=True, tag="gate-settled"):
+    """A person said by hand, and with a reason, what a gate without data would have said."""
+
+    index: int
+    passed: bool
+    reason: str
+    by: str
+
+
 class Paused(Happened, frozen=True, kw_only=True, tag="paused"):
     """It stands until somebody says how to go on; `choices` are words of `Ask.what`."""
 
@@ -192,6 +209,8 @@ Event = (
     | Step
     | TargetEnded
     | GateAnswered
+    | GateAccepted
+    | GateSettled
     | Paused
     | Continued
     | Asked
@@ -210,6 +229,8 @@ DURABLE = (
     AttemptVoid,
     TargetEnded,
     GateAnswered,
+    GateAccepted,
+    GateSettled,
     Paused,
     Asked,
     Reconciled,
@@ -253,7 +274,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         hard: Of a cancel: stop what is in flight too.
-        outcome: Of a settle: how it ended for the target.
+        target: Of a settle; empty means the last gate.
+        outcome: Of a settle: how it ended for the target; of a gate `succeeded` or `failed`.
         env: Of credentials: environment that is lent, only `SSH_AUTH_SOCK`.
     """
 

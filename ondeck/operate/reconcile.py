@@ -37,11 +37,7 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
     """
     at = deck.record.folder(job)
     ask = as_meant(deck, job, ask)
-    if ask.what is What.SETTLE and (not ask.reason.strip() or ask.outcome is None or not ask.target):
-        raise BadInput(
-            "settling needs a target, an outcome and a reason",
-            hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY",
-        )
+    _check_settling(job, ask)
     if at.is_alive():
         if not at.view().over:
             return deck.record.ask(job, ask)
@@ -49,7 +45,7 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
     view = at.view()
     match ask.what:
         case What.RECONCILE | What.SETTLE:
-            if not view.in_doubt and not view.lost:
+            if not view.unsettled and not view.lost:
                 raise Refused(f"nothing about job {at.id} is in doubt")
             mode = Mode.RECONCILE
         case What.CONTINUE:
@@ -62,6 +58,20 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
     route = route_of(deck.inventory, view.plan.request.env, os.environ)
     launch.spawn(at, deck.settings, mode, found, deck.manifests, route)
     return name
+
+
+def _check_settling(job: str, ask: Ask) -> None:
+    if ask.what is not What.SETTLE:
+        return
+    if not ask.reason.strip() or ask.outcome is None:
+        raise BadInput(
+            "settling needs a target, an outcome and a reason",
+            hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY",
+        )
+    if not ask.target and ask.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
+        raise BadInput(
+            "a gate is settled as passed or failed", hint=f"ondeck settle {job} --gate passed --reason WHY"
+        )
 
 
 def as_meant(deck: Deck, job: str, ask: Ask) -> Ask:
@@ -102,8 +112,8 @@ def _wait_until_gone(deck: Deck, at: JobFolder) -> None:
 
 
 def _still_possible(view: JobView) -> str:
-    if view.in_doubt:
-        return f"find out what became of {', '.join(view.in_doubt[:5])}: ondeck reconcile {view.id}"
+    if view.doubts:
+        return f"find out what became of it ({', '.join(view.doubts[:5])}): ondeck reconcile {view.id}"
     if _left(view):
         return f"do what is left of it: ondeck continue {view.id}"
     return "a new operation takes it back; see: ondeck jobs"
@@ -123,7 +133,8 @@ def _may_continue(deck: Deck, job: str) -> None:
         names = ", ".join(view.in_doubt[:5])
         raise Refused(f"find out first what became of {names}", hint=f"ondeck reconcile {job}")
     if not _left(view):
-        raise Refused(f"nothing of job {job} is left to do: {view.summary}", hint="see: ondeck jobs")
+        hint = f"ondeck reconcile {job}" if view.doubts else "see: ondeck jobs"
+        raise Refused(f"nothing of job {job} is left to do: {view.summary}", hint=hint)
     ruling = road.judge(deck, view.plan)
     if ruling.refused:
         raise Refused(ruling.refused, hint="\n".join(ruling.why))
@@ -137,7 +148,7 @@ def reconcile(deck: Deck, job: str, *, reason: str = "") -> str:
 
 
 def settle(deck: Deck, job: str, target: str, outcome: Outcome, reason: str) -> str:
-    """Say by hand how it ended for a target in doubt. Audited."""
+    """Say by hand how it ended for a target in doubt, or for the last gate where target is empty. Audited."""
     return tend(
         deck,
         job,

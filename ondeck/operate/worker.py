@@ -44,7 +44,7 @@ from ondeck.operate.events import (
 from ondeck.operate.herald import TELL_SECONDS, Herald
 from ondeck.operate.launch import Handshake
 from ondeck.operate.lock import Lock, Owner
-from ondeck.operate.outcome import Outcome, WaitingFor, of_job
+from ondeck.operate.outcome import Outcome, WaitingFor
 from ondeck.operate.plan import is_sealed
 from ondeck.operate.ports import Applying
 from ondeck.operate.risk import risk_of
@@ -155,7 +155,7 @@ class Worker:
 
     async def _reconcile(self) -> tuple[Ended, str]:
         key = self.plan.draft.lock_key
-        if key and self.record.in_doubt(self.at.id):
+        if key and self.desk.view.unsettled:
             lock = Lock(self.record.locks_root, key)
             others = partial(_of_others, self.record, self.at.id)
             if lock.take(self._owner(key), others) is None:
@@ -295,7 +295,7 @@ class Worker:
         await self._name_the_rest(drive, why)
         if why is Ended.COMPLETE:
             await self._finish(drive.applying, rollout)
-        return why, self._summary(rollout, why)
+        return why, self._summary()
 
     async def _ready(self, applying: Applying, rollout: Rollout) -> None:
         findings = {t: f for t, f in (await applying.ready()).items() if t in rollout.pending}
@@ -330,20 +330,20 @@ class Worker:
         for key, value in facts.items():
             await self.desk.record(Remembered(key=short(key), value=short(value)))
 
-    def _summary(self, rollout: Rollout, why: Ended) -> str:
+    def _summary(self) -> str:
         counts = ", ".join(f"{n} {word}" for word, n in self.desk.view.counts().items())
-        gate = {False: "; the last gate did not pass", None: "; the last gate had no data"}
+        gate = self.desk.view.last_gate
+        words = {False: "; the last gate did not pass", None: "; the last gate had no data"}
         untidy = f"; after the last batch: {self.untidy}" if self.untidy else ""
-        return counts + (gate.get(rollout.last_gate(), "") if why is Ended.COMPLETE else "") + untidy
+        return counts + (words.get(gate.verdict, "") if gate is not None else "") + untidy
 
     # --- the end
 
     async def _end(self, why: Ended, summary: str) -> None:
-        view = self.desk.view
         outcome = self._outcome(why)
         self._audit("outcome", f"{outcome.value} ({why.value}): {summary}")
         if self.lock is not None:
-            self.lock.release(clear=not view.in_doubt)
+            self.lock.release(clear=outcome is not Outcome.UNKNOWN)
         self._tell_the_end(outcome, why, summary)
         await self.herald.done()
         for name, who, ask in self.desk.asks():
@@ -352,17 +352,11 @@ class Worker:
         self.desk.close(ended=True)
 
     def _outcome(self, why: Ended) -> Outcome:
-        rows = [row.outcome or Outcome.NOT_STARTED for row in self.desk.view.targets.values()]
-        outcome = of_job(rows)
-        if outcome is Outcome.UNKNOWN or self.desk.view.in_doubt:
-            return Outcome.UNKNOWN
-        if why is Ended.CANCELLED and outcome is not Outcome.SUCCEEDED:
+        outcome = self.desk.view.verdict()
+        if why is Ended.CANCELLED and outcome not in (Outcome.SUCCEEDED, Outcome.UNKNOWN):
             return Outcome.CANCELLED
-        if self.drive is not None and why is Ended.COMPLETE and outcome is Outcome.SUCCEEDED:
-            # Every target is fine and the work after them is not: never a quiet green.
-            tidy = Outcome.MIXED if self.untidy else outcome
-            return {True: tidy, False: Outcome.FAILED, None: Outcome.UNKNOWN}[self.drive.rollout.last_gate()]
-        return outcome
+        # Every target is fine and the work after them is not: never a quiet green.
+        return Outcome.MIXED if self.untidy and outcome is Outcome.SUCCEEDED else outcome
 
     async def _close(self) -> None:
         try:

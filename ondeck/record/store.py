@@ -167,7 +167,7 @@ class Record:
     def in_doubt(self, job: str) -> bool:
         """True while somebody has to find out what became of a job; a job nobody can read is in doubt."""
         try:
-            return bool(self.job(job).in_doubt)
+            return self.job(job).unsettled
         except BadInput:
             return False
         except StateBroken:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ondeck import times
-from ondeck.errors import ExitCode
+from ondeck.errors import BadInput, ExitCode
 from ondeck.operate.events import Ask, What
 from ondeck.operate.outcome import Outcome
 from tui.cli import following, out
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ondeck.record.view import JobView, TargetView
 
 _BY_HAND = click.Choice([o.value for o in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_STARTED)])
+_GATE = {"passed": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 
 
 def rows_of(views: list[JobView]) -> Rows:
@@ -178,16 +179,24 @@ def reconcile(face: Face, job: str) -> int:
 
 @click.command()
 @click.argument("job")
-@click.argument("target")
-@click.argument("outcome", type=_BY_HAND)
+@click.argument("target", required=False)
+@click.argument("outcome", type=_BY_HAND, required=False)
+@click.option("--gate", type=click.Choice(list(_GATE)), help="Of the last gate, which had no data.")
 @click.option("--reason", required=True, help="What you saw; goes into the job and the audit.")
 @pass_face
-def settle(face: Face, job: str, target: str, outcome: str, reason: str) -> int:
-    """Set the outcome of a target by hand, when nothing but a person can know it."""
+def settle(
+    face: Face, job: str, target: str | None, outcome: str | None, gate: str | None, reason: str
+) -> int:
+    """Set the outcome of a target, or of the last gate, by hand, when nothing but a person can know it."""
     from ondeck.operate import road
 
-    road.settle(face.deck, job, target, Outcome(outcome), reason)
-    face.say(f"{target} of {job} is set to {outcome}")
+    if (gate is None) is (target is None) or (target is None) is not (outcome is None):
+        raise BadInput(
+            "settle a target with its outcome, or the last gate",
+            hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY; ondeck settle {job} --gate passed --reason WHY",
+        )
+    road.settle(face.deck, job, target or "", _GATE[gate] if gate else Outcome(outcome or ""), reason)
+    face.say(f"{target or 'the last gate'} of {job} is set to {outcome or gate}")
     return int(ExitCode.OK)
 
 

@@ -9,7 +9,7 @@ import click
 
 from ondeck import times
 from ondeck.errors import ExitCode
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.operate.outcome import JobState
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, pass_face
@@ -118,10 +118,9 @@ def _open_matters(face: Face) -> list[str]:
     lines = []
     for view in record.jobs(200):
         name = f"job {view.id} ({view.plan.title} {safe_line(view.plan.request.subject)}, {view.actor})"
-        if view.in_doubt or view.outcome is Outcome.UNKNOWN:
-            lines.append(
-                f"- UNKNOWN: {name}: {', '.join(view.in_doubt) or 'outcome'}; `ondeck reconcile {view.id}`"
-            )
+        if view.unsettled and view.over:
+            doubts = ", ".join(view.doubts) or "outcome"
+            lines.append(f"- UNKNOWN: {name}: {doubts}; `ondeck reconcile {view.id}`")
         elif view.state is not JobState.ENDED:
             lines.append(
                 f"- {view.state.value.upper()}: {name}: {safe_line(view.pause or view.detail) or 'goes on'}"

@@ -83,6 +83,11 @@ def note_of(event: happened.Event) -> str:  # noqa: C901, PLR0912 - one arm a ki
         case happened.GateAnswered(index=index, passed=passed, evidence=evidence):
             word = {True: "passed", False: "FAILED", None: "has no data"}[passed]
             return f"gate of batch {index + 1} {word}: {evidence}"
+        case happened.GateAccepted(index=index, by=by, reason=reason):
+            return f"gate of batch {index + 1} accepted by {by}" + (f": {reason}" if reason else "")
+        case happened.GateSettled(index=index, passed=passed, by=by, reason=reason):
+            word = "passed" if passed else "FAILED"
+            return f"gate of batch {index + 1} settled as {word} by {by}: {reason}"
         case happened.Paused(why=why):
             return f"paused: {why}"
         case happened.Continued(why=why):

@@ -7,6 +7,7 @@ from tui.app.context import Desk
 from tui.app.views import JobLook
 
 _SETTLED = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_STARTED)
+_GATE = {"passed": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 
 
 def order_job(desk: Desk, name: str, action: str, target: str = "") -> bool:
@@ -59,6 +60,9 @@ async def _cancel(desk: Desk, job: JobLook) -> None:
 
 async def _settle(desk: Desk, job: JobLook, target: str) -> None:
     unknown = [t.name for t in job.targets if t.outcome == "unknown"]
+    if not unknown:
+        await _settle_gate(desk, job)
+        return
     chosen = target if target in unknown else unknown[0] if len(unknown) == 1 else ""
     if not chosen:
         desk.say("put the cursor on the unknown target first", "warn")
@@ -74,5 +78,20 @@ async def _settle(desk: Desk, job: JobLook, target: str) -> None:
             job.id, "settle", target=chosen, text=outcome.strip().replace(" ", "_"), reason=reason.strip()
         )
         desk.say(f"settled {chosen}", "")
+    else:
+        desk.say("not settled: it needs a reason", "dim")
+
+
+async def _settle_gate(desk: Desk, job: JobLook) -> None:
+    """Every target is known, so it is the last gate that nobody knows."""
+    answer = await desk.ask("the last gate: ", words="passed   failed   esc leaves")
+    outcome = _GATE.get((answer or "").strip())
+    if outcome is None:
+        desk.say("not settled: it is one of passed   failed", "dim")
+        return
+    reason = await desk.ask("how do you know: ", words="the reason is kept   esc leaves")
+    if reason and reason.strip():
+        await desk.session.order(job.id, "settle", text=outcome, reason=reason.strip())
+        desk.say("settled the last gate", "")
     else:
         desk.say("not settled: it needs a reason", "dim")
