@@ -31,6 +31,9 @@ def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one arm for each k
         case ev.Asked():
             refused = f": refused, {event.refused}" if event.refused else ""
             return f"{event.by} asks to {event.what}{refused}"
+        case ev.Resumed():
+            why = f": {event.reason}" if event.reason else ""
+            return f"{event.by} goes on with it ({event.decision}){why}"
         case ev.Reconciled():
             still = ", still running" if event.still_running else ""
             return f"{event.target}: found {event.outcome.value}{still}: {event.evidence}"

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ondeck.operate.consent import Given
 from ondeck.operate.outcome import Outcome, WaitingFor
 
 
@@ -157,6 +158,14 @@ class Asked(Happened, frozen=True, kw_only=True, tag="asked"):
     refused: str = ""
 
 
+class Resumed(Happened, frozen=True, kw_only=True, tag="resumed"):
+    """A job that had ended goes on, and whose word it is that it does."""
+
+    by: str
+    decision: str
+    reason: str = ""
+
+
 class Reconciled(Happened, frozen=True, kw_only=True, tag="reconciled"):
     """What was found out about an attempt whose outcome was unknown."""
 
@@ -214,6 +223,7 @@ Event = (
     | Paused
     | Continued
     | Asked
+    | Resumed
     | Reconciled
     | Settled
     | Remembered
@@ -233,6 +243,7 @@ DURABLE = (
     GateSettled,
     Paused,
     Asked,
+    Resumed,
     Reconciled,
     Settled,
     Remembered,
@@ -276,6 +287,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         hard: Of a cancel: stop what is in flight too.
         target: Of a settle; empty means the last gate.
         outcome: Of a settle: how it ended for the target; of a gate `succeeded` or `failed`.
+        given: Of a continue of a job that has ended: the fresh consent, where one is needed.
         env: Of credentials: environment that is lent, only `SSH_AUTH_SOCK`.
     """
 
@@ -285,4 +297,5 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hard: bool = False
     target: str = ""
     outcome: Outcome | None = None
+    given: Given | None = None
     env: dict[str, str] = {}

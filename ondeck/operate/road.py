@@ -19,7 +19,7 @@ from ondeck.operate.consent import Consent, Given
 from ondeck.operate.events import Mode
 from ondeck.operate.guard import Ruling
 from ondeck.operate.notify import route_of
-from ondeck.operate.plan import Draft, Plan, Request
+from ondeck.operate.plan import PLAN_SECONDS, Draft, Plan, Request
 from ondeck.operate.reconcile import lending, reconcile, settle, tend
 from ondeck.operate.risk import risk_of, worse
 from ondeck.operate.secrets import resolve
@@ -44,8 +44,6 @@ __all__ = [
     "stored_plan",
     "tend",
 ]
-
-PLAN_SECONDS = 3600
 
 
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,8 +208,8 @@ def _check_age(plan: Plan) -> None:
         )
 
 
-def judge(deck: Deck, plan: Plan, *, now: datetime | None = None) -> Ruling:
-    """What the rules say about this plan for us, now."""
+def judge(deck: Deck, plan: Plan, *, actor: str = "", now: datetime | None = None) -> Ruling:
+    """What the rules say about this plan now, for us or for an actor."""
     try:
         rules = policy.rules_of(
             deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env
@@ -226,7 +224,7 @@ def judge(deck: Deck, plan: Plan, *, now: datetime | None = None) -> Ruling:
         rules,
         plan,
         risk=risk,
-        person=guard.person_of(deck.inventory, deck.settings.actor),
+        person=guard.person_of(deck.inventory, actor or deck.settings.actor),
         now=now or datetime.now(UTC),
         read_only=deck.settings.read_only,
         size=size,

@@ -20,7 +20,7 @@ import msgspec
 
 from ondeck.errors import OndeckError, Refused, StateBroken
 from ondeck.inventory.model import Inventory
-from ondeck.operate import guard, policy
+from ondeck.operate import again, guard, policy
 from ondeck.operate.aftermath import Aftermath
 from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.bench import WorkBench
@@ -28,6 +28,7 @@ from ondeck.operate.consent import Given
 from ondeck.operate.desk import Desk
 from ondeck.operate.drive import POLL, Drive
 from ondeck.operate.events import (
+    Ask,
     Continued,
     Ended,
     JobEnded,
@@ -36,6 +37,7 @@ from ondeck.operate.events import (
     Mode,
     Opened,
     Remembered,
+    Resumed,
     Step,
     TargetEnded,
     Waiting,
@@ -95,14 +97,17 @@ class Worker:
         self.registry = _registry(hand.manifests)
         self.secrets = {reference: Secret(value) for reference, value in hand.secrets.items()}
         self.bench = self._new_bench()
-        tell_seconds = self.settings.seconds(TELL_SECONDS)
-        self.herald = Herald(self.desk, hand.route, self.given.actor, tell_seconds)
+        self.herald = self._new_herald()
         self.lock: Lock | None = None
         self.stack = AsyncExitStack()
         self.drive: Drive | None = None
         self.asked_to_stop = ""
         self.untidy = ""
         self.changing = self.plan.draft.risk is not Risk.READ
+
+    def _new_herald(self) -> Herald:
+        seconds = self.settings.seconds(TELL_SECONDS)
+        return Herald(self.desk, self.hand.route, self.given.actor, seconds)
 
     def _new_bench(self) -> WorkBench:
         return WorkBench(self.inventory, self.registry, self.record, self.settings, self.secrets)
@@ -133,9 +138,13 @@ class Worker:
     async def _work(self) -> tuple[Ended, str]:
         if self.hand.mode is Mode.RECONCILE:
             return await self._reconcile()
+        first = self.given.actor
+        asked = self._take_over() if self.hand.mode is Mode.RESUME else None
         self._check_again()
-        resumed_by = await self._resumed_by() if self.hand.mode is Mode.RESUME else ""
-        self._audit("intent", f"resumed by {resumed_by}" if resumed_by else "")
+        if asked is not None:
+            await self._resumed(*asked)
+        begun = f", begun by {first}" if first != self.given.actor else ""
+        self._audit("intent", f"resumed by {self.given.actor}{begun}" if asked else "")
         await self._take_lock()
         try:
             applying = await self._open()
@@ -145,13 +154,29 @@ class Worker:
             ) from error
         return await self._run(applying)
 
-    async def _resumed_by(self) -> str:
-        """Who asked to go on. What was asked before that of the worker that died is over."""
-        left = self.desk.asks()
-        last = max((i for i, (_, _, ask) in enumerate(left) if ask.what is What.CONTINUE), default=-1)
-        for index, (name, who, ask) in enumerate(left[: last + 1]):
-            await self.desk.taken(name, who, ask, "" if index == last else "the job went on after it")
-        return left[last][1] if last >= 0 else ""
+    def _take_over(self) -> tuple[str, Ask]:
+        """Id of the request to go on, and the request; its consent counts from here on where it is needed."""
+        left = [(name, who, ask) for name, who, ask in self.desk.asks() if ask.what is What.CONTINUE]
+        if not left:
+            raise Stopped(Ended.REFUSED, "nobody asked that it goes on")
+        name, who, ask = left[-1]
+        try:
+            floor = policy.load_floor(self.settings.policy_floor)
+            rules = policy.digest(self.inventory, floor, self.plan.request.env)
+            self.given = again.taken_over(self.given, self.plan, ask, who=who, rules=rules)
+        except OndeckError as error:
+            raise Stopped(Ended.REFUSED, f"{error.message}: ondeck continue {self.at.id}") from error
+        self.herald = self._new_herald()
+        return name, ask
+
+    async def _resumed(self, last: str, ask: Ask) -> None:
+        """Tell it. What was asked before that of the worker that died is over."""
+        for name, who, earlier in self.desk.asks():
+            if name > last:
+                break
+            await self.desk.taken(name, who, earlier, "" if name == last else "the job went on after it")
+        reason = short(ask.reason or self.given.consent.reason)
+        await self.desk.record(Resumed(by=self.given.actor, decision=self.given.decision, reason=reason))
 
     async def _reconcile(self) -> tuple[Ended, str]:
         key = self.plan.draft.lock_key

@@ -220,6 +220,6 @@ def _change(view: JobView) -> Change:
         kind="job",
         subject=view.plan.request.subject,
         text=f"{view.plan.title}: {view.plan.draft.summary} ({outcome})",
-        who=view.actor,
+        who=view.people,
         job=view.id,
     )

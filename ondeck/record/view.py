@@ -27,6 +27,7 @@ from ondeck.operate.events import (
     Paused,
     Reconciled,
     Remembered,
+    Resumed,
     Settled,
     Step,
     TargetEnded,
@@ -93,6 +94,7 @@ class JobView(msgspec.Struct, kw_only=True):
         state: ENDED when the worker is lost: it is never shown as running for ever.
         lost: The worker died without a last word; `detail` says how to go on.
         pause: Why it is paused.
+        resumed: By whose word it went on after it had ended, oldest first.
         choices: What may be asked of it now.
         events: How many records were read.
         torn: Bytes at the log's end that a crash left half-written.
@@ -122,6 +124,7 @@ class JobView(msgspec.Struct, kw_only=True):
     events: int = 0
     notes: list[str] = []
     asked: list[str] = []
+    resumed: list[str] = []
     remembered: dict[str, str] = {}
     torn: int = 0
     damaged: int = -1
@@ -131,6 +134,12 @@ class JobView(msgspec.Struct, kw_only=True):
     def over(self) -> bool:
         """Nothing more will be written unless somebody reconciles, settles or resumes."""
         return self.state is JobState.ENDED
+
+    @property
+    def people(self) -> str:
+        """Who started it, and who went on with it."""
+        others = dict.fromkeys(name for name in self.resumed if name != self.actor)
+        return f"{self.actor}, continued by {', '.join(others)}" if others else self.actor
 
     @property
     def in_doubt(self) -> tuple[str, ...]:
@@ -236,6 +245,7 @@ def empty(job: str, plan: Plan, digest: str, *, actor: str, reason: str, made: i
         targets={t: TargetView(target=t, batch=i) for i, b in enumerate(batches) for t in b.targets},
         notes=[],
         asked=[],
+        resumed=[],
         remembered={},
     )
 
@@ -254,12 +264,8 @@ def _take(view: JobView, event: Event) -> None:
             _target(view, event)
         case BatchStarted(index=index, at=at):
             view.batches[index].started = at
-        case GateAnswered(index=index):
-            batch = view.batches[index]
-            batch.gate, batch.passed, batch.evidence = event.at, event.passed, event.evidence
-            batch.judged = None
-        case GateAccepted() | GateSettled():
-            _judged(view.batches[event.index], event)
+        case GateAnswered() | GateAccepted() | GateSettled():
+            _gate(view.batches[event.index], event)
         case Note(text=text):
             view.notes.append(text)
         case Remembered(key=key, value=value):
@@ -268,13 +274,20 @@ def _take(view: JobView, event: Event) -> None:
             view.asked.append(event.ask)
             if event.refused:
                 view.notes.append(f"{event.what} asked by {event.by} was refused: {event.refused}")
+        case Resumed(by=by, decision=decision):
+            view.resumed.append(by)
+            view.break_glass = view.break_glass or decision == "break-glass"
         case LockTaken(key=key):
             view.lock = key
         case _:
             _state(view, event)
 
 
-def _judged(batch: BatchView, event: GateAccepted | GateSettled) -> None:
+def _gate(batch: BatchView, event: GateAnswered | GateAccepted | GateSettled) -> None:
+    if isinstance(event, GateAnswered):
+        batch.gate, batch.passed, batch.evidence = event.at, event.passed, event.evidence
+        batch.judged = None
+        return
     batch.judged = event.passed if isinstance(event, GateSettled) else True
     word = (
         "accepted"

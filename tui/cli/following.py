@@ -183,6 +183,8 @@ def conclude(face: Face, view: JobView, form: str) -> int:
         face.say(
             f"job {view.id}: {_word(view)}  ({', '.join(f'{n} {w}' for w, n in sorted(counts.items()))})"
         )
+        if view.people != view.actor:
+            face.say(f"  by {view.people}")
         if view.outcome is Outcome.UNKNOWN:
             face.say(f"  find out with: ondeck reconcile {view.id}")
         if view.detail and view.lost:
@@ -206,6 +208,7 @@ def summary(view: JobView) -> dict[str, object]:
         "state": view.state.value,
         "outcome": view.outcome.value if view.outcome else None,
         "actor": view.plan.request.actor,
+        "continued_by": list(view.resumed),
         "targets": {
             name: {
                 "outcome": target.outcome.value if target.outcome else None,

@@ -85,7 +85,7 @@ def _wait_of(view: JobView) -> Waiting:
     state = f"{view.state.value}:{view.waiting_for.value}" if view.waiting_for else view.state.value
     return Waiting(
         job=view.id, state="unknown" if unknown else state, operation=view.plan.request.operation,
-        subject=view.plan.request.subject, env=view.plan.request.env, actor=view.actor,
+        subject=view.plan.request.subject, env=view.plan.request.env, actor=view.people,
         began=view.started or view.made, why=safe_line(why),
         do=f"ondeck {'reconcile' if unknown else 'attach'} {view.id}",
     )  # fmt: skip

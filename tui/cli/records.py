@@ -74,7 +74,7 @@ def _job(view: JobView) -> list[str]:
     lines = [
         f"### {view.id}: {view.plan.title} {safe_line(request.subject)}: {outcome}",
         "",
-        f"{safe_line(view.plan.draft.summary)}. By {view.actor}. Why: {safe_line(view.reason) or 'not said'}.",
+        f"{safe_line(view.plan.draft.summary)}. By {view.people}. Why: {safe_line(view.reason) or 'not said'}.",
         "",
         "| target | outcome | evidence |",
         "|---|---|---|",
@@ -117,7 +117,7 @@ def _open_matters(face: Face) -> list[str]:
     record = face.deck.record
     lines = []
     for view in record.jobs(200):
-        name = f"job {view.id} ({view.plan.title} {safe_line(view.plan.request.subject)}, {view.actor})"
+        name = f"job {view.id} ({view.plan.title} {safe_line(view.plan.request.subject)}, {view.people})"
         if view.unsettled and view.over:
             doubts = ", ".join(view.doubts) or "outcome"
             lines.append(f"- UNKNOWN: {name}: {doubts}; `ondeck reconcile {view.id}`")
@@ -149,7 +149,7 @@ def handover(face: Face, since: str) -> int:
         lines += [
             "## Glass was broken",
             "",
-            *(f"- job {v.id} by {v.actor}: {safe_line(v.reason)}" for v in broken),
+            *(f"- job {v.id} by {v.people}: {safe_line(v.reason)}" for v in broken),
             "",
         ]
     lines += ["## What changed", "", *_changes(record.changes(start))]

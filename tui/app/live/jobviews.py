@@ -21,6 +21,7 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         env=plan.request.env,
         summary=plan.draft.summary if not view.over else view.summary or plan.draft.summary,
         actor=view.actor,
+        people=view.people,
         reason=view.reason,
         state=str(view.state),
         waiting=_waiting(view),
@@ -96,6 +97,8 @@ def note_of(event: happened.Event) -> str:  # noqa: C901, PLR0912 - one arm a ki
             return f"waits for {on}: {detail}"
         case happened.TargetEnded(target=target, outcome=outcome, evidence=evidence):
             return f"{target} {str(outcome).replace('_', ' ')}: {evidence}"
+        case happened.Resumed(by=by, decision=decision):
+            return f"{by} goes on with it ({decision})"
         case happened.Reconciled(target=target, outcome=outcome, evidence=evidence):
             return f"{target} found {outcome}: {evidence}"
         case happened.Settled(target=target, outcome=outcome, by=by, reason=reason):

@@ -112,6 +112,8 @@ class JobPage(BoardView):
         rows.append(row(state, f"  {self._counts(job)}", right=[(leave, "dim")]))
         if job.waiting:
             rows.append(row(("waits: ", "warn"), (fit(spoken(job.waiting), width - 7).rstrip(), "warn")))
+        if job.people not in ("", job.actor):
+            rows.append(row(("by     ", "dim"), fit(job.people, width - 7).rstrip()))
         if job.summary:
             rows.append(row(("what   ", "dim"), fit(job.summary, width - 7).rstrip()))
         if job.reason:
