@@ -139,7 +139,7 @@ async def test_settle_of_a_gate_that_nobody_knows_asks_for_the_gate() -> None:
         await play.until("the last gate:")
         await play.type("passed")
         await play.press("enter")
-        await play.until("how do you know")
+        await play.until("the reason is kept")
         await play.type("looked")
         await play.press("enter")
         await play.until("settled the last gate")
