@@ -135,6 +135,7 @@ class Lock:
         Raises:
             StateBroken: The files cannot be used.
         """
+        folder.ensure(self._file.parent)
         fd = folder.open_private(self._file, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
