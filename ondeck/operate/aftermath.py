@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from ondeck.errors import StateBroken
@@ -54,7 +55,7 @@ class Aftermath:
             return f"no target {target!r}"
         if not row.in_doubt and row.outcome is not Outcome.UNKNOWN:
             return "its outcome is known"
-        refused = self._audited(target, f"{target} settled as {outcome.value}: {reason}", reason, who)
+        refused = await self._audited(target, f"{target} settled as {outcome.value}: {reason}", reason, who)
         if not refused:
             await self._desk.record(Settled(target=target, outcome=outcome, reason=short(reason), by=who))
         return refused
@@ -66,18 +67,24 @@ class Aftermath:
         passed = outcome is Outcome.SUCCEEDED
         name = f"the gate after batch {blind.index + 1}"
         text = f"{name} settled as {'passed' if passed else 'failed'}: {reason}"
-        refused = self._audited(name, text, reason, who)
+        refused = await self._audited(name, text, reason, who)
         if not refused:
             await self._desk.record(
                 GateSettled(index=blind.index, passed=passed, reason=short(reason), by=who)
             )
         return refused
 
-    def _audited(self, subject: str, text: str, reason: str, who: str) -> str:
+    async def _audited(self, subject: str, text: str, reason: str, who: str) -> str:
         """Why it must not count; empty when it stands in the audit."""
         try:
-            self._audit.append(
-                "settle", actor=who, job=self._desk.at.id, subject=subject, reason=reason, text=text
+            await asyncio.to_thread(
+                self._audit.append,
+                "settle",
+                actor=who,
+                job=self._desk.at.id,
+                subject=subject,
+                reason=reason,
+                text=text,
             )
         except StateBroken as error:
             return f"the audit cannot be written: {error.message}"

@@ -144,7 +144,7 @@ class Worker:
         if asked is not None:
             await self._resumed(*asked)
         begun = f", begun by {first}" if first != self.given.actor else ""
-        self._audit("intent", f"resumed by {self.given.actor}{begun}" if asked else "")
+        await self._audit("intent", f"resumed by {self.given.actor}{begun}" if asked else "")
         await self._take_lock()
         try:
             applying = await self._open()
@@ -223,10 +223,11 @@ class Worker:
             self.desk.note(f"BREAK-GLASS by {self.given.actor}: {self.given.consent.reason}")
             self.herald.tell("started with break-glass", self.given.consent.reason)
 
-    def _audit(self, phase: str, text: str = "") -> None:
+    async def _audit(self, phase: str, text: str = "") -> None:
         request, given = self.plan.request, self.given
         try:
-            self.record.audit.append(
+            await asyncio.to_thread(
+                self.record.audit.append,
                 phase,
                 actor=given.actor,
                 uid=given.uid,
@@ -242,11 +243,12 @@ class Worker:
                 text=text,
             )
         except StateBroken as error:
+            said = f"{error.message}; {error.hint}" if error.hint else error.message
             if phase == "intent" and self.changing:
                 raise Stopped(
-                    Ended.REFUSED, f"the audit cannot be written, so nothing was changed: {error.message}"
+                    Ended.REFUSED, f"the audit cannot be written, so nothing was changed: {said}"
                 ) from error
-            self.desk.note(f"the audit could not be written: {error.message}")
+            self.desk.note(f"the audit could not be written: {said}")
 
     async def _take_lock(self) -> None:
         key = self.plan.draft.lock_key
@@ -366,7 +368,7 @@ class Worker:
 
     async def _end(self, why: Ended, summary: str) -> None:
         outcome = self._outcome(why)
-        self._audit("outcome", f"{outcome.value} ({why.value}): {summary}")
+        await self._audit("outcome", f"{outcome.value} ({why.value}): {summary}")
         if self.lock is not None:
             self.lock.release(clear=outcome is not Outcome.UNKNOWN)
         self._tell_the_end(outcome, why, summary)

@@ -13,6 +13,7 @@ from ondeck.operate.lock import Lock, LockView, views
 from ondeck.operate.spec import Risk
 from ondeck.record import folder, marks, outputs
 from ondeck.record.audit import Audit
+from ondeck.record.claim import PATIENCE
 from ondeck.record.index import Found, Index
 from ondeck.record.jobfolder import JobFolder, first_id, time_of, valid_id
 from ondeck.record.journal import Tail
@@ -34,7 +35,8 @@ class Record:
         self.jobs_root = self.root / "jobs"
         self.locks_root = self.root / "locks"
         self.plans_root = self.root / "plans"
-        self.audit = Audit(self.root / "audit")
+        self._patience = settings.seconds(PATIENCE)
+        self.audit = Audit(self.root / "audit", self._patience)
         self._marks = self.root / "marks.log"
         self._index = Index(self.root / "index.db", self.jobs_root)
 
@@ -138,9 +140,8 @@ class Record:
             StateBroken: It cannot be written.
         """
         stamp = time or _now()
-        marks.add(
-            self._marks, marks.Mark(time=stamp, subject=subject, text=text, who=who or self.settings.actor)
-        )
+        mark = marks.Mark(time=stamp, subject=subject, text=text, who=who or self.settings.actor)
+        marks.add(self._marks, mark, self._patience)
 
     def changes(self, since: int) -> list[Change]:
         """Own jobs that changed something, and marks, since a time (ns), newest first.
