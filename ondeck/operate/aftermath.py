@@ -97,7 +97,8 @@ class Aftermath:
             self._desk.note(f"nothing could be asked: {broken(error)}")
             return
         for target in self._desk.view.in_doubt:
-            attempt = Attempt(id=self._desk.view.targets[target].attempt, target=target)
+            row = self._desk.view.targets[target]
+            attempt = Attempt(id=row.attempt, job=self._desk.at.id, target=target)
             try:
                 finding = honest(await applying.reconcile(attempt))
             except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded as unknown

@@ -214,7 +214,8 @@ class Drive:
         return self.desk.view.targets[target].attempts + 1
 
     def _next_attempt(self, target: str) -> Attempt:
-        return Attempt(id=attempt_id(self.desk.at.id, target, self._number(target)), target=target)
+        job = self.desk.at.id
+        return Attempt(id=attempt_id(job, target, self._number(target)), job=job, target=target)
 
     async def _ended(self, target: str, finding: Finding, attempt: str, clock: Clock) -> None:
         if target not in self.rollout.running:

@@ -255,7 +255,7 @@ class OperatorSuite:
         """A succeeded apply is in place; the same attempt never works twice; reconcile agrees."""
         site = await make()
         plan = await planned(site)
-        attempt = Attempt(id="suite-1", target=plan.targets[0])
+        attempt = Attempt(id="suite-1", job="suite", target=plan.targets[0])
         async with site.operator.open(plan, site.bench) as applying:
             done = await applying.apply(attempt, Quiet())
             assert done.outcome is Outcome.SUCCEEDED, done.evidence
@@ -271,7 +271,7 @@ class OperatorSuite:
         for calls in range(_MOST_STEPS):
             site = await make()
             plan = await planned(site)
-            attempt = Attempt(id=f"suite-{calls}", target=plan.targets[0])
+            attempt = Attempt(id=f"suite-{calls}", job="suite", target=plan.targets[0])
             async with site.operator.open(plan, site.bench) as applying:
                 site.cuts.after(calls)
                 finished = await _try(applying, attempt)
@@ -297,7 +297,9 @@ class OperatorSuite:
         target = plan.targets[0]
         site.slow(target)
         async with site.operator.open(plan, site.bench) as applying:
-            task = asyncio.create_task(applying.apply(Attempt(id="suite-c", target=target), Quiet()))
+            task = asyncio.create_task(
+                applying.apply(Attempt(id="suite-c", job="suite", target=target), Quiet())
+            )
             await _until(lambda: site.effects(target) > 0)
             task.cancel()
             ended = await asyncio.gather(task, return_exceptions=True)
@@ -305,7 +307,7 @@ class OperatorSuite:
             assert ended[0].outcome in (Outcome.CANCELLED, Outcome.FAILED), ended[0]
             assert ended[0].evidence
             await _until(lambda: not site.busy(target))
-            found = await applying.reconcile(Attempt(id="suite-c", target=target))
+            found = await applying.reconcile(Attempt(id="suite-c", job="suite", target=target))
             assert found.outcome is not Outcome.SUCCEEDED
             assert not found.still_running
 
@@ -315,7 +317,7 @@ class OperatorSuite:
         plan = await planned(site)
         target = plan.targets[0]
         site.slow(target)
-        attempt = Attempt(id="suite-d", target=target)
+        attempt = Attempt(id="suite-d", job="suite", target=target)
         async with site.operator.open(plan, site.bench) as applying:
             task = asyncio.create_task(applying.apply(attempt, Quiet()))
             await _until(lambda: site.effects(target) > 0)

@@ -287,7 +287,8 @@ class Site:
 
     def attempt(self, target: str) -> Attempt:
         self._jobs += 1
-        return Attempt(id=f"{self.root.name}-{self._jobs}-{target}-1", target=target)
+        job = f"{self.root.name}-{self._jobs}"
+        return Attempt(id=f"{job}-{target}-1", job=job, target=target)
 
     async def do(self, operation: str, **params: Any) -> tuple[dict[str, Any], Log]:
         """Plan, apply every target in order until one does not succeed, finish and remember."""
