@@ -187,9 +187,10 @@ def order_line(job: str, ask: Ask) -> str:
     why = f" --reason {shlex.quote(ask.reason)}" if ask.reason else ""
     match ask.what:
         case What.SETTLE:
-            outcome = ask.outcome.value if ask.outcome else "OUTCOME"
+            outcome = f"{ask.target} {ask.outcome.value if ask.outcome else 'OUTCOME'}"
             gate = f"--gate {'passed' if ask.outcome is Outcome.SUCCEEDED else 'failed'}"
-            return f"ondeck settle {job} {f'{ask.target} {outcome}' if ask.target else gate}{why}"
+            reason = shlex.quote(ask.reason or "WHY")
+            return f"ondeck settle {job} {outcome if ask.target else gate} --reason {reason}"
         case What.CREDENTIALS:
             return f"ondeck attach {job}"
         case What.CANCEL:

@@ -213,7 +213,7 @@ class JobPage(BoardView):
             rows += [row("  ", fit(line, width - 2).rstrip(), key=f"target {names[0]}" if index == 0 else "")
                      for index, line in enumerate(lines[:LINES])]  # fmt: skip
             if len(lines) > LINES:
-                rows.append(row((f"  {len(lines) - LINES} lines more: ondeck jobs show {job.id}", "dim")))
+                rows.append(row((f"  {len(lines) - LINES} lines more: ondeck attach {job.id}", "dim")))
             if not lines:
                 rows.append(row(("  printed nothing", "dim")))
         return rows
