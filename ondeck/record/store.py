@@ -102,8 +102,8 @@ class Record:
             pause = 0.05 if events else min(0.5, pause * 1.5)
             await asyncio.sleep(self.settings.seconds(pause))
 
-    def output(self, job: str, target: str, offset: int = 0, limit: int = 65536) -> bytes:
-        """Bytes a target printed, from an offset; raw: make them safe before they are shown.
+    def output(self, job: str, target: str, offset: int = 0, limit: int = 65536) -> outputs.Part:
+        """What a target printed, from a place on; raw: make it safe before it is shown.
 
         Raises:
             BadInput: There is no such job.

@@ -38,10 +38,9 @@ class _Outputs:
     def pump(self, *, last: bool = False) -> None:
         """Print what arrived; with `last` also what has no newline yet."""
         for target, offset in self._offsets.items():
-            while data := self._record.output(self._job, target, offset=offset):
-                offset += len(data)
-                self._offsets[target] = offset
-                *whole, rest = (self._rest[target] + data).split(b"\n")
+            while (part := self._record.output(self._job, target, offset=offset)).data:
+                self._offsets[target] = offset = part.end
+                *whole, rest = (self._rest[target] + part.data).split(b"\n")
                 self._rest[target] = rest
                 self._print(target, whole)
             if last and self._rest[target]:
