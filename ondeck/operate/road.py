@@ -12,7 +12,7 @@ import msgspec
 
 from ondeck.errors import BadInput, Missing, OndeckError, PlanStale, Refused
 from ondeck.inventory.model import Protection
-from ondeck.operate import guard, launch, policy
+from ondeck.operate import guard, launch, policy, shelf
 from ondeck.operate import plan as plans
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.consent import Consent, Given
@@ -146,21 +146,13 @@ def _check_targets(plan: Plan) -> None:
 
 def _store(deck: Deck, plan: Plan) -> Drafted:
     root = folder.ensure(deck.record.plans_root)
-    _sweep(root)
+    shelf.sweep(deck.record)
     # Sealed as it reads back: JSON knows no tuples in free data.
     plan = plans.sealed(plans.decode(plans.encode(plan)))
     stored = plans.encode(plan)
     path = root / f"{plan.id}.json"
     folder.write_new(path, stored, durable=False)
     return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
-
-
-def _sweep(root: Path) -> None:
-    """Plans of yesterday go; they could not be started any more for 23 hours."""
-    limit = time.time() - 24 * 3600
-    for path in root.glob("p*.json"):
-        if path.stat().st_mtime < limit:
-            path.unlink(missing_ok=True)
 
 
 def stored_plan(deck: Deck, name: str) -> Drafted:
@@ -285,7 +277,7 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
 def _write_folder(deck: Deck, drafted: Drafted, given: Given) -> JobFolder:
     at = JobFolder.claim(folder.ensure(deck.record.jobs_root))
     folder.write_new(at.plan, drafted.stored)
-    folder.write_new(at.inventory, msgspec.json.encode(deck.inventory), durable=False)
+    shelf.put_inventory(deck.record, deck.inventory, at.inventory)
     folder.write_new(at.given, msgspec.json.encode(given))
     return at
 

@@ -35,6 +35,7 @@ class Record:
         self.jobs_root = self.root / "jobs"
         self.locks_root = self.root / "locks"
         self.plans_root = self.root / "plans"
+        self.inventories_root = self.root / "inventories"
         self._patience = settings.seconds(PATIENCE)
         self.audit = Audit(self.root / "audit", self._patience)
         self._marks = self.root / "marks.log"
@@ -61,7 +62,7 @@ class Record:
         return self._index.views(limit).views
 
     def newest(self, limit: int = 50) -> Found:
-        """The newest jobs and those of them that cannot be read, in one look.
+        """The newest jobs (0 means all) and those of them that cannot be read, in one look.
 
         Raises:
             StateBroken: The folder of jobs cannot be read.
