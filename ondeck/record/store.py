@@ -82,6 +82,19 @@ class Record:
         """
         return self.folder(job).view()
 
+    def is_asked(self, job: str) -> bool:
+        """Somebody asked something that no worker has taken in yet, and one lives that will.
+
+        Raises:
+            BadInput: There is no such job.
+            StateBroken: It cannot be read.
+        """
+        at = self.folder(job)
+        if not at.is_alive():
+            return False
+        taken = at.view().asked
+        return any(name not in taken for name, _, _ in at.asks_left())
+
     async def follow(self, job: str, after: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
         """Events with their number from `after` on, as they are written; ends when the job is over or lost.
 

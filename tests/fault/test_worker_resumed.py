@@ -58,6 +58,20 @@ def test_a_lost_job_goes_on_from_the_command_line_with_what_was_not_begun(tmp_pa
     assert all(len(lines) == 1 for lines in on_road.effects(tmp_path).values())
 
 
+def test_a_request_counts_as_asked_until_a_worker_took_it(tmp_path: Path) -> None:
+    on = on_road.deck(tmp_path)
+    job = on_road.start(on, tmp_path, batches="1,2", script=("web-1=fail",))
+    view = on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
+    assert not on.record.is_asked(job)
+    started = next(e for e in on.record.folder(job).events_after(0) if isinstance(e, JobStarted))
+    os.kill(started.pid, signal.SIGSTOP)
+    on.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    assert on.record.is_asked(job)
+    os.kill(started.pid, signal.SIGCONT)
+    on_road.wait_for(on, job, lambda v: len(v.asked) > len(view.asked))
+    assert not on.record.is_asked(on_road.over(on, job).id)
+
+
 def test_who_went_on_is_in_the_record_and_in_the_audit(tmp_path: Path) -> None:
     on = on_road.deck(tmp_path)
     job = paused_and_killed(on, tmp_path)

@@ -93,6 +93,8 @@ class _Follower:
             await self._stands.wait()
             self._stands.clear()
             await asyncio.sleep(self._face.settings.seconds(_PATIENCE))
+            while self._record.is_asked(self._job):  # noqa: ASYNC110 - a worker answers, not a task of ours
+                await asyncio.sleep(self._face.settings.seconds(_PATIENCE))
             if waits_for_person(self._record.job(self._job)):
                 return
 
