@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import msgspec
 
 from ondeck.errors import OndeckError, Refused
 from ondeck.operate import guard, policy
+from ondeck.operate.asker import asker
 from ondeck.operate.consent import Consent, Given
 from ondeck.operate.plan import PLAN_SECONDS, Plan
 
@@ -101,9 +101,7 @@ def agreed(deck: Deck, at: JobFolder, ask: Ask, consent: Consent | None) -> Ask:
         consent=said,
         decision=decision,
         made=time.time_ns(),
-        uid=os.getuid(),
-        ssh=os.environ.get("SSH_CLIENT", ""),
-        tty=_tty(),
+        **asker(),
     )
     return msgspec.structs.replace(ask, given=given)
 
@@ -128,19 +126,10 @@ def _refused(deck: Deck, plan: Plan, ask: Ask, error: OndeckError) -> None:
     deck.record.audit.append(
         "refused",
         actor=ask.by or deck.settings.actor,
-        uid=os.getuid(),
-        ssh=os.environ.get("SSH_CLIENT", ""),
-        tty=_tty(),
+        **asker(),
         operation=request.operation,
         subject=request.subject,
         env=request.env,
         reason=ask.reason,
         text=f"to go on: {error.message}",
     )
-
-
-def _tty() -> str:
-    try:
-        return os.ttyname(0)
-    except OSError:
-        return ""

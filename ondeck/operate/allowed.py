@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ondeck.errors import Refused
 from ondeck.operate import guard, policy
+from ondeck.operate.asker import asker
 from ondeck.operate.policy import Rules
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def _audit(deck: Deck, phase: str, verb: str, env: str, subject: str, reason: st
     deck.record.audit.append(
         phase,
         actor=deck.settings.actor,
-        uid=os.getuid(),
-        ssh=os.environ.get("SSH_CLIENT", ""),
+        **asker(),
         operation=verb,
         subject=subject,
         env=env,

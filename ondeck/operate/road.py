@@ -14,6 +14,7 @@ from ondeck.errors import BadInput, Missing, OndeckError, PlanStale, Refused
 from ondeck.inventory.model import Protection
 from ondeck.operate import guard, launch, policy, shelf
 from ondeck.operate import plan as plans
+from ondeck.operate.asker import asker
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.consent import Consent, Given
 from ondeck.operate.events import Mode
@@ -264,9 +265,7 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         decision=decision,
         made=time.time_ns(),
         lock_wait=lock_wait,
-        uid=os.getuid(),
-        ssh=os.environ.get("SSH_CLIENT", ""),
-        tty=_tty(),
+        **asker(),
     )
     at = _write_folder(deck, drafted, given)
     route = route_of(deck.inventory, plan.request.env, os.environ)
@@ -292,9 +291,7 @@ def audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckE
     deck.record.audit.append(
         "refused",
         actor=deck.settings.actor,
-        uid=os.getuid(),
-        ssh=os.environ.get("SSH_CLIENT", ""),
-        tty=_tty(),
+        **asker(),
         operation=request.operation,
         subject=request.subject,
         env=request.env,
@@ -302,10 +299,3 @@ def audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckE
         reason=consent.reason,
         text=error.message,
     )
-
-
-def _tty() -> str:
-    try:
-        return os.ttyname(0)
-    except OSError:
-        return ""
