@@ -69,6 +69,7 @@ def test_failures_never_exceed_what_may_fail_plus_what_was_in_flight(data: st.Da
         raise AssertionError("it never came to an end")
     if isinstance(finish, Finish) and finish.why is Ended.COMPLETE:
         assert not rollout.pending
+        assert None not in gates.values(), "complete although a gate had no data and nobody accepted it"
     assert opened == sorted(set(opened))
 
 
