@@ -12,6 +12,7 @@ from typing import Any
 
 from ondeck import text
 from ondeck.errors import BadInput, PlanStale, StateBroken
+from ondeck.record.folder import ensure
 from ondeck.settings import Settings
 
 INLINE = 256 << 10
@@ -64,9 +65,8 @@ def pin(data: bytes, settings: Settings) -> dict[str, Any]:
     decoded = _as_text(data)
     if decoded is not None and len(data) < INLINE:
         return {"sha256": digest, "size": len(data), "text": decoded}
-    folder = settings.state / "plans" / "content"
+    folder = ensure(ensure(settings.state / "plans") / "content")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
             file.write(data)
             file.flush()

@@ -290,7 +290,7 @@ class Putting:
         """Keep, write, compare."""
         wanted = self._data["hosts"][attempt.target]
         link, path = await self._links.get(attempt.target), self._file(attempt.target)
-        job = attempt.id.removesuffix(f"-{attempt.id.rpartition('-')[2]}").removesuffix(f"-{attempt.target}")
+        job = attempt.job
         keep = ["sh", "-c", _KEEP, "sh", job, path, _name(path)]
         done = await link.run(keep, become=self._become)
         if not done.ok:
