@@ -119,7 +119,7 @@ async def test_a_cancelled_change_is_stopped_on_the_host(bench: TestBench) -> No
 async def test_a_cancelled_change_that_left_a_process_is_no_clean_cancel(bench: TestBench) -> None:
     argv = ["sh", "-c", "setsid sleep 601.25 </dev/null >/dev/null 2>&1 & exec sleep 601.5"]
     async with applying(bench, request("host.exec", argv=argv)) as (_, work):
-        task = asyncio.ensure_future(work.apply(Attempt(id="y1-web-1-1", target="web-1"), Told()))
+        task = asyncio.ensure_future(work.apply(Attempt(id="y1-web-1-1", target="web-1", job="y1"), Told()))
         await until(lambda: all(map(running, ("601.25", "601.5"))))
         task.cancel()
         finding = await task
