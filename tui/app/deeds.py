@@ -139,8 +139,7 @@ class Deeds:
             case commands.Do(spec, wish, lacking):
                 await self.operating.wish(spec, wish, lacking)
             case commands.Turn("tz", value):
-                self.desk.zone = phrases.zone(value or "UTC")
-                self.screen.refresh_all()
+                self._set_zone(value)
             case commands.Turn("theme", value):
                 self._theme(value)
             case commands.Turn(_, value):
@@ -149,6 +148,11 @@ class Deeds:
                 self.leave()
             case commands.Trouble(message):
                 self.desk.say(message, "warn")
+
+    def _set_zone(self, value: str) -> None:
+        self.desk.zone = phrases.zone(value or "UTC")
+        self.desk.say(f"times are in {phrases.zone_word(self.session.now(), self.desk.zone)}", "")
+        self.screen.refresh_all()
 
     def _theme(self, value: str) -> None:
         names = sorted(self.screen.app.available_themes)
@@ -228,7 +232,7 @@ class Deeds:
     def _set_time(self, text: str) -> None:
         self.desk.at = phrases.moment(text, self.session.now(), self.desk.zone) if text.strip() else 0
         self.desk.say(
-            f"time cursor at {self.desk.clock(self.desk.at)}" if self.desk.at else "time cursor: now", ""
+            f"time cursor at {self.desk.stamp(self.desk.at)}" if self.desk.at else "time cursor: now", ""
         )
         self.screen.refresh_all()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ondeck.observe.records import Health, Level
 from tui.app.chart import sparkline
+from tui.app.phrases import zone_word
 from tui.app.rows import Part, Row, fit, row
 
 if TYPE_CHECKING:
@@ -13,8 +14,20 @@ if TYPE_CHECKING:
 
 
 def head_rows(pane: LogsPane, width: int) -> list[Row]:
-    """Sources, filter, histogram, rule."""
-    return [_sources(pane, width), _filter(pane, width), _histogram(pane, width), row(("-" * width, "dim"))]
+    """Sources, filter, histogram, heads of the columns with the zone of the times."""
+    columns = pane.view.columns(zone_word(_moment(pane), pane.desk.zone))
+    return [
+        _sources(pane, width),
+        _filter(pane, width),
+        _histogram(pane, width),
+        row((fit(columns, width), "head")),
+    ]
+
+
+def _moment(pane: LogsPane) -> int:
+    """The time at hand: summer and winter time have different names."""
+    line = pane.view.current_line
+    return line.time if line is not None and line.time > 0 else pane.session.now()
 
 
 def _sources(pane: LogsPane, width: int) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import ClassVar
 
 from textual import on
@@ -16,7 +17,7 @@ from tui.app import bindings
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.logview import LogView
-from tui.app.logview_lines import Marker
+from tui.app.logview_lines import Marker, clock_of
 from tui.app.panes.base import View
 from tui.app.panes.log_head import head_rows
 from tui.app.panes.log_lines import LogLines
@@ -52,6 +53,7 @@ class LogsPane(View):
         self.search = LogSearch(self.lines)
         self._landing = False
         self._at = 0
+        self._zone: tzinfo | None = None
 
     @property
     def env(self) -> str:
@@ -98,6 +100,9 @@ class LogsPane(View):
                 self.view.go_to_time(self._at)
             else:
                 self.view.action_follow()
+        if self.desk.zone is not self._zone:
+            self._zone = self.desk.zone
+            self.view.set_clock(clock_of(self._zone))
         self._say_empty()
         self.view.flush()
         width = self.head.size.width - 2
