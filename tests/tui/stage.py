@@ -125,8 +125,12 @@ class FakeFeed:
         self.store = LogStore(10_000)
         self.waiting = list(lines)
         self._states = dict(states)
+        self.gaps: list[tuple[int, int]] = []
         self.dropped = 0
+        self.asking = 0
+        self.stopped = 0
         self.closed = False
+        self.told: list[tuple[str, int]] = []
 
     def drain(self) -> int:
         count = len(self.waiting)
@@ -136,6 +140,19 @@ class FakeFeed:
 
     def states(self) -> Mapping[str, SourceState]:
         return self._states
+
+    def park(self) -> None:
+        self.told.append(("park", 0))
+
+    def resume(self) -> None:
+        if self.told and self.told[-1] == ("park", 0):
+            self.told.append(("resume", 0))
+
+    def reach(self, time: int) -> None:
+        self.told.append(("reach", time))
+
+    def live(self) -> None:
+        self.stopped = 0
 
     def close(self) -> None:
         self.closed = True

@@ -94,9 +94,11 @@ class ContextLine(Line):
             brief = credentials if wide or lacking else credentials.removeprefix("agent ")
             left.append(f"{gap}{'creds ' if wide else ''}{brief}", style("warn" if lacking else ""))
         now = session.now()
-        right = Text(f"{phrases.clock(now, desk.zone)} {phrases.zone_word(now, desk.zone)}")
-        if desk.at:
-            right = Text.assemble((f"AT {phrases.clock(desk.at, desk.zone)}  ", style("warn")), right)
+        right = Text(desk.stamp(now))
+        if desk.at and wide:
+            right = Text.assemble((f"AT {desk.clock(desk.at)}  ", style("warn")), right)
+        elif desk.at:
+            right = Text(f"AT {desk.stamp(desk.at)}", style("warn"))
         self.put(spread(left, right, width))
 
     def _inventory(self, wide: bool) -> Sequence[tuple[str, str]]:

@@ -158,7 +158,8 @@ class DeckScreen(Screen[None]):
         jobs = sum(1 for job in session.jobs() if job.running)
         self.query_one("#bar", PaneBar).show(self.pane_name, {"jobs": str(jobs)} if jobs else {})
         if not self.prompt.is_open:
-            self.query_one("#hints", HintLine).show(view.hints, view.extra)
+            extra = [view.extra, view.at_words if self.desk.at else ""]
+            self.query_one("#hints", HintLine).show(view.hints, "  ".join(filter(None, extra)))
 
     @property
     def pane_name(self) -> str:

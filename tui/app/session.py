@@ -111,6 +111,37 @@ class LogFeed(Protocol):
         """Lines nobody could keep."""
         ...
 
+    @property
+    def gaps(self) -> Sequence[tuple[int, int]]:
+        """Stretches (from, to) in ns that nobody followed and nobody read afterwards."""
+        ...
+
+    @property
+    def asking(self) -> int:
+        """Since when history is asked for that has not come whole yet; 0 when nothing is awaited."""
+        ...
+
+    @property
+    def stopped(self) -> int:
+        """Where a long history was cut off, nothing newer is held; 0 while it follows."""
+        ...
+
+    def park(self) -> None:
+        """Nobody looks: close every source, keep the lines."""
+        ...
+
+    def resume(self) -> None:
+        """Go on from where it was parked; nothing happens when it was not."""
+        ...
+
+    def reach(self, time: int) -> None:
+        """Hold the lines from a time (ns) on, in place of what is held, when it does not reach that far."""
+        ...
+
+    def live(self) -> None:
+        """Follow the newest lines again after a history was cut off."""
+        ...
+
     def close(self) -> None:
         """Stop following."""
         ...

@@ -12,9 +12,10 @@ from ondeck.operate.bench import FaceBench
 from ondeck.operate.ports import Bench
 from tui.app.live.asking import LiveQuestions
 from tui.app.live.capabilities import Capabilities
+from tui.app.live.feed import LiveFeed
 from tui.app.live.hosts import LiveHosts
 from tui.app.live.jobs import LiveJobs
-from tui.app.live.logs import LiveFeed, open_feed
+from tui.app.live.logs import open_feed
 from tui.app.live.road import LiveRoad
 from tui.app.live.services import LiveServices
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ondeck.deck import Deck
     from ondeck.operate.interactive import Opened
     from ondeck.operate.spec import OperationSpec
-    from tui.app.live.logs import LiveFeed
+    from tui.app.live.feed import LiveFeed
     from tui.app.live.parts import Parts
 
 

@@ -47,6 +47,11 @@ class View(Widget):
         """A few words at the right of the hint line: marked rows, filter."""
         return ""
 
+    @property
+    def at_words(self) -> str:
+        """What a view without history says while the time cursor stands in the past."""
+        return f"figures are now, not {self.desk.minute(self.desk.at)}"
+
     def selected(self) -> Selected:
         """What keys act on."""
         return NOTHING

@@ -62,10 +62,22 @@ def _filter(pane: LogsPane, width: int) -> Row:
         words.append(f"{len(pane.lines.filtered)} of {len(pane.feed.store)}")
     words.append(pane.search.words(pane.number))
     text = "  ".join(filter(None, words)) or f"all {len(pane.feed.store)} lines"
-    at = f"AT {pane.desk.clock(pane.desk.at)}  " if pane.desk.at else ""
+    at = _at(pane)
     state = pane.view.status_text()
     return row(fit(text, max(10, width - len(at) - len(state) - 2)).rstrip(),
                right=[(at, "warn"), (state, "ok" if pane.view.following else "warn")])  # fmt: skip
+
+
+def _at(pane: LogsPane) -> str:
+    """The time cursor, and how far back its lines reach."""
+    desk, store = pane.desk, pane.feed.store
+    at = f"AT {desk.clock(desk.at)}" if desk.at else ""
+    oldest = store[store.first].time if len(store) else 0
+    if pane.feed.asking:
+        return f"{at}  asking since {desk.clock(pane.feed.asking)}  ".lstrip()
+    if desk.at and oldest > desk.at:
+        return f"{at}, nothing before {desk.clock(oldest)}  "
+    return f"{at}  " if at else ""
 
 
 def _histogram(pane: LogsPane, width: int) -> Row:
