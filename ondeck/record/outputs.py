@@ -74,6 +74,25 @@ class Output:
                 self.dropped += len(self._ring)
 
 
+def stamp(root: Path, target: str) -> tuple[int, int]:
+    """Bytes of a target's output and when it was last written (ns); (0, 0) when it printed nothing.
+
+    Raises:
+        StateBroken: It cannot be looked at.
+    """
+    size = written = 0
+    for suffix in (".out", ".tail"):
+        path = root / f"{name_of(target)}{suffix}"
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise folder.broken(path, error) from error
+        size, written = size + found.st_size, max(written, found.st_mtime_ns)
+    return size, written
+
+
 def read(root: Path, target: str, offset: int, limit: int) -> bytes:
     """Bytes of a target's output from an offset over head and tail together; empty at the end."""
     found = b""

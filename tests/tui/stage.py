@@ -42,6 +42,7 @@ from tui.app.views import (
     LockLook,
     LogEntry,
     Matched,
+    OutputLook,
     RecordLook,
     ServiceLook,
     TargetLook,
@@ -207,6 +208,7 @@ class FakeSession:
             Answer(source="web-4", error="timed out"),
         ]  # fmt: skip
         self.entries: list[LogEntry] = []
+        self.unread: dict[str, OutputLook] = {}
         self.feed = FakeFeed(log_lines(), {
             "web-1/app": SourceState("web-1/app", Health.OK, NOW), "web-2/app": SourceState("web-2/app", Health.OK, NOW),
             "web-3/app": SourceState("web-3/app", Health.SLOW, NOW - 12 * S),
@@ -313,14 +315,14 @@ class FakeSession:
     def job(self, name: str) -> JobLook | None:
         return next((job for job in self.job_list if job.id == name), None)
 
-    def output(self, job: str, target: str) -> tuple[str, ...]:
+    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+        if target in self.unread:
+            return self.unread[target]
         if job == "j-exec":
-            return (
-                ("Filesystem  Use%", "/dev/sda1  63%")
-                if target != "web-3"
-                else ("Filesystem  Use%", "/dev/sda1  91%")
-            )
-        return (f"unpacked 2.14.0 on {target}", "switched to 2.14.0")
+            share = "63%" if target != "web-3" else "91%"
+            lines = ("Filesystem  Use%", f"/dev/sda1  {share}")
+            return OutputLook(lines=lines, size=40, count=2, digest=share)
+        return OutputLook(lines=(f"unpacked 2.14.0 on {target}", "switched to 2.14.0"), size=60)
 
     def locks(self) -> tuple[LockLook, ...]:
         return tuple(self.lock_list)

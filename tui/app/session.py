@@ -22,6 +22,7 @@ from tui.app.views import (
     LockLook,
     LogEntry,
     Matched,
+    OutputLook,
     RecordLook,
     ServiceLook,
     UnitsLook,
@@ -233,8 +234,8 @@ class Session(Protocol):
         """One job, None when there is none of that id."""
         ...
 
-    def output(self, job: str, target: str) -> tuple[str, ...]:
-        """The end of what a target printed, as safe lines."""
+    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+        """The end of what a target printed, or with `whole` its begin and digest; never waits for a file."""
         ...
 
     def locks(self) -> tuple[LockLook, ...]:

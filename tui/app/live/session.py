@@ -25,6 +25,7 @@ from tui.app.views import (
     LockLook,
     LogEntry,
     Matched,
+    OutputLook,
     RecordLook,
     ServiceLook,
     UnitsLook,
@@ -191,9 +192,11 @@ class LiveSession:
         """One job."""
         return self._parts.jobs.job(name) if self._parts is not None else None
 
-    def output(self, job: str, target: str) -> tuple[str, ...]:
-        """The end of what a target printed."""
-        return self._parts.jobs.output(job, target) if self._parts is not None else ()
+    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+        """What a target printed, as far as a thread has read it."""
+        if self._parts is None:
+            return OutputLook(reading=True)
+        return self._parts.outputs.look(job, target, whole=whole)
 
     def locks(self) -> tuple[LockLook, ...]:
         """Locks that are held."""
