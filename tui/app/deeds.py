@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ondeck.operate.spec import OperationSpec, TargetKind
 from tui.app import commands, phrases
+from tui.app.applying import hosts_of
 from tui.app.operating import Operating
 from tui.app.views import Kind, Selected
 
@@ -281,7 +282,7 @@ class Deeds:
 
     def run_command(self) -> None:
         """`x`: a command on the marked hosts; the road decides whether it is a read."""
-        hosts = self.hosts()
+        hosts = self.hosts("do.run")
         if not hosts:
             self.desk.say("mark hosts first, or stand on one", "warn")
             return
@@ -296,18 +297,17 @@ class Deeds:
         if text and text.strip():
             await self.operating.run(text, hosts)
 
-    def hosts(self) -> tuple[str, ...]:
-        """Hosts of what is chosen, each once, in order."""
+    def hosts(self, name: str = "") -> tuple[str, ...]:
+        """Hosts of what is marked, else of what an action means, each once, in order."""
         found: dict[str, None] = {}
-        for chosen in self.chosen():
-            for name in chosen.hosts or ((chosen.name,) if chosen.kind is Kind.HOST else ()):
+        for chosen in self.screen.view.marked() or (self.screen.view.meant(name),):
+            for name in hosts_of(chosen):
                 found[name] = None
         return tuple(found)
 
     def shell(self) -> None:
         """`s`: a shell on the selected host, on this terminal or in a new tmux window."""
-        chosen = self.screen.view.selected()
-        hosts = (chosen.name,) if chosen.kind is Kind.HOST else chosen.hosts
+        hosts = hosts_of(self.screen.view.meant("do.shell"))
         spec = next((s for s in self.session.specs() if s.interactive), None)
         if len(hosts) != 1 or spec is None:
             self.desk.say("a shell needs one host under the cursor", "warn")

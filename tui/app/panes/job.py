@@ -60,12 +60,17 @@ class JobPage(BoardView):
             return Selected(Kind.HOST, name, self.env, (name,))
         return Selected(Kind.JOB, self.name_of, self.env)
 
+    def meant(self, name: str) -> Selected:
+        """Orders, deploy, roll back and logs mean the job and its service."""
+        about_it = name.startswith("job.") or name in ("do.deploy", "do.rollback", "see.logs")
+        return Selected(Kind.JOB, self.name_of, self.env) if about_it else self.selected()
+
     def act(self, name: str) -> bool:
         """Orders go to this job; deploy and roll back mean its service."""
         if name.startswith("job."):
             return order_job(self.desk, self.name_of, name, self.board.key.partition(" ")[2])
         if name in ("do.deploy", "do.rollback"):
-            self.desk.operate(name.partition(".")[2], Selected(Kind.JOB, self.name_of, self.env))
+            self.desk.operate(name.partition(".")[2], self.meant(name))
             return True
         job = self.job
         if name == "see.logs" and job is not None and job.subject in self.session.subjects():

@@ -275,6 +275,12 @@ class LogsPane(View):
             return False
         return True
 
+    def applies(self, name: str) -> bool:
+        """Matches are stepped through once something is looked for, and `G` leads back once it is paused."""
+        if name in ("log.next", "log.previous"):
+            return self.search.term is not None
+        return not self.view.following if name == "log.end" else super().applies(name)
+
     def act(self, name: str) -> bool:
         """Keys of logs."""
         moves = {

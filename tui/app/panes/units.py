@@ -71,6 +71,10 @@ class UnitsPage(BoardView):
         del key
         return Selected(Kind.HOST, self.host, self.env, (self.host,) if self.host else ())
 
+    def applies(self, name: str) -> bool:
+        """Names are those of units."""
+        return bool(self.board.key) if name == "copy.name" else super().applies(name)
+
     def act(self, name: str) -> bool:
         """`y` copies the unit, not the host."""
         if name == "copy.name" and self.board.key:
