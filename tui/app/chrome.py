@@ -90,8 +90,9 @@ class ContextLine(Line):
             left.append(f"{gap if text.startswith('inv') else ' '}{text}", style(part_role))
         credentials = session.credentials()
         if credentials:
-            lacking = credentials.startswith("no ")
-            brief = credentials if wide or lacking else credentials.removeprefix("agent ")
+            lacking = credentials.startswith(("no ", "agent gone", "agent empty", "agent locked"))
+            brief = credentials if wide else credentials.partition(":")[0]
+            brief = brief if wide or lacking else brief.removeprefix("agent ")
             left.append(f"{gap}{'creds ' if wide else ''}{brief}", style("warn" if lacking else ""))
         now = session.now()
         right = Text(desk.stamp(now))

@@ -183,7 +183,7 @@ class Session(Protocol):
         ...
 
     def credentials(self) -> str:
-        """A word or two on the keys at hand: `agent 2 keys`, `no agent`."""
+        """The keys at hand: `agent 2 keys`, `no agent`, `agent gone 4m: why`; a colon stands before the why."""
         ...
 
     def look_at(self, hosts: Sequence[str], services: Sequence[str]) -> None:
