@@ -12,13 +12,13 @@ from textual.widget import Widget
 
 from ondeck.text import safe_line
 from tui.app import phrases
-from tui.app.bindings import ACTS, hint
+from tui.app.bindings import ACTS, LATER, hint
 from tui.app.context import Desk
 
 PANES: tuple[tuple[str, str, str], ...] = tuple(
     (act.keys, act.id.partition(".")[2], act.short)
     for act in ACTS
-    if act.group == "Panes" and "not in this version" not in act.help
+    if act.group == "Panes" and LATER not in act.help
 )
 
 

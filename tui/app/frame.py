@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from rich.style import Style
 from textual import events, on
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input
@@ -41,10 +41,10 @@ class DeckScreen(Screen[None]):
     AUTO_FOCUS = ""
     DEFAULT_CSS = "#body { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings.bindings(bindings.ACTS),
+        *bindings.bindings(act for act in bindings.ACTS if act.id != "go.interrupt"),
         *bindings.bindings(bindings.LOG_ACTS),
         *bindings.bindings(bindings.JOB_ACTS),
-        Binding("ctrl+c", "interrupt", "stop", show=False, priority=True),
+        bindings.binding("go.interrupt", "interrupt", priority=True),
     ]
 
     def __init__(self, desk: Desk, first: str = "now") -> None:

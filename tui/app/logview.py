@@ -9,13 +9,14 @@ import msgspec
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from ondeck.observe.records import LogLine
+from tui.app.bindings import binding
 from tui.app.logview_lines import LineSource, LineStyle, Marker, Spans, draw, rows_of
 from tui.app.theming import palette
 
@@ -33,19 +34,19 @@ class LogView(Widget, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle_follow", "Follow/pause", id="log.follow"),
-        Binding("down,j", "move(1)", "Down", show=False, id="log.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="log.up"),
-        Binding("g,home", "top", "Oldest", show=False, id="log.top"),
-        Binding("G,end", "follow", "Newest", show=False, id="log.end"),
-        Binding("ctrl+d", "page(0.5)", "Half page down", show=False, id="log.half-down"),
-        Binding("ctrl+u", "page(-0.5)", "Half page up", show=False, id="log.half-up"),
-        Binding("pagedown", "page(1.0)", "Page down", show=False, id="log.page-down"),
-        Binding("pageup", "page(-1.0)", "Page up", show=False, id="log.page-up"),
-        Binding("left", "side(-16)", "Scroll left", show=False, id="log.left"),
-        Binding("right", "side(16)", "Scroll right", show=False, id="log.right"),
-        Binding("w", "toggle_wrap", "Wrap", id="log.wrap"),
-        Binding("enter", "select", "Open", show=False, id="log.open"),
+        binding("log.follow", "toggle_follow"),
+        binding("list.down", "move(1)"),
+        binding("list.up", "move(-1)"),
+        binding("list.first", "top"),
+        binding("log.end", "follow"),
+        binding("list.half_down", "page(0.5)"),
+        binding("list.half_up", "page(-0.5)"),
+        binding("list.page_down", "page(1.0)"),
+        binding("list.page_up", "page(-1.0)"),
+        binding("log.left", "side(-16)"),
+        binding("log.right", "side(16)"),
+        binding("log.wrap", "toggle_wrap"),
+        binding("log.open", "select"),
     ]
 
     DEFAULT_CSS = """
