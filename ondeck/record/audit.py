@@ -30,7 +30,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         seq: Counts from 1 without a gap.
         prev: sha256 of the line before.
         at: Nanoseconds since 1970, UTC.
-        phase: `intent`, `outcome`, `refused`, `settle`, `lock-break`, `shell` or `mended`.
+        phase: `intent`, `outcome`, `refused`, `settle`, `lock-break`, `with-lock`, `shell` or `mended`.
         decision: How it was allowed: `free`, `confirmed`, `typed`, `break-glass`.
         plan: sha256 of the plan's bytes.
     """

@@ -165,14 +165,6 @@ class LiveTable(ScrollView, can_focus=True):
         if at is not None:
             self._repaint_row(at)
 
-    def remove_rows(self, *keys: str) -> None:
-        """Take rows out."""
-        self._rows.drop(keys)
-        if not self._marks.isdisjoint(keys):
-            self._marks -= set(keys)
-            self.post_message(self.MarksChanged(self))
-        self._sync()
-
     def filter(self, wanted: str | Callable[[Row], bool]) -> None:
         """Show only rows with all the words (`!word`: without it), or that a function accepts."""
         self._rows.filter_by(wanted)
@@ -191,21 +183,6 @@ class LiveTable(ScrollView, can_focus=True):
             self._empty = text
             if not self._rows.view:
                 self.refresh()
-
-    def move_to(self, key: str) -> bool:
-        """Put the cursor on a row; False when it is not shown."""
-        at = self._rows.position(key)
-        if at is None or self._rows.view[at].section:
-            return False
-        self._go(at)
-        return True
-
-    def clear_marks(self) -> None:
-        """Unmark every row."""
-        if self._marks:
-            self._marks.clear()
-            self._sync()
-            self.post_message(self.MarksChanged(self))
 
     # Keys
 

@@ -33,7 +33,7 @@ def unit_lines(desk: Desk, units: Sequence[Unit], width: int, *, head: bool = Tr
 
 
 class UnitsPage(BoardView):
-    """Of the host behind the word; of the first host of all when there is none."""
+    """Of the host behind the word; without one it asks for it."""
 
     hints: ClassVar[tuple[str, ...]] = (
         "list.filter",
