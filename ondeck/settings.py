@@ -12,7 +12,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of one process.
 
     Attributes:
-        state: Folder of jobs, audit, plans, locks and facts; 0700, or shared and set up by one command.
+        state: Folder of jobs, audit, plans, locks and facts; 0700, of the user alone.
         cache: Folder of what can be made again (parsed inventories).
         config: Folder of the user's own settings: keys, themes.
         inventory: The inventory's folder; empty when none was named or found.

@@ -6,7 +6,7 @@ samples live here and go on. What crosses over is frozen data in bounded mailbox
 
 from __future__ import annotations
 
-from ondeck.engine.mailbox import Mailbox, Policy
+from ondeck.engine.mailbox import Mailbox
 from ondeck.engine.thread import Engine, Handle, StreamState
 
-__all__ = ["Engine", "Handle", "Mailbox", "Policy", "StreamState"]
+__all__ = ["Engine", "Handle", "Mailbox", "StreamState"]

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Sequence
-from enum import StrEnum
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-
-class Policy(StrEnum):
-    """What a full mailbox does."""
-
-    OLDEST = "drop the oldest and count them"
-    LATEST = "keep the latest of every key"
-    RESYNC = "take nothing more, and say that the reader has to read the source again"
 
 
 def _one(_item: object) -> int:
@@ -29,8 +20,6 @@ class Mailbox(Generic[T]):
     Args:
         limit_items: Most items it holds (the sum of `count`).
         limit_bytes: Most bytes it holds (the sum of `size`); 0 means that bytes are not counted.
-        policy: What happens when it is full.
-        key: For `Policy.LATEST`: items of the same key replace each other.
         size: Bytes of an item.
         count: What an item counts for, e.g. the lines of a batch; the drop counter counts the same.
             An item that counts for nothing, such as a change of state, outlives the others: a flood
@@ -43,41 +32,27 @@ class Mailbox(Generic[T]):
         self,
         limit_items: int = 10_000,
         limit_bytes: int = 0,
-        policy: Policy = Policy.OLDEST,
         *,
-        key: Callable[[T], Hashable] | None = None,
         size: Callable[[T], int] | None = None,
         count: Callable[[T], int] | None = None,
         wake: Callable[[], None] | None = None,
     ) -> None:
-        if (policy is Policy.LATEST) != (key is not None):
-            raise ValueError("a key belongs to Policy.LATEST, and only there")
         self._limit_items = limit_items
         self._limit_bytes = limit_bytes
-        self._policy = policy
-        self._key = key
         self._size = size or _one
         self._count = count or _one
         self._wake = wake
         self._lock = threading.Lock()
         self._queue: deque[T] = deque()
-        self._latest: OrderedDict[Hashable, T] = OrderedDict()
         self._items = self._bytes = self._dropped = 0
         self._dropped_ever = 0
-        self._resync = False
         self._called = False
         self._drains = 0
 
     def put(self, item: T) -> None:
-        """Take an item; never blocks and never fails, a full box follows its policy."""
+        """Take an item; never blocks and never fails, a full box drops its oldest and counts them."""
         with self._lock:
-            if self._policy is Policy.LATEST:
-                self._replace(item)
-            elif self._policy is Policy.RESYNC and (self._resync or not self._fits(item)):
-                self._resync = True
-                self._drop(item)
-            else:
-                self._append(item)
+            self._append(item)
             call = not self._called
             self._called = True
         if call and self._wake is not None:
@@ -86,23 +61,13 @@ class Mailbox(Generic[T]):
     def drain(self) -> tuple[Sequence[T], int]:
         """Everything that is in it, oldest first, and how much was dropped since the last drain."""
         with self._lock:
-            items: Sequence[T] = self._queue if self._policy is not Policy.LATEST else ()
-            if self._policy is Policy.LATEST:
-                items = list(self._latest.values())
-                self._latest = OrderedDict()
-            else:
-                self._queue = deque()
+            items: Sequence[T] = self._queue
+            self._queue = deque()
             dropped, self._dropped = self._dropped, 0
             self._items = self._bytes = 0
             self._called = False
             self._drains += 1
         return items, dropped
-
-    def take_resync(self) -> bool:
-        """True once after an overflow under `Policy.RESYNC`: read the source again from what you have."""
-        with self._lock:
-            resync, self._resync = self._resync, False
-            return resync
 
     def poke(self) -> None:
         """Wake the reader although nothing was put, e.g. because a stream has ended."""
@@ -116,8 +81,6 @@ class Mailbox(Generic[T]):
     def full(self) -> bool:
         """True above the high-water mark (three quarters): who can wait before putting more should."""
         with self._lock:
-            if self._policy is Policy.LATEST:
-                return False
             return self._items * 4 > self._limit_items * 3 or (
                 self._limit_bytes > 0 and self._bytes * 4 > self._limit_bytes * 3
             )
@@ -133,7 +96,7 @@ class Mailbox(Generic[T]):
         return self._dropped_ever
 
     def __len__(self) -> int:
-        return len(self._queue) + len(self._latest)
+        return len(self._queue)
 
     def _fits(self, item: T) -> bool:
         fits = self._items + self._count(item) <= self._limit_items
@@ -156,15 +119,6 @@ class Mailbox(Generic[T]):
         self._queue.append(item)
         self._items += self._count(item)
         self._bytes += self._size(item)
-
-    def _replace(self, item: T) -> None:
-        assert self._key is not None
-        key = self._key(item)
-        self._latest[key] = item
-        self._latest.move_to_end(key)
-        if len(self._latest) > self._limit_items:
-            _, old = self._latest.popitem(last=False)
-            self._drop(old)
 
     def _drop(self, item: T) -> None:
         count = self._count(item)

@@ -161,7 +161,7 @@ class Engine:
         """Put everything that `make_iterator(bench)` yields into a mailbox until the handle is closed.
 
         A full mailbox first holds the iterator back; when nobody drains it for a while it takes
-        everything again and drops by its policy. An exception ends in `handle.state` and
+        everything again and drops the oldest. An exception ends in `handle.state` and
         `handle.error`, and the mailbox's reader is woken to see it.
         """
         loop, bench = self._parts()

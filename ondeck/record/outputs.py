@@ -120,6 +120,26 @@ def _pieces(tail: Path) -> list[int]:
         return []
 
 
+def stamp(root: Path, target: str) -> tuple[int, int]:
+    """Where a target's output ends, in bytes, and when it was last written (ns); (0, 0) when it printed nothing.
+
+    Raises:
+        StateBroken: It cannot be looked at.
+    """
+    head, tail = root / f"{name_of(target)}.out", root / f"{name_of(target)}.tail"
+    end = written = 0
+    try:
+        for begin, path in ((0, head), *((begin, tail / f"{begin:015d}") for begin in _pieces(tail))):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue
+            end, written = max(end, begin + found.st_size), max(written, found.st_mtime_ns)
+    except OSError as error:
+        raise folder.broken(head, error) from error
+    return end, written
+
+
 def read(root: Path, target: str, offset: int, limit: int) -> Part:
     """Bytes of a target's output from a place on; nothing at the end. Where some are left out, it says so.
 

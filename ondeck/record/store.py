@@ -124,6 +124,15 @@ class Record:
         """
         return outputs.read(self.folder(job).out, target, offset, limit)
 
+    def output_stamp(self, job: str, target: str) -> tuple[int, int]:
+        """Bytes a target printed so far and when the last of them were written (ns): tells if `output` differs.
+
+        Raises:
+            BadInput: There is no such job.
+            StateBroken: It cannot be looked at.
+        """
+        return outputs.stamp(self.folder(job).out, target)
+
     def ask(self, job: str, ask: Ask) -> str:
         """Leave a request to a living job; its id. For a job that is over use `reconcile.tend`.
 

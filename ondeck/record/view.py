@@ -373,8 +373,3 @@ def lose(view: JobView) -> JobView:
         view.choices = ("reconcile", "settle", "continue")
     view.detail = view.summary
     return view
-
-
-def is_asked(view: JobView, ask: str) -> bool:
-    """True when a request file was taken in already."""
-    return ask in view.asked

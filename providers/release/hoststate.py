@@ -13,7 +13,7 @@ from ondeck.inventory.model import Host, Service
 from ondeck.reach.ports import Link
 from ondeck.text import decode, safe_line
 from providers.release import scripts
-from providers.release.options import VERSION, ByCommand, Options, ReleaseDir, words
+from providers.release.options import VERSION, ByCommand, Options, words
 
 SHORT = 12
 """How many characters of a digest are shown."""
@@ -170,8 +170,3 @@ def why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return safe_line(str(error)) or type(error).__name__
-
-
-def is_release_dir(options: Options) -> bool:
-    """Whether releases lie on the hosts as folders."""
-    return isinstance(options, ReleaseDir)

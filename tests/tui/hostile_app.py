@@ -35,6 +35,7 @@ from tui.app.frame import DeckScreen, OndeckApp  # noqa: E402
 from tui.app.palette import Palette  # noqa: E402
 from tui.app.session import Wish  # noqa: E402
 from tui.app.terminal_run import run_guarded  # noqa: E402
+from tui.app.views import OutputLook  # noqa: E402
 
 _OURS = {
     "name", "host", "hosts", "env", "subject", "id", "key", "job", "operation", "kind", "outcome", "targets",
@@ -104,8 +105,9 @@ class HostileSession(FakeSession):
     def credentials(self) -> str:
         return f"no agent{self.payload}"
 
-    def output(self, job: str, target: str) -> tuple[str, ...]:
-        return tuple(poisoned(super().output(job, target), self.payload))
+    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+        found: OutputLook = poisoned(super().output(job, target, whole=whole), self.payload)
+        return found
 
     def units(self, host: str) -> Any:
         found = super().units(host)

@@ -42,6 +42,7 @@ from tui.app.views import (
     LockLook,
     LogEntry,
     Matched,
+    OutputLook,
     RecordLook,
     ServiceLook,
     TargetLook,
@@ -125,8 +126,12 @@ class FakeFeed:
         self.store = LogStore(10_000)
         self.waiting = list(lines)
         self._states = dict(states)
+        self.gaps: list[tuple[int, int]] = []
         self.dropped = 0
+        self.asking = 0
+        self.stopped = 0
         self.closed = False
+        self.told: list[tuple[str, int]] = []
 
     def drain(self) -> int:
         count = len(self.waiting)
@@ -136,6 +141,19 @@ class FakeFeed:
 
     def states(self) -> Mapping[str, SourceState]:
         return self._states
+
+    def park(self) -> None:
+        self.told.append(("park", 0))
+
+    def resume(self) -> None:
+        if self.told and self.told[-1] == ("park", 0):
+            self.told.append(("resume", 0))
+
+    def reach(self, time: int) -> None:
+        self.told.append(("reach", time))
+
+    def live(self) -> None:
+        self.stopped = 0
 
     def close(self) -> None:
         self.closed = True
@@ -192,6 +210,7 @@ class FakeSession:
             Answer(source="web-4", error="timed out"),
         ]  # fmt: skip
         self.entries: list[LogEntry] = []
+        self.unread: dict[str, OutputLook] = {}
         self.feed = FakeFeed(log_lines(), {
             "web-1/app": SourceState("web-1/app", Health.OK, NOW), "web-2/app": SourceState("web-2/app", Health.OK, NOW),
             "web-3/app": SourceState("web-3/app", Health.SLOW, NOW - 12 * S),
@@ -298,14 +317,14 @@ class FakeSession:
     def job(self, name: str) -> JobLook | None:
         return next((job for job in self.job_list if job.id == name), None)
 
-    def output(self, job: str, target: str) -> tuple[str, ...]:
+    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+        if target in self.unread:
+            return self.unread[target]
         if job == "j-exec":
-            return (
-                ("Filesystem  Use%", "/dev/sda1  63%")
-                if target != "web-3"
-                else ("Filesystem  Use%", "/dev/sda1  91%")
-            )
-        return (f"unpacked 2.14.0 on {target}", "switched to 2.14.0")
+            share = "63%" if target != "web-3" else "91%"
+            lines = ("Filesystem  Use%", f"/dev/sda1  {share}")
+            return OutputLook(lines=lines, size=40, count=2, digest=share)
+        return OutputLook(lines=(f"unpacked 2.14.0 on {target}", "switched to 2.14.0"), size=60)
 
     def locks(self) -> tuple[LockLook, ...]:
         return tuple(self.lock_list)

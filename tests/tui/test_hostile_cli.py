@@ -3,17 +3,24 @@ from __future__ import annotations
 import json
 import os
 import sys
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from ondeck.text import is_safe
 from tests.terminal import Terminal
 from tests.tui.grammar import problems
 from tests.tui.payloads import PAYLOADS
-from tui.cli import out
+from tui.cli import out, root
 
 ONDECK = str(Path(sys.executable).with_name("ondeck"))
 EVERYTHING = "\n".join(f"{name} {text} end" for name, text in PAYLOADS.items() if name != "lone") + "\n\x1b"
+LINE = "".join(text for text in PAYLOADS.values() if "\0" not in text)
+ONE_LINE = "".join(char for char in LINE if unicodedata.category(char)[0] != "C" and is_safe(char))
+"""What the inventory takes as a text; anything with control characters it refuses."""
 COMMANDS: dict[str, tuple[str, ...]] = {
     "exec": ("exec", "-l", "env=prod", "--yes", "--reason", "{lines}", "--", "cat", "{file}"),
     "exec that fails": ("exec", "-l", "env=prod", "--yes", "--", "sh", "-c", "cat '{file}' >&2; exit 3"),
@@ -39,7 +46,81 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "a time that is none": ("changes", "--since", "{line}"),
     "a job that is not there": ("attach", "{line}"),
     "a file that is not there": ("put", "{line}", "web-1:/{line}", "--yes"),
+    "mark": ("mark", "shop@prod", "{line}", "--by", "{line}"),
+    "what the inventory says": ("get", "services"),
+    "what the inventory says of one": ("get", "services", "shop", "-o", "json"),
+    "get hosts as csv": ("get", "hosts", "-o", "csv"),
+    "check": ("check",),
+    "check live": ("check", "--live"),
+    "doctor": ("doctor",),
+    "init": ("init", "{place}/{line}", "--from", "{line}"),
+    "schema": ("schema", "{line}"),
+    "trust": ("trust", "{line}"),
+    "shell": ("shell", "{line}"),
+    "plan": ("plan", "{line}", "shop@prod"),
+    "plan of a command": ("plan", "host.exec", "env=prod", "--set", "argv={line}"),
+    "apply": ("apply", "{line}", "--yes"),
+    "deploy": ("deploy", "shop@prod", "{line}", "--yes", "--reason", "{line}"),
+    "rollback": ("rollback", "shop@prod", "--to", "{line}", "--yes"),
+    "restart": ("restart", "{line}@prod", "--yes"),
+    "drain": ("drain", "{line}", "--yes"),
+    "undrain": ("undrain", "shop@{line}", "--yes"),
+    "cancel": ("cancel", "{line}", "--reason", "{line}"),
+    "pause": ("pause", "{line}"),
+    "continue": ("continue", "{line}"),
+    "reconcile": ("reconcile", "{line}"),
+    "settle": ("settle", "{line}", "{line}", "failed", "--reason", "{line}"),
+    "left": ("left", "{line}"),
+    "one job": ("jobs", "{line}"),
+    "locks": ("lock", "ls"),
+    "lock break": ("lock", "break", "{line}", "--confirm", "{line}", "--reason", "{line}"),
+    "with-lock": ("with-lock", "{line}@prod", "--reason", "{line}", "--", "true"),
+    "with-lock of a program that is not there": (
+        "with-lock",
+        "shop@prod",
+        "--reason",
+        "{line}",
+        "--",
+        "{line}",
+    ),
+    "report of a service": ("report", "{line}"),
+    "audit verify": ("audit", "verify"),
 }
+HARMLESS = {
+    "demo": "its hosts, logs and names are ours, and what it shows is the app, which is walked by itself",
+}
+"""Verbs that say nothing from outside, each with why; a person looked."""
+
+
+def verbs() -> set[str]:
+    """Every verb of the command line, found in it and not in a list."""
+
+    def below(command: click.Command, context: click.Context, path: tuple[str, ...]) -> Iterator[str]:
+        if not isinstance(command, click.Group):
+            yield " ".join(path)
+            return
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from below(found, click.Context(found, parent=context, info_name=name), (*path, name))
+
+    return set(below(root.root, click.Context(root.root, obj=lambda face: 0), ()))
+
+
+def test_every_verb_is_run_with_hostile_text_or_is_harmless_for_a_reason() -> None:
+    run = {
+        verb
+        for verb in verbs()
+        for argv in COMMANDS.values()
+        if argv[: len(verb.split())] == tuple(verb.split())
+    }
+    assert verbs() - run == set(HARMLESS)
+    assert len(run) > 30
+
+
+def in_yaml(text: str) -> str:
+    """A quoted scalar that says the text and carries none of it."""
+    return '"' + "".join(f"\\U{ord(char):08x}" for char in text if not 0xD800 <= ord(char) < 0xE000) + '"'
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +136,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / "inventory/services.yml").write_text(
         f"services:\n  shop:\n    on: {{prod: env=prod}}\n    logs: {{app: {{file: {log}}}}}\n"
+        f"    docs: {in_yaml(ONE_LINE)}\n"
     )
     return folder
 
@@ -82,11 +164,11 @@ def on_a_terminal(env: dict[str, str], *argv: str, status: int | None = None) ->
 
 @pytest.mark.slow
 def test_no_verb_passes_hostile_text_on_to_the_terminal(env: dict[str, str], place: Path) -> None:
-    line = "".join(text for text in PAYLOADS.values() if "\0" not in text)
+    line = LINE
     on_a_terminal(env, "mark", "shop@prod", line)
     found: dict[str, list[str]] = {}
     for name, argv in COMMANDS.items():
-        words = [w.format(line=line, lines=line, file=place / "shop.log") for w in argv]
+        words = [w.format(line=line, lines=line, file=place / "shop.log", place=place) for w in argv]
         wrong = problems(on_a_terminal(env, *words))
         if wrong:
             found[name] = wrong[:3]
@@ -109,3 +191,13 @@ def test_json_says_the_same_and_hides_nothing() -> None:
         assert json.loads(written) == value
         assert problems(written.encode()) == []
         assert "zähler ✓" in written
+
+
+@pytest.mark.slow
+def test_an_inventory_that_is_refused_is_quoted_safely(env: dict[str, str], place: Path) -> None:
+    broken = place / "broken"
+    broken.mkdir()
+    (broken / "ondeck.yml").write_text(f"ondeck: 1\nenvironments:\n  prod: {{colour: {in_yaml(LINE)}}}\n")
+    said = on_a_terminal({**env, "ONDECK_INVENTORY": str(broken)}, "check", status=2)
+    assert problems(said) == []
+    assert b"owned" in said

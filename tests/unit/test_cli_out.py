@@ -44,8 +44,3 @@ def test_json_lines_are_one_object_a_line() -> None:
 @pytest.mark.parametrize("form", list(Format))
 def test_every_form_takes_no_rows(form: Format) -> None:
     assert out.render(Rows(("name",), ()), form) in ("", "[]\n", "name\n")
-
-
-def test_equal_outputs_are_grouped_largest_first() -> None:
-    groups = out.grouped({"a": b"1", "b": b"2", "c": b"2"})
-    assert groups == [(("b", "c"), b"2"), (("a",), b"1")]

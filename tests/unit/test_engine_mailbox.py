@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ondeck.engine import Engine, Mailbox, Policy, StreamState
+from ondeck.engine import Engine, Mailbox, StreamState
 from ondeck.errors import Unreachable
 from ondeck.settings import Settings
 
@@ -28,7 +28,7 @@ def engine() -> Iterator[Engine]:
 
 
 def test_a_full_box_of_logs_drops_the_oldest_and_counts_what_they_count_for() -> None:
-    box: Mailbox[str] = Mailbox(5, policy=Policy.OLDEST, count=len)
+    box: Mailbox[str] = Mailbox(5, count=len)
     for text in ("aa", "bb", "cc"):
         box.put(text)
     items, dropped = box.drain()
@@ -59,23 +59,6 @@ def test_a_flood_of_lines_does_not_drop_the_state_of_a_source() -> None:
     for number in range(1000):
         box.put((f"state {number}", 0))
     assert len(box) <= 10
-
-
-def test_facts_keep_the_latest_of_every_key() -> None:
-    box: Mailbox[tuple[str, int]] = Mailbox(10, policy=Policy.LATEST, key=lambda item: item[0])
-    box.put(("a", 1))
-    box.put(("b", 1))
-    box.put(("a", 2))
-    assert box.drain() == ([("b", 1), ("a", 2)], 0)
-
-
-def test_job_events_are_never_dropped_silently() -> None:
-    box: Mailbox[int] = Mailbox(2, policy=Policy.RESYNC)
-    for number in range(4):
-        box.put(number)
-    assert box.take_resync()
-    assert not box.take_resync()
-    assert list(box.drain()[0]) == [0, 1]
 
 
 def test_the_reader_is_woken_once_until_it_drains() -> None:

@@ -15,6 +15,10 @@ RESERVED = frozenset({"ctrl+a", "ctrl+b"})
 """Prefixes of screen and tmux: never a default."""
 
 
+LATER = "not in this version"
+"""What is said of a pane that has its key and no content yet."""
+
+
 class Act(msgspec.Struct, frozen=True):
     """One thing a key can do.
 
@@ -69,7 +73,7 @@ def _panes() -> list[Act]:
 ACTS: tuple[Act, ...] = (
     *_panes(),
     *(
-        Act(f"pane.{key}", key, name, f"{name}: not in this version", "Panes")
+        Act(f"pane.{key}", key, name, f"{name} is {LATER}", "Panes")
         for key, name in (("6", "Alerts"), ("7", "Provision"), ("8", "Backups"), ("9", "Runbooks"))
     ),
     Act("go.open", "enter", "open", "Open the selected row", "Move"),
@@ -82,6 +86,7 @@ ACTS: tuple[Act, ...] = (
     Act("go.palette", "ctrl+p", "palette", "Find any pane, thing or operation by name", "Move"),
     Act("go.help", "question_mark", "help", "This page", "Move"),
     Act("go.record", "at", "command log", "Every command ondeck planned or ran", "Move"),
+    Act("go.interrupt", "ctrl+c", "stop", "Leave the typed line; twice leaves ondeck, jobs go on", "Move"),
     Act("list.filter", "slash", "filter", "Filter rows; in Logs search", "Lists"),
     Act("list.mark", "space", "mark", "Mark the row", "Lists"),
     Act("list.all", "asterisk", "mark all", "Mark every row shown", "Lists"),
@@ -99,6 +104,20 @@ ACTS: tuple[Act, ...] = (
     Act("copy.name", "y", "copy", "Copy the name of the selected row", "Copy"),
     Act("copy.command", "Y", "copy command", "Copy the command line that does the same", "Copy"),
 )
+
+MOVE_ACTS: tuple[Act, ...] = (
+    Act("list.down", "j,down", "down", "Down", "Lists"),
+    Act("list.up", "k,up", "up", "Up", "Lists"),
+    Act("list.first", "g,home", "first", "To the first row", "Lists"),
+    Act("list.end", "G,end", "last", "To the last row", "Lists"),
+    Act("list.half_down", "ctrl+d", "half down", "Half a page down", "Lists"),
+    Act("list.half_up", "ctrl+u", "half up", "Half a page up", "Lists"),
+    Act("list.page_down", "pagedown", "page down", "A page down", "Lists"),
+    Act("list.page_up", "pageup", "page up", "A page up", "Lists"),
+    Act("list.left", "left", "left", "Scroll wide rows to the left", "Lists"),
+    Act("list.right", "right", "right", "Scroll wide rows to the right", "Lists"),
+)
+"""Keys that boards, tables and logs bind themselves."""
 
 LOG_ACTS: tuple[Act, ...] = (
     Act("log.next", "n", "next", "Next match", "Logs"),
@@ -134,19 +153,62 @@ JOB_ACTS: tuple[Act, ...] = (
     Act("job.settle", "S", "settle", "Settle an unknown target by hand, with a reason", "Jobs"),
 )
 
-PLAN_ACTS: tuple[Act, ...] = (
-    Act("plan.reason", "tab", "reason", "Write or change the reason", "Plan"),
-    Act("plan.everything", "f2", "all", "Show exact commands", "Plan"),
-    Act("plan.copy", "f3", "copy", "Copy the command line that does the same", "Plan"),
+TYPED_ACTS: tuple[Act, ...] = (
+    Act("prompt.leave", "escape,ctrl+c", "leave", "Leave the typed line", "Typed line"),
+    Act("prompt.older", "up,ctrl+p", "older", "The line typed before", "Typed line"),
+    Act("prompt.newer", "down,ctrl+n", "newer", "The line typed after", "Typed line"),
+    Act("prompt.complete", "tab", "complete", "Complete the word", "Typed line"),
 )
 
-ALL: tuple[Act, ...] = (*ACTS, *LOG_ACTS, *LOG_VIEW_ACTS, *JOB_ACTS, *PLAN_ACTS)
+DIALOG_ACTS: tuple[Act, ...] = (
+    Act("dialog.leave", "escape,ctrl+c", "leaves", "Leave the dialog, nothing done", "Dialogs"),
+    Act("dialog.close", "q,question_mark", "back", "Leave a dialog without a typed line", "Dialogs"),
+    Act("dialog.choose", "enter", "chooses", "Choose the row of a menu", "Dialogs"),
+    Act(
+        "dialog.copy", "f3", "copy",
+        "Copy the command line that does the same; in dialogs a capital Y is a letter", "Dialogs",
+    ),
+    Act("line.back", "enter", "back", "Back from a log line", "Dialogs"),
+    Act("line.copy", "y", "copy", "Copy the message of a log line", "Dialogs"),
+    Act("palette.down", "down,ctrl+n", "down", "Down in the palette", "Dialogs"),
+    Act("palette.up", "up,ctrl+p", "up", "Up in the palette", "Dialogs"),
+)  # fmt: skip
+
+PLAN_ACTS: tuple[Act, ...] = (
+    Act("plan.reason", "tab", "reason", "Write or change the reason; enter keeps it, esc drops it", "Plan"),
+    Act("plan.everything", "f2", "exact commands", "Show or hide every command, as it will be run", "Plan"),
+    Act("plan.down", "down", "scroll", "Scroll the plan down", "Plan"),
+    Act("plan.up", "up", "scroll", "Scroll the plan up", "Plan"),
+    Act("plan.page_down", "pagedown,ctrl+d", "page", "Scroll further down", "Plan"),
+    Act("plan.page_up", "pageup,ctrl+u", "page", "Scroll further up", "Plan"),
+    Act("plan.help", "question_mark", "help", "Keys of the plan, as long as nothing is typed", "Plan"),
+)
+
+ALL: tuple[Act, ...] = (
+    *ACTS, *MOVE_ACTS, *LOG_ACTS, *LOG_VIEW_ACTS, *JOB_ACTS, *TYPED_ACTS, *DIALOG_ACTS, *PLAN_ACTS,
+)  # fmt: skip
 BY_ID: dict[str, Act] = {act.id: act for act in ALL}
 
 
 def bindings(acts: Iterable[Act]) -> list[Binding]:
     """Textual bindings of a part of the table; all of them call `action_act` with their id."""
     return [Binding(act.keys, f"act('{act.id}')", act.short, id=act.id, show=False) for act in acts]
+
+
+def binding(name: str, action: str, *, priority: bool = False) -> Binding:
+    """What a widget or dialog binds itself: keys and id from the table, so that it can be remapped."""
+    act = BY_ID[name]
+    return Binding(act.keys, action, act.short, id=name, show=False, priority=priority)
+
+
+def keys_of(name: str, keymap: Mapping[str, str]) -> tuple[str, ...]:
+    """Every key of an action in Textual's names, after the user's remaps."""
+    return tuple((keymap.get(name) or BY_ID[name].keys).split(","))
+
+
+def every_key(name: str, keymap: Mapping[str, str]) -> str:
+    """Every key of an action as they are printed: `esc ctrl-c`."""
+    return " ".join(spoken(key) for key in keys_of(name, keymap))
 
 
 def hint(ids: Iterable[str], keymap: Mapping[str, str], width: int) -> str:
@@ -195,10 +257,42 @@ def read_keymap(path: Path) -> dict[str, str]:
     return found
 
 
+_TOGETHER: tuple[frozenset[str], ...] = (
+    frozenset({"pane", "go", "list", "do", "see", "copy", "log", "job"}),
+    frozenset({"prompt"}),
+    frozenset({"dialog", "line", "list"}),
+    frozenset({"dialog", "palette"}),
+    frozenset({"dialog", "plan"}),
+)
+"""Kinds of actions whose keys are heard at the same time."""
+_TYPING = frozenset({"prompt.leave", "prompt.older", "prompt.newer", "prompt.complete", "dialog.leave", "dialog.copy",
+                     "palette.down", "palette.up", "plan.reason", "plan.everything", "plan.down", "plan.up",
+                     "plan.page_down", "plan.page_up"})  # fmt: skip
+"""Actions whose keys are heard while a text is typed."""
+
+
 def _no_clash(found: Mapping[str, str], path: Path) -> None:
-    seen: dict[str, str] = {}
-    for act in ACTS:
-        for key in (found.get(act.id) or act.keys).split(","):
-            if key in seen:
-                raise BadInput(f"key {key!r} is given to {seen[key]!r} and {act.id!r}", where=str(path))
-            seen[key] = act.id
+    for name in _TYPING & set(found):
+        letters = [key for key in keys_of(name, found) if len(spoken(key)) == 1 or key == "space"]
+        if letters:
+            raise BadInput(
+                f"{name!r} cannot have {letters[0]!r}: it would be typed",
+                where=str(path),
+                hint="a function key, or one with ctrl",
+            )
+    for kinds in _TOGETHER:
+        acts = [act for act in ALL if act.id.partition(".")[0] in kinds and not act.of]
+        shared = _shared(acts, {})
+        for first, second, key in _shared(acts, found) - shared:
+            raise BadInput(f"key {key!r} is given to {first!r} and {second!r}", where=str(path))
+
+
+def _shared(acts: Iterable[Act], keymap: Mapping[str, str]) -> set[tuple[str, str, str]]:
+    """Pairs of actions that have a key in common, with the key."""
+    found: set[tuple[str, str, str]] = set()
+    seen: dict[str, list[str]] = {}
+    for act in acts:
+        for key in keys_of(act.id, keymap):
+            found.update((other, act.id, key) for other in seen.get(key, ()))
+            seen.setdefault(key, []).append(act.id)
+    return found

@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.app.bindings import binding
 from tui.app.roles import Roles
 from tui.app.rows import Row
 
@@ -25,12 +26,14 @@ class Board(ScrollView, can_focus=True):
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "down", id="list.down", show=False),
-        Binding("k,up", "move(-1)", "up", id="list.up", show=False),
-        Binding("ctrl+d,pagedown", "page(1)", "page down", id="list.page_down", show=False),
-        Binding("ctrl+u,pageup", "page(-1)", "page up", id="list.page_up", show=False),
-        Binding("g,home", "edge(-1)", "first", id="list.first", show=False),
-        Binding("G,end", "edge(1)", "last", id="list.end", show=False),
+        binding("list.down", "move(1)"),
+        binding("list.up", "move(-1)"),
+        binding("list.half_down", "page(1)"),
+        binding("list.half_up", "page(-1)"),
+        binding("list.page_down", "page(1)"),
+        binding("list.page_up", "page(-1)"),
+        binding("list.first", "edge(-1)"),
+        binding("list.end", "edge(1)"),
     ]
 
     class Moved(Message):

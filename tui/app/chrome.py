@@ -12,13 +12,13 @@ from textual.widget import Widget
 
 from ondeck.text import safe_line
 from tui.app import phrases
-from tui.app.bindings import ACTS, hint
+from tui.app.bindings import ACTS, LATER, hint
 from tui.app.context import Desk
 
 PANES: tuple[tuple[str, str, str], ...] = tuple(
     (act.keys, act.id.partition(".")[2], act.short)
     for act in ACTS
-    if act.group == "Panes" and "not in this version" not in act.help
+    if act.group == "Panes" and LATER not in act.help
 )
 
 
@@ -90,13 +90,16 @@ class ContextLine(Line):
             left.append(f"{gap if text.startswith('inv') else ' '}{text}", style(part_role))
         credentials = session.credentials()
         if credentials:
-            lacking = credentials.startswith("no ")
-            brief = credentials if wide or lacking else credentials.removeprefix("agent ")
+            lacking = credentials.startswith(("no ", "agent gone", "agent empty", "agent locked"))
+            brief = credentials if wide else credentials.partition(":")[0]
+            brief = brief if wide or lacking else brief.removeprefix("agent ")
             left.append(f"{gap}{'creds ' if wide else ''}{brief}", style("warn" if lacking else ""))
         now = session.now()
-        right = Text(f"{phrases.clock(now, desk.zone)} {phrases.zone_word(now, desk.zone)}")
-        if desk.at:
-            right = Text.assemble((f"AT {phrases.clock(desk.at, desk.zone)}  ", style("warn")), right)
+        right = Text(desk.stamp(now))
+        if desk.at and wide:
+            right = Text.assemble((f"AT {desk.clock(desk.at)}  ", style("warn")), right)
+        elif desk.at:
+            right = Text(f"AT {desk.stamp(desk.at)}", style("warn"))
         self.put(spread(left, right, width))
 
     def _inventory(self, wide: bool) -> Sequence[tuple[str, str]]:

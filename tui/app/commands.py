@@ -11,6 +11,7 @@ import msgspec
 from ondeck.operate.events import Ask, What
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.spec import OperationSpec, TargetKind
+from tui.app.bindings import ACTS, LATER
 from tui.app.session import Session, Wish
 
 PLACES: dict[str, str] = {
@@ -19,6 +20,10 @@ PLACES: dict[str, str] = {
     "changes": "changes", "locks": "locks", "record": "record",
 }  # fmt: skip
 """Words of the `:` line that name a view, and its address."""
+
+
+LATER_PANES = tuple(act for act in ACTS if act.help.endswith(LATER))
+"""Panes that have their key and no content yet."""
 
 
 class Go(msgspec.Struct, frozen=True):
@@ -85,6 +90,9 @@ def _place(first: str, rest: Sequence[str], session: Session) -> Typed:
         if len(subjects) == 1:
             return Go(subjects[0])
         return Trouble(f"{first} stands in several environments: {' '.join(subjects)}")
+    later = next((act.help for act in LATER_PANES if act.short.lower() == first.lower()), "")
+    if later:
+        return Trouble(later)
     if first == "job" and rest:
         return Go(rest[0])
     return Trouble(f"no view, thing or verb named {first!r}")

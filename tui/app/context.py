@@ -69,6 +69,10 @@ class Desk:
         """`03:13:05` in the zone shown."""
         return phrases.clock(time, self.zone)
 
+    def stamp(self, time: int) -> str:
+        """`03:13:05 UTC`, where no clock stands above it."""
+        return f"{phrases.clock(time, self.zone)} {phrases.zone_word(time, self.zone)}" if time else "?"
+
     def minute(self, time: int) -> str:
         """`03:13`, or with the day when it is not today."""
         return phrases.minute(time, self.session.now(), self.zone)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ondeck.operate.spec import OperationSpec, TargetKind
 from tui.app import commands, phrases
+from tui.app.applying import hosts_of
 from tui.app.operating import Operating
 from tui.app.views import Kind, Selected
 
@@ -139,8 +140,7 @@ class Deeds:
             case commands.Do(spec, wish, lacking):
                 await self.operating.wish(spec, wish, lacking)
             case commands.Turn("tz", value):
-                self.desk.zone = phrases.zone(value or "UTC")
-                self.screen.refresh_all()
+                self._set_zone(value)
             case commands.Turn("theme", value):
                 self._theme(value)
             case commands.Turn(_, value):
@@ -149,6 +149,11 @@ class Deeds:
                 self.leave()
             case commands.Trouble(message):
                 self.desk.say(message, "warn")
+
+    def _set_zone(self, value: str) -> None:
+        self.desk.zone = phrases.zone(value or "UTC")
+        self.desk.say(f"times are in {phrases.zone_word(self.session.now(), self.desk.zone)}", "")
+        self.screen.refresh_all()
 
     def _theme(self, value: str) -> None:
         names = sorted(self.screen.app.available_themes)
@@ -228,7 +233,7 @@ class Deeds:
     def _set_time(self, text: str) -> None:
         self.desk.at = phrases.moment(text, self.session.now(), self.desk.zone) if text.strip() else 0
         self.desk.say(
-            f"time cursor at {self.desk.clock(self.desk.at)}" if self.desk.at else "time cursor: now", ""
+            f"time cursor at {self.desk.stamp(self.desk.at)}" if self.desk.at else "time cursor: now", ""
         )
         self.screen.refresh_all()
 
@@ -277,7 +282,7 @@ class Deeds:
 
     def run_command(self) -> None:
         """`x`: a command on the marked hosts; the road decides whether it is a read."""
-        hosts = self.hosts()
+        hosts = self.hosts("do.run")
         if not hosts:
             self.desk.say("mark hosts first, or stand on one", "warn")
             return
@@ -292,18 +297,17 @@ class Deeds:
         if text and text.strip():
             await self.operating.run(text, hosts)
 
-    def hosts(self) -> tuple[str, ...]:
-        """Hosts of what is chosen, each once, in order."""
+    def hosts(self, name: str = "") -> tuple[str, ...]:
+        """Hosts of what is marked, else of what an action means, each once, in order."""
         found: dict[str, None] = {}
-        for chosen in self.chosen():
-            for name in chosen.hosts or ((chosen.name,) if chosen.kind is Kind.HOST else ()):
+        for chosen in self.screen.view.marked() or (self.screen.view.meant(name),):
+            for name in hosts_of(chosen):
                 found[name] = None
         return tuple(found)
 
     def shell(self) -> None:
         """`s`: a shell on the selected host, on this terminal or in a new tmux window."""
-        chosen = self.screen.view.selected()
-        hosts = (chosen.name,) if chosen.kind is Kind.HOST else chosen.hosts
+        hosts = hosts_of(self.screen.view.meant("do.shell"))
         spec = next((s for s in self.session.specs() if s.interactive), None)
         if len(hosts) != 1 or spec is None:
             self.desk.say("a shell needs one host under the cursor", "warn")

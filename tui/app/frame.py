@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from rich.style import Style
 from textual import events, on
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input
@@ -41,10 +41,10 @@ class DeckScreen(Screen[None]):
     AUTO_FOCUS = ""
     DEFAULT_CSS = "#body { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings.bindings(bindings.ACTS),
+        *bindings.bindings(act for act in bindings.ACTS if act.id != "go.interrupt"),
         *bindings.bindings(bindings.LOG_ACTS),
         *bindings.bindings(bindings.JOB_ACTS),
-        Binding("ctrl+c", "interrupt", "stop", show=False, priority=True),
+        bindings.binding("go.interrupt", "interrupt", priority=True),
     ]
 
     def __init__(self, desk: Desk, first: str = "now") -> None:
@@ -157,8 +157,22 @@ class DeckScreen(Screen[None]):
         self.query_one("#context", ContextLine).show(view.env)
         jobs = sum(1 for job in session.jobs() if job.running)
         self.query_one("#bar", PaneBar).show(self.pane_name, {"jobs": str(jobs)} if jobs else {})
-        if not self.prompt.is_open:
-            self.query_one("#hints", HintLine).show(view.hints, view.extra)
+        self.refresh_hints()
+
+    def on_board_moved(self) -> None:
+        """Keys follow what is selected at once; by name, because tables are loaded with the first of them."""
+        self.refresh_hints()
+
+    on_live_table_highlighted = on_log_view_followed = on_board_moved
+
+    def refresh_hints(self) -> None:
+        """Keys that do something now."""
+        view = self.views.get(self.trail.here)
+        if view is None or self.prompt.is_open:
+            return
+        hints = [name for name in view.hints if view.applies(name)]
+        extra = filter(None, (view.extra, view.at_words if self.desk.at else ""))
+        self.query_one("#hints", HintLine).show(hints, "  ".join(extra))
 
     @property
     def pane_name(self) -> str:

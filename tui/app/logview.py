@@ -9,14 +9,15 @@ import msgspec
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from ondeck.observe.records import LogLine
-from tui.app.logview_lines import LineSource, LineStyle, Marker, Spans, draw, rows_of, utc_clock
+from tui.app.bindings import binding
+from tui.app.logview_lines import LineSource, LineStyle, Marker, Spans, draw, rows_of
 from tui.app.theming import palette
 
 __all__ = ["LineSource", "LogView", "Marker", "Spans"]
@@ -33,19 +34,19 @@ class LogView(Widget, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle_follow", "Follow/pause", id="log.follow"),
-        Binding("down,j", "move(1)", "Down", show=False, id="log.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="log.up"),
-        Binding("g,home", "top", "Oldest", show=False, id="log.top"),
-        Binding("G,end", "follow", "Newest", show=False, id="log.end"),
-        Binding("ctrl+d", "page(0.5)", "Half page down", show=False, id="log.half-down"),
-        Binding("ctrl+u", "page(-0.5)", "Half page up", show=False, id="log.half-up"),
-        Binding("pagedown", "page(1.0)", "Page down", show=False, id="log.page-down"),
-        Binding("pageup", "page(-1.0)", "Page up", show=False, id="log.page-up"),
-        Binding("left", "side(-16)", "Scroll left", show=False, id="log.left"),
-        Binding("right", "side(16)", "Scroll right", show=False, id="log.right"),
-        Binding("w", "toggle_wrap", "Wrap", id="log.wrap"),
-        Binding("enter", "select", "Open", show=False, id="log.open"),
+        binding("log.follow", "toggle_follow"),
+        binding("list.down", "move(1)"),
+        binding("list.up", "move(-1)"),
+        binding("list.first", "top"),
+        binding("log.end", "follow"),
+        binding("list.half_down", "page(0.5)"),
+        binding("list.half_up", "page(-0.5)"),
+        binding("list.page_down", "page(1.0)"),
+        binding("list.page_up", "page(-1.0)"),
+        binding("log.left", "side(-16)"),
+        binding("log.right", "side(16)"),
+        binding("log.wrap", "toggle_wrap"),
+        binding("log.open", "select"),
     ]
 
     DEFAULT_CSS = """
@@ -84,7 +85,6 @@ class LogView(Widget, can_focus=True):
         self._generation = store.generation
         self._style = LineStyle(width=80, source_width=0)
         self._source_width = 0
-        self._show_source = True
         self._drawn: list[tuple[object, ...]] = []
         self._drawn_look: tuple[object, ...] = ()
         self._places: list[_Place | None] = []
@@ -160,15 +160,20 @@ class LogView(Widget, can_focus=True):
         self._style = _changed(self._style, time_cursor=exact)
         self._restyle()
 
-    def set_clock(self, clock: Callable[[int], str] = utc_clock, *, shown: bool = True) -> None:
+    def set_clock(self, clock: Callable[[int], str]) -> None:
         """How times are written, always in the same number of cells."""
-        self._style = _changed(self._style, clock=clock, show_time=shown)
+        self._style = _changed(self._style, clock=clock)
         self._restyle()
 
-    def show_source(self, shown: bool) -> None:
-        """With or without the column of sources."""
-        self._show_source = shown
-        self._restyle()
+    def columns(self, zone: str) -> str:
+        """The heads of the columns, the zone of the times first; without the cell of the sign."""
+        clock = len(self._style.clock(0))
+        source = (
+            f"{'SOURCE':<{self._style.source_width}.{self._style.source_width}} "
+            if self._style.source_width
+            else ""
+        )
+        return f"{zone:<{clock}.{clock}} LEVEL {source}MESSAGE"
 
     def go_to(self, index: int) -> None:
         """Pause at a line and show it in the middle."""
@@ -348,9 +353,8 @@ class LogView(Widget, can_focus=True):
             if isinstance(line, LogLine):
                 wanted = max(wanted, cell_len(line.source))
         self._source_width = min(wanted, _WIDEST_SOURCE, max(8, width // 4))
-        shown = self._source_width if self._show_source else 0
-        if (shown, width) != (self._style.source_width, self._style.width):
-            self._style = _changed(self._style, source_width=shown, width=width)
+        if (self._source_width, width) != (self._style.source_width, self._style.width):
+            self._style = _changed(self._style, source_width=self._source_width, width=width)
 
     def _placed(self, height: int) -> list[_Place | None]:
         count = len(self._store)

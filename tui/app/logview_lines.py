@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from typing import Protocol, TypeAlias
 
@@ -65,15 +65,22 @@ class LineSource(Protocol):
         ...
 
 
-def utc_clock(time: int) -> str:
-    """Time of day in UTC with milliseconds; `--:--:--.---` where there is none."""
-    if time <= 0:
-        return "--:--:--.---"
-    try:
-        moment = datetime.fromtimestamp(time // 1_000_000_000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return "??:??:??.???"
-    return f"{moment:%H:%M:%S}.{time // 1_000_000 % 1000:03d}"
+def clock_of(zone: tzinfo) -> Callable[[int], str]:
+    """Writes the time of day in a zone with milliseconds; `--:--:--.---` where there is none."""
+
+    def clock(time: int) -> str:
+        if time <= 0:
+            return "--:--:--.---"
+        try:
+            moment = datetime.fromtimestamp(time // 1_000_000_000, zone)
+        except (OverflowError, ValueError, OSError):
+            return "??:??:??.???"
+        return f"{moment:%H:%M:%S}.{time // 1_000_000 % 1000:03d}"
+
+    return clock
+
+
+utc_clock = clock_of(UTC)
 
 
 class LineStyle(msgspec.Struct, frozen=True):
@@ -87,7 +94,6 @@ class LineStyle(msgspec.Struct, frozen=True):
     width: int
     clock: Callable[[int], str] = utc_clock
     source_width: int = 16
-    show_time: bool = True
     wrap: bool = False
     side: int = 0
     spans: Spans | None = None
@@ -96,8 +102,7 @@ class LineStyle(msgspec.Struct, frozen=True):
     @property
     def prefix(self) -> int:
         """Cells in front of the message, the first for the sign of the current line."""
-        clock = len(self.clock(0)) + 1 if self.show_time else 0
-        return 1 + clock + 6 + (self.source_width + 1 if self.source_width else 0)
+        return 1 + len(self.clock(0)) + 1 + 6 + (self.source_width + 1 if self.source_width else 0)
 
     @property
     def room(self) -> int:
@@ -140,10 +145,9 @@ def _prefix(
         return fill if here or not name else fill + colours.style(name)
 
     found: list[Segment] = []
-    if style.show_time:
-        at_cursor = style.time_cursor and line.time == style.time_cursor
-        late = "~" if line.late else " "
-        found.append(Segment(style.clock(line.time) + late, role("marker" if at_cursor else "muted")))
+    at_cursor = style.time_cursor and line.time == style.time_cursor
+    late = "~" if line.late else " "
+    found.append(Segment(style.clock(line.time) + late, role("marker" if at_cursor else "muted")))
     word, level = _WORDS[line.level]
     match = colours.style("match")
     found += _marked(word + " ", role(level), hits, match)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ondeck.operate.spec import OperationSpec, Risk, TargetKind
 from tui.app import commands
+from tui.app.applying import services_of
 from tui.app.session import Assent, Card, Wish
 from tui.app.views import Kind, Selected
 
@@ -76,11 +77,7 @@ class Operating:
     async def _service(self, spec: OperationSpec, chosen: Selected) -> str:
         if chosen.kind is Kind.SERVICE:
             return chosen.name
-        if chosen.kind is Kind.JOB:
-            job = self.session.job(chosen.name)
-            subjects: tuple[str, ...] = (job.subject,) if job and "@" in job.subject else ()
-        else:
-            subjects = self.session.services_on(chosen.name) if chosen.kind is Kind.HOST else ()
+        subjects = services_of(self.session, chosen)
         if len(subjects) == 1:
             return subjects[0]
         if not subjects:

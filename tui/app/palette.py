@@ -6,11 +6,12 @@ from typing import ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
 from tui.app import bindings, commands
+from tui.app.bindings import binding
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.dialogs.base import Dialog
@@ -34,7 +35,7 @@ def entries(desk: Desk) -> list[Entry]:
     found += [Entry(name, name, "service") for name in session.subjects()]
     found += [Entry(word, f":{word}", "view") for word in commands.PLACES]
     for act in bindings.ACTS:
-        if "not in this version" not in act.help and act.id != "go.palette":
+        if bindings.LATER not in act.help and act.id not in ("go.palette", "go.interrupt"):
             found.append(Entry(f"act {act.id}", act.help, f"key {bindings.key_of(act.id, desk.keymap)}"))
     found += [Entry(name, name, "host") for name in session.inventory.hosts]
     return found
@@ -66,8 +67,8 @@ class Palette(Dialog[str]):
     Palette Board { height: 12; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,ctrl+n", "move(1)", "down", show=False, priority=True),
-        Binding("up,ctrl+p", "move(-1)", "up", show=False, priority=True),
+        binding("palette.down", "move(1)", priority=True),
+        binding("palette.up", "move(-1)", priority=True),
     ]
 
     def __init__(self, desk: Desk) -> None:

@@ -17,7 +17,7 @@ def zone(name: str) -> tzinfo:
     """
     if name.upper() == "UTC":
         return UTC
-    if name == "local":
+    if name.lower() == "local":
         offset = datetime.now().astimezone().utcoffset() or timedelta()
         return timezone(offset, datetime.now().astimezone().tzname() or "local")
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

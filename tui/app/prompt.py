@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Input
+
+from tui.app.bindings import binding
 
 
 class Prompt(Input):
@@ -17,11 +19,10 @@ class Prompt(Input):
     Prompt, Prompt:focus { border: none; height: 1; padding: 0; background: $background; color: $foreground; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave", show=False, priority=True),
-        Binding("ctrl+c", "leave", "leave", show=False, priority=True),
-        Binding("up,ctrl+p", "older", "older", show=False, priority=True),
-        Binding("down,ctrl+n", "newer", "newer", show=False, priority=True),
-        Binding("tab", "complete", "complete", show=False, priority=True),
+        binding("prompt.leave", "leave", priority=True),
+        binding("prompt.older", "older", priority=True),
+        binding("prompt.newer", "newer", priority=True),
+        binding("prompt.complete", "complete", priority=True),
     ]
 
     class Left(Message):

@@ -22,6 +22,7 @@ from tui.app.views import (
     LockLook,
     LogEntry,
     Matched,
+    OutputLook,
     RecordLook,
     ServiceLook,
     UnitsLook,
@@ -111,6 +112,37 @@ class LogFeed(Protocol):
         """Lines nobody could keep."""
         ...
 
+    @property
+    def gaps(self) -> Sequence[tuple[int, int]]:
+        """Stretches (from, to) in ns that nobody followed and nobody read afterwards."""
+        ...
+
+    @property
+    def asking(self) -> int:
+        """Since when history is asked for that has not come whole yet; 0 when nothing is awaited."""
+        ...
+
+    @property
+    def stopped(self) -> int:
+        """Where a long history was cut off, nothing newer is held; 0 while it follows."""
+        ...
+
+    def park(self) -> None:
+        """Nobody looks: close every source, keep the lines."""
+        ...
+
+    def resume(self) -> None:
+        """Go on from where it was parked; nothing happens when it was not."""
+        ...
+
+    def reach(self, time: int) -> None:
+        """Hold the lines from a time (ns) on, in place of what is held, when it does not reach that far."""
+        ...
+
+    def live(self) -> None:
+        """Follow the newest lines again after a history was cut off."""
+        ...
+
     def close(self) -> None:
         """Stop following."""
         ...
@@ -151,7 +183,7 @@ class Session(Protocol):
         ...
 
     def credentials(self) -> str:
-        """A word or two on the keys at hand: `agent 2 keys`, `no agent`."""
+        """The keys at hand: `agent 2 keys`, `no agent`, `agent gone 4m: why`; a colon stands before the why."""
         ...
 
     def look_at(self, hosts: Sequence[str], services: Sequence[str]) -> None:
@@ -202,8 +234,8 @@ class Session(Protocol):
         """One job, None when there is none of that id."""
         ...
 
-    def output(self, job: str, target: str) -> tuple[str, ...]:
-        """The end of what a target printed, as safe lines."""
+    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+        """The end of what a target printed, or with `whole` its begin and digest; never waits for a file."""
         ...
 
     def locks(self) -> tuple[LockLook, ...]:

@@ -8,12 +8,13 @@ from typing import ClassVar, Literal
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.app.bindings import binding
 from tui.app.table_lines import GUTTER, cell, row_line, section_line, titles
 from tui.app.table_rows import Cell, Column, Row, Rows, fit, row, section
 from tui.app.theming import palette
@@ -31,20 +32,20 @@ class LiveTable(ScrollView, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
-        Binding("g,home", "edge(-1)", "Top", show=False, id="table.top"),
-        Binding("G,end", "edge(1)", "Bottom", show=False, id="table.bottom"),
-        Binding("ctrl+d", "page(0.5)", "Half page down", show=False, id="table.half-down"),
-        Binding("ctrl+u", "page(-0.5)", "Half page up", show=False, id="table.half-up"),
-        Binding("pagedown", "page(1.0)", "Page down", show=False, id="table.page-down"),
-        Binding("pageup", "page(-1.0)", "Page up", show=False, id="table.page-up"),
-        Binding("left", "side(-8)", "Scroll left", show=False, id="table.left"),
-        Binding("right", "side(8)", "Scroll right", show=False, id="table.right"),
-        Binding("enter", "select", "Open", id="table.open"),
-        Binding("space", "mark", "Mark", id="table.mark"),
-        Binding("asterisk", "mark_all", "Mark all shown", show=False, id="table.mark-all", key_display="*"),
-        Binding("o", "sort_next", "Sort", id="table.sort"),
+        binding("list.down", "move(1)"),
+        binding("list.up", "move(-1)"),
+        binding("list.first", "edge(-1)"),
+        binding("list.end", "edge(1)"),
+        binding("list.half_down", "page(0.5)"),
+        binding("list.half_up", "page(-0.5)"),
+        binding("list.page_down", "page(1.0)"),
+        binding("list.page_up", "page(-1.0)"),
+        binding("list.left", "side(-8)"),
+        binding("list.right", "side(8)"),
+        binding("go.open", "select"),
+        binding("list.mark", "mark"),
+        binding("list.all", "mark_all"),
+        binding("list.sort", "sort_next"),
     ]
 
     DEFAULT_CSS = """
@@ -164,14 +165,6 @@ class LiveTable(ScrollView, can_focus=True):
         if at is not None:
             self._repaint_row(at)
 
-    def remove_rows(self, *keys: str) -> None:
-        """Take rows out."""
-        self._rows.drop(keys)
-        if not self._marks.isdisjoint(keys):
-            self._marks -= set(keys)
-            self.post_message(self.MarksChanged(self))
-        self._sync()
-
     def filter(self, wanted: str | Callable[[Row], bool]) -> None:
         """Show only rows with all the words (`!word`: without it), or that a function accepts."""
         self._rows.filter_by(wanted)
@@ -190,21 +183,6 @@ class LiveTable(ScrollView, can_focus=True):
             self._empty = text
             if not self._rows.view:
                 self.refresh()
-
-    def move_to(self, key: str) -> bool:
-        """Put the cursor on a row; False when it is not shown."""
-        at = self._rows.position(key)
-        if at is None or self._rows.view[at].section:
-            return False
-        self._go(at)
-        return True
-
-    def clear_marks(self) -> None:
-        """Unmark every row."""
-        if self._marks:
-            self._marks.clear()
-            self._sync()
-            self.post_message(self.MarksChanged(self))
 
     # Keys
 

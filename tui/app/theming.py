@@ -282,8 +282,3 @@ def _fallback(themes: Themes | None, *, dark: bool) -> Palette:
     name = "dark" if dark else "light"
     found = themes.files.get(name) if themes is not None else None
     return Palette(found) if found is not None else _shipped(name)
-
-
-def role_names() -> Sequence[str]:
-    """Every role a theme may set, for documentation and for the hint of an error."""
-    return (*PLANES, *FOREGROUNDS, *BANDS)

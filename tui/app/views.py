@@ -182,6 +182,28 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
         return sum(1 for t in self.targets if t.outcome in outcomes)
 
 
+class OutputLook(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target printed, as far as it was read.
+
+    Attributes:
+        lines: Safe lines: the last ones; the first ones where the whole was asked for.
+        size: Bytes of all that it printed.
+        count: Lines of the whole; 0 when only the end was read.
+        cut: The lines are not all of it.
+        digest: Of the whole; empty when only the end was read.
+        reading: Nothing is known yet, it is being read.
+        error: Why it cannot be read.
+    """
+
+    lines: tuple[str, ...] = ()
+    size: int = 0
+    count: int = 0
+    cut: bool = False
+    digest: str = ""
+    reading: bool = False
+    error: str = ""
+
+
 class LockLook(msgspec.Struct, frozen=True, kw_only=True):
     """A lock and who holds it; `alive` None when it cannot be known."""
 

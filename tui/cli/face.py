@@ -110,17 +110,6 @@ def report(error: OndeckError) -> int:
 pass_face = click.make_pass_decorator(Face)
 
 
-def output_option(default: str = "table") -> click.Option:
-    """The `-o` of verbs that show rows."""
-    return click.Option(
-        ["-o", "--output", "form"],
-        type=click.Choice([str(f.value) for f in Format]),
-        default=default,
-        show_default=True,
-        help="How to print.",
-    )
-
-
 selector_option = click.option(
     "-l",
     "--selector",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -111,13 +111,3 @@ def _escaped(json: str) -> str:
 def _code(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
-
-
-def grouped(outputs: Mapping[str, bytes]) -> Sequence[tuple[tuple[str, ...], bytes]]:
-    """Targets with the very same output together, the largest group first."""
-    groups: dict[bytes, list[str]] = {}
-    for target, output in outputs.items():
-        groups.setdefault(output, []).append(target)
-    return sorted(
-        ((tuple(names), output) for output, names in groups.items()), key=lambda g: (-len(g[0]), g[0])
-    )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar, Generic, TypeVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import ModalScreen
 
+from tui.app.bindings import binding
 from tui.app.context import Desk
 
 Answer = TypeVar("Answer")
 
 
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
-    """Leaves with None on esc and ctrl-c; `Y` copies the command that does the same."""
+    """Leaves with None on esc and ctrl-c; F3 copies the command that does the same, where there is one.
+
+    It is no capital letter as in the panes: in a dialog letters are typed.
+    """
 
     DEFAULT_CSS = """
     Dialog { background: $background; color: $foreground; }
@@ -23,7 +27,8 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+c", "leave", "leave", show=False, priority=True),
+        binding("dialog.leave", "leave", priority=True),
+        binding("dialog.copy", "copy_command"),
     ]
 
     def __init__(self, desk: Desk, *, box: bool = False) -> None:
@@ -33,6 +38,18 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     def action_leave(self) -> None:
         """Nothing done."""
         self.dismiss(None)
+
+    def command(self) -> str:
+        """The command line that does the same; empty when none does."""
+        return ""
+
+    def action_copy_command(self) -> None:
+        """The command line to the clipboard."""
+        text = self.command()
+        if text:
+            self.copy(text)
+        else:
+            self.desk.say("no command line does the same", "dim")
 
     def copy(self, text: str) -> None:
         """To the clipboard of the terminal that the person sits at."""

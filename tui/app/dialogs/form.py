@@ -5,18 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from enum import Enum
-from typing import Annotated, Any, ClassVar, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
 from ondeck.operate.spec import OperationSpec
 from tui.app import commands
+from tui.app.bindings import key_of
 from tui.app.context import Desk
 from tui.app.dialogs.base import Dialog
 from tui.app.session import Wish
@@ -111,9 +111,6 @@ class Form(Dialog[dict[str, Any]]):
     Form Static { background: $surface; }
     Form Input, Form Input:focus { border: none; height: 1; padding: 0 1; background: $background; margin-bottom: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+y", "copy_command", "copy", show=False, priority=True),
-    ]
 
     def __init__(self, desk: Desk, spec: OperationSpec, wish: Wish) -> None:
         super().__init__(desk, box=True)
@@ -124,6 +121,7 @@ class Form(Dialog[dict[str, Any]]):
     def compose(self) -> ComposeResult:
         """A label and a line for each field."""
         style = self.desk.roles.style
+        copies = f"{key_of('dialog.copy', self.desk.keymap)} copies the command"
         with Vertical(classes="box"), VerticalScroll(can_focus=False):
             yield Static(Text(f"{self.spec.title}: {self.wish.subject}", style("heading")))
             for field in self.fields:
@@ -131,9 +129,7 @@ class Form(Dialog[dict[str, Any]]):
                 yield Input(
                     value=field.value, placeholder=field.example, compact=True, id=f"field-{field.name}"
                 )
-            yield Static(
-                Text("tab next   enter plans it   ctrl-y copies the command   esc leaves", style("dim"))
-            )
+            yield Static(Text(f"tab next   enter plans it   {copies}   esc leaves", style("dim")))
 
     def _label(self, field: Field, wrong: str) -> Text:
         style = self.desk.roles.style
@@ -165,8 +161,8 @@ class Form(Dialog[dict[str, Any]]):
         else:
             self.dismiss(params)
 
-    def action_copy_command(self) -> None:
+    def command(self) -> str:
         """The command line with what is typed so far."""
         params, _wrong = taken(self.spec, self._texts())
         wish = Wish(operation=self.spec.name, subject=self.wish.subject, hosts=self.wish.hosts, params=params)
-        self.copy(commands.shell_line(self.spec, wish))
+        return commands.shell_line(self.spec, wish)

@@ -10,14 +10,8 @@ from tui.app.dialogs.scrolled import Scrolled
 from tui.app.panes.base import View
 from tui.app.rows import Row, fit, heading, row, rule
 
-_MOVES = (
-    ("j k", "down, up (arrows too)"),
-    ("g G", "first, last"),
-    ("ctrl-d ctrl-u", "half a page down, up"),
-    ("> * +", "signs of rows: cursor, marked, both"),
-)
 _ALWAYS = ("go.command", "go.palette", "go.back", "go.leave")
-_LATER = "not in this version"
+_SIGNS = ("> * +", "signs of rows: cursor, marked, both")
 IDS_FROM = 110
 """Cells of width from which the ids for keys.yml stand beside the keys."""
 
@@ -53,14 +47,15 @@ class Help(Scrolled):
         for name in _ALWAYS:
             if name not in self.view.hints:
                 rows.append(_key(bindings.key_of(name, keymap), bindings.BY_ID[name].help))
-        rows.append(_key(*_MOVES[1]))
+        ends = " ".join(bindings.key_of(name, keymap) for name in ("list.first", "list.end"))
+        rows.append(_key(ends, "first, last"))
         groups: dict[str, list[bindings.Act]] = {}
         for act in bindings.ALL:
             groups.setdefault(act.group, []).append(act)
         for group, acts in groups.items():
             rows += [row(""), rule(group.lower(), width)]
             if group == "Lists":
-                rows += [_key(keys, text) for keys, text in _MOVES]
+                rows.append(_key(*_SIGNS))
             rows += self._group(acts, width)
         rows += [row(""), rule("operations, on the : line", width)]
         for spec in self.desk.session.specs():
@@ -71,14 +66,14 @@ class Help(Scrolled):
 
     def _group(self, acts: Sequence[bindings.Act], width: int) -> list[Row]:
         """A line a key; what is not in this version shares one."""
-        later = [act for act in acts if _LATER in act.help]
+        later = [act for act in acts if bindings.LATER in act.help]
         rows = []
         for act in acts:
-            keys = " ".join(bindings.spoken(k) for k in (self.desk.keymap.get(act.id) or act.keys).split(","))
             if act not in later:
+                keys = bindings.every_key(act.id, self.desk.keymap)
                 rows.append(_key(keys, act.help, act.id if width >= IDS_FROM else ""))
         if later:
-            rows.append(_key(" ".join(act.keys for act in later), f"are {_LATER}"))
+            rows.append(_key(" ".join(act.keys for act in later), f"are {bindings.LATER}"))
         return rows
 
 

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import msgspec
 from rich.cells import chop_cells
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from ondeck.observe.records import Level, LogLine
 from ondeck.text import safe_line
+from tui.app.bindings import binding
 from tui.app.context import Desk
 from tui.app.dialogs.scrolled import Scrolled
 from tui.app.logview_lines import Marker
@@ -25,8 +26,8 @@ class WholeLine(Scrolled):
     """Esc, q and enter lead back; `y` copies the message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "leave", "leave", show=False),
-        Binding("y", "copy_line", "copy", show=False),
+        binding("line.back", "leave"),
+        binding("line.copy", "copy_line"),
     ]
 
     def __init__(self, desk: Desk, line: LogLine | Marker) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 
+from tui.app.bindings import binding
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.dialogs.base import Dialog
@@ -28,8 +29,8 @@ class Menu(Dialog[str]):
     """Choose one; None when left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "choose", show=False),
-        Binding("q", "leave", "leave", show=False),
+        binding("dialog.choose", "choose"),
+        binding("dialog.close", "leave"),
     ]
 
     def __init__(self, desk: Desk, title: str, choices: Sequence[Choice]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual import events, on
 from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import Input
 
+from tui.app import bindings
 from tui.app.board import Board
 from tui.app.chrome import ContextLine
 from tui.app.context import Desk
@@ -19,15 +22,10 @@ from tui.app.session import Assent, Card
 QUIET = 0.5
 """Seconds after the dialog is drawn, or after a stray key, in which keys count for nothing."""
 LEAST_HEIGHT = 14
-_SCROLL = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "ctrl+d": 10, "ctrl+u": -10}
-KEYS = (
-    ("tab", "reason", "write or change the reason; enter keeps it, esc drops it"),
-    ("f2", "exact commands", "show or hide every command, as it will be run"),
-    ("f3", "copy", "copy the command line that does the same"),
-    ("up/down", "scroll", "scroll the plan; page up and page down go further"),
-    ("?", "help", "this page, as long as nothing is typed"),
-)
-"""Keys of the dialog: none is a letter, so none can be part of a name that is typed."""
+_SCROLL = {"plan.down": 1, "plan.up": -1, "plan.page_down": 10, "plan.page_up": -10}
+_SHOWN = ("plan.reason", "plan.everything", "dialog.copy", "plan.down", "plan.help")
+"""Keys of the dialog that its line shows: none is a letter, so none can be part of a name that is typed."""
+_HELP = ("plan.reason", "plan.everything", "dialog.copy", *_SCROLL, "plan.help", "dialog.leave")
 
 
 class PlanDialog(Dialog[Assent]):
@@ -48,6 +46,8 @@ class PlanDialog(Dialog[Assent]):
         self.everything = False
         self.broken = False
         self.ready = False
+        acts = (*_SCROLL, *_SHOWN)
+        self._ids = {key: name for name in acts for key in bindings.keys_of(name, desk.keymap)}
         self._hold: Timer | None = None
         self.plan_board = Board(desk.roles)
         self.ask_board = Board(desk.roles, id="ask")
@@ -122,7 +122,7 @@ class PlanDialog(Dialog[Assent]):
         lines = [
             rule("rules", width, self._place()),
             row((said[:width], role)),
-            row((keys_line(width), "dim")),
+            row((keys_line(width, self.desk.keymap), "dim")),
         ]
         ask = self._ask_row()
         if not self._fits(ask, width):
@@ -174,26 +174,33 @@ class PlanDialog(Dialog[Assent]):
             return
         event.stop()
         event.prevent_default()
-        if event.key in _SCROLL:
-            self.plan_board.scroll_relative(y=_SCROLL[event.key], animate=False)
+        name = self._ids.get(event.key, "")
+        if name in _SCROLL:
+            self.plan_board.scroll_relative(y=_SCROLL[name], animate=False)
             self.call_after_refresh(self._draw)
-        elif event.key == "question_mark" and not self.typed:
-            self.app.push_screen(KeysHelp(self.desk, "KEYS of this plan", [(k, text) for k, _, text in KEYS]))
+        elif name == "plan.help" and not self.typed:
+            keymap = self.desk.keymap
+            keys = [(bindings.every_key(found, keymap), bindings.BY_ID[found].help) for found in _HELP]
+            self.app.push_screen(KeysHelp(self.desk, "KEYS of this plan", keys))
         elif not self.ready:
             self._wait()
         elif not self.too_small:
-            self._act(event)
+            self._act(name, event)
             self._draw()
 
-    def _act(self, event: events.Key) -> None:
+    def command(self) -> str:
+        """What a person would type for the same."""
+        return self.card.command
+
+    def _act(self, name: str, event: events.Key) -> None:
         key, letter = event.key, event.character or ""
         self.trouble = ""
-        if key == "tab":
+        if name == "plan.reason":
             self._edit_reason()
-        elif key == "f2":
+        elif name == "plan.everything":
             self.everything = not self.everything
-        elif key == "f3":
-            self.copy(self.card.command)
+        elif name == "dialog.copy":
+            self.action_copy_command()
             self.trouble = "copied"
         elif self.closed:
             if letter == "b" and self.card.rules.break_glass:
@@ -263,10 +270,13 @@ class PlanDialog(Dialog[Assent]):
         self.call_after_refresh(self._draw)
 
 
-def keys_line(width: int) -> str:
+def keys_line(width: int, keymap: Mapping[str, str]) -> str:
     """The keys as one line; where room lacks the words give way, never a key."""
-    words = [f"{key} {short}" for key, short, _ in KEYS]
+    shown = {name: bindings.key_of(name, keymap) for name in _SHOWN}
+    shown["plan.down"] = f"{bindings.key_of('plan.up', keymap)}/{shown['plan.down']}"
+    keys = [(key, bindings.BY_ID[name].short) for name, key in shown.items()]
+    words = [f"{key} {short}" for key, short in keys]
     for gap in ("   ", "  "):
         if len(gap.join(words)) <= width:
             return gap.join(words)
-    return "  ".join(f"{key} {short.split()[-1]}" for key, short, _ in KEYS)
+    return "  ".join(f"{key} {short.split()[-1]}" for key, short in keys)

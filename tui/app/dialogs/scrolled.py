@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
+from tui.app.bindings import binding
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.dialogs.base import Dialog
@@ -17,7 +18,7 @@ class Scrolled(Dialog[str]):
     """Rows that scroll, with what is out of sight said below; any of esc, q and ? leaves."""
 
     DEFAULT_CSS = "Scrolled #more { height: 1; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,question_mark", "leave", "leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("dialog.close", "leave")]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)

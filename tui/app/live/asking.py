@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from typing import Any, TypeAlias
 
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, Inventory
+from ondeck.observe.ports import ChangeReader, UnitReader
 from ondeck.observe.records import Asked
 from ondeck.operate.ports import Bench
 from tui.app.live.capabilities import Capabilities
@@ -18,6 +20,7 @@ UNITS_FOR = 15.0
 CHANGES_FOR = 120.0
 AT_ONCE = 8
 DAY = 86_400_000_000_000
+Question: TypeAlias = Callable[[Bench], Coroutine[Any, Any, Asked]]
 
 
 class LiveQuestions:
@@ -62,11 +65,20 @@ class LiveQuestions:
             return
         self._asked[(kind, name)] = time.monotonic()
         try:
-            reader = self._capabilities.host(kind)
+            ask = self._units_of(host) if kind == "units" else self._changes_of(host)
         except OndeckError as error:
             self._take(kind, name, Asked(source=name, error=error.message))
             return
-        self._asking[(kind, name)] = self._engine.call(_asker(kind, reader, host))
+        self._asking[(kind, name)] = self._engine.call(ask)
+
+    def _units_of(self, host: Host) -> Question:
+        reader: UnitReader = self._capabilities.host("units")
+        return lambda bench: reader.units(host, bench)
+
+    def _changes_of(self, host: Host) -> Question:
+        reader: ChangeReader = self._capabilities.host("changes")
+        since = time.time_ns() - DAY
+        return lambda bench: reader.changes(host, bench, since=since)
 
     def drain(self) -> bool:
         """Take in answers."""
@@ -91,16 +103,6 @@ class LiveQuestions:
             )
         else:
             self.answers[name] = Answer(source=name, error=found.error, changes=found.changes)
-
-
-def _asker(kind: str, reader: object, host: Host):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    async def ask(bench: Bench) -> Asked:
-        if kind == "units":
-            return await reader.units(host, bench)  # type: ignore[attr-defined,no-any-return]
-        since = time.time_ns() - DAY
-        return await reader.changes(host, bench, since=since)  # type: ignore[attr-defined,no-any-return]
-
-    return ask
 
 
 def _with(look: UnitsLook, *, asking: bool) -> UnitsLook:

@@ -136,21 +136,6 @@ class LiveJobs:
         del notes[:-60]
         return tuple(notes)
 
-    def output(self, job: str, target: str, most: int = 262_144) -> tuple[str, ...]:
-        """The end of what a target printed, as safe lines; says so when it cannot be read."""
-        data, offset = b"", 0
-        try:
-            while True:
-                part = self._record.output(job, target, offset)
-                if not part.data:
-                    break
-                offset = part.end
-                data = (data + part.data)[-most:]
-        except OndeckError as error:
-            return (f"its output cannot be read: {error.message}",)
-        text = data.decode("utf-8", errors="backslashreplace")
-        return tuple(safe_line(line) for line in text.split("\n")[-2000:]) if text.strip() else ()
-
 
 def _kind(change: Change) -> Change:
     """A deploy of our own is called by its name, as one from CI is."""

@@ -12,9 +12,11 @@ from ondeck.operate.bench import FaceBench
 from ondeck.operate.ports import Bench
 from tui.app.live.asking import LiveQuestions
 from tui.app.live.capabilities import Capabilities
+from tui.app.live.feed import LiveFeed
 from tui.app.live.hosts import LiveHosts
 from tui.app.live.jobs import LiveJobs
-from tui.app.live.logs import LiveFeed, open_feed
+from tui.app.live.logs import open_feed
+from tui.app.live.outputs import LiveOutputs
 from tui.app.live.road import LiveRoad
 from tui.app.live.services import LiveServices
 
@@ -31,6 +33,7 @@ class Parts:
         self.hosts = LiveHosts(inventory, self.engine, self.capabilities, settings)
         self.questions = LiveQuestions(inventory, self.engine, self.capabilities)
         self.jobs = LiveJobs(deck.record, lambda: tuple(self.services.looks), settings.seconds(0.5))
+        self.outputs = LiveOutputs(deck.record, settings.seconds(0.5))
         self.road = LiveRoad(deck, self.engine, note)
 
     def _last_good(self, subject: str) -> str:
@@ -41,17 +44,19 @@ class Parts:
         self.engine.start()
         self.hosts.load()
         self.jobs.start()
+        self.outputs.start()
 
     def stop(self, within: float) -> None:
         """Stop reading."""
         self.jobs.stop()
+        self.outputs.stop()
         self.hosts.save()
         self.engine.stop(within)
 
     def drain(self) -> bool:
         """Everything that came since the last turn."""
         changed = [self.hosts.drain(), self.services.drain(), self.questions.drain(), self.jobs.changed()]
-        return any(changed)
+        return any(changed) | self.outputs.changed()
 
     async def available(self, subject: str) -> tuple[str, ...]:
         """Versions that can be deployed, newest first.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ondeck.errors import Refused
 from ondeck.inventory.model import Inventory
 from ondeck.settings import Settings
-from tui.app.live.agent import keys_at_hand
+from tui.app.live.agent import AgentWatch
 from tui.app.session import Assent, Card, Rules, Wish
 from tui.app.views import (
     Answer,
@@ -25,6 +25,7 @@ from tui.app.views import (
     LockLook,
     LogEntry,
     Matched,
+    OutputLook,
     RecordLook,
     ServiceLook,
     UnitsLook,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ondeck.deck import Deck
     from ondeck.operate.interactive import Opened
     from ondeck.operate.spec import OperationSpec
-    from tui.app.live.logs import LiveFeed
+    from tui.app.live.feed import LiveFeed
     from tui.app.live.parts import Parts
 
 
@@ -52,7 +53,7 @@ class LiveSession:
         self.machine = socket.gethostname()
         self._record: deque[LogEntry] = deque(maxlen=500)
         self._specs: tuple[OperationSpec, ...] | None = None
-        self._credentials = ""
+        self._agent = AgentWatch(os.environ, settings.seconds(AgentWatch.EVERY))
         self._parts: Parts | None = None
         self._built: Parts | BaseException | None = None
         self._closed = False
@@ -77,6 +78,7 @@ class LiveSession:
 
     def start(self) -> None:
         """After the first frame: everything that takes time to load."""
+        self._agent.start()
         threading.Thread(target=self._build, name="ondeck-opening", daemon=True).start()
 
     def _build(self) -> None:
@@ -88,10 +90,10 @@ class LiveSession:
             self._built = parts
         except BaseException as error:  # noqa: BLE001 - handed to the face's thread, which raises it
             self._built = error
-        self._credentials = keys_at_hand(os.environ)
 
     def close(self) -> None:
         """Stop reading; jobs go on."""
+        self._agent.stop()
         parts = self._parts
         if parts is not None and not self._closed:
             self._closed = True
@@ -119,8 +121,8 @@ class LiveSession:
         return self._parts
 
     def credentials(self) -> str:
-        """Keys at hand."""
-        return self._credentials
+        """Keys at hand, as the agent said last."""
+        return self._agent.words(self.now())
 
     def look_at(self, hosts: Sequence[str], services: Sequence[str]) -> None:
         """What is on screen is asked, nothing else."""
@@ -191,9 +193,11 @@ class LiveSession:
         """One job."""
         return self._parts.jobs.job(name) if self._parts is not None else None
 
-    def output(self, job: str, target: str) -> tuple[str, ...]:
-        """The end of what a target printed."""
-        return self._parts.jobs.output(job, target) if self._parts is not None else ()
+    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+        """What a target printed, as far as a thread has read it."""
+        if self._parts is None:
+            return OutputLook(reading=True)
+        return self._parts.outputs.look(job, target, whole=whole)
 
     def locks(self) -> tuple[LockLook, ...]:
         """Locks that are held."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from tui.app.applying import applies
 from tui.app.board import Board
 from tui.app.rows import BLANK, Row
 from tui.app.views import NOTHING, Selected
@@ -21,7 +22,7 @@ class View(Widget):
 
     Attributes:
         name_of: Its address on the `:` line: `now`, `checkout@prod`, `job 20261124-1`.
-        hints: Ids of the actions worth a place in the hint line.
+        hints: Ids of the actions worth a place in the hint line while they apply.
         pane: Which pane of the bar it belongs to.
         find_words: What stands above the line while `/` is typed.
     """
@@ -47,6 +48,11 @@ class View(Widget):
         """A few words at the right of the hint line: marked rows, filter."""
         return ""
 
+    @property
+    def at_words(self) -> str:
+        """What a view without history says while the time cursor stands in the past."""
+        return f"figures are now, not {self.desk.minute(self.desk.at)}"
+
     def selected(self) -> Selected:
         """What keys act on."""
         return NOTHING
@@ -58,6 +64,17 @@ class View(Widget):
     def marked(self) -> tuple[Selected, ...]:
         """Marked rows; empty when there are none."""
         return ()
+
+    def meant(self, name: str) -> Selected:
+        """What an action means: what is selected, or what the page is about, whichever row the cursor is on."""
+        del name
+        return self.selected()
+
+    def applies(self, name: str) -> bool:
+        """An action would do something now; opening what is open already does not."""
+        if name == "go.open" and self.selected().name == self.name_of:
+            return False
+        return applies(self.session, self.meant(name), name)
 
     def command(self) -> str:
         """The command line that shows the same."""

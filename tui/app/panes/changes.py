@@ -22,6 +22,11 @@ class ChangesPage(BoardView):
         "go.back",
     )
 
+    @property
+    def at_words(self) -> str:
+        """It shows what had changed until then."""
+        return f"until {self.desk.minute(self.desk.at)}"
+
     def rows(self, width: int) -> list[Row]:
         """Changes, then sources that said nothing."""
         answers = self.session.changes()

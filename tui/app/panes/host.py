@@ -56,6 +56,10 @@ class HostPage(BoardView):
             return Selected(Kind.SERVICE, name, self.env, self.session.hosts_of(name))
         return Selected(Kind.HOST, self.name_of, self.env, (self.name_of,))
 
+    def meant(self, name: str) -> Selected:
+        """A shell and a command mean the host, also on the row of a service that stands on others too."""
+        return self.of_key("") if name in ("do.shell", "do.run") else self.selected()
+
     def rows(self, width: int) -> list[Row]:
         """Top to bottom."""
         return [

@@ -9,11 +9,10 @@ from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.job_orders import order_job
 from tui.app.panes.pieces import OUTCOME_ROLES, STATE_ROLES, health_word, spoken
-from tui.app.phrases import SECOND, span, verb_of
+from tui.app.phrases import SECOND, size, span, verb_of
 from tui.app.rows import Column, Line, Part, Row, fit, grid, row, rule
-from tui.app.views import JobLook, Kind, Selected, TargetLook
+from tui.app.views import JobLook, Kind, OutputLook, Selected, TargetLook
 
-LINES = 30
 _ORDER = {
     "unknown": 0,
     "failed": 1,
@@ -61,12 +60,17 @@ class JobPage(BoardView):
             return Selected(Kind.HOST, name, self.env, (name,))
         return Selected(Kind.JOB, self.name_of, self.env)
 
+    def meant(self, name: str) -> Selected:
+        """Orders, deploy, roll back and logs mean the job and its service."""
+        about_it = name.startswith("job.") or name in ("do.deploy", "do.rollback", "see.logs")
+        return Selected(Kind.JOB, self.name_of, self.env) if about_it else self.selected()
+
     def act(self, name: str) -> bool:
         """Orders go to this job; deploy and roll back mean its service."""
         if name.startswith("job."):
             return order_job(self.desk, self.name_of, name, self.board.key.partition(" ")[2])
         if name in ("do.deploy", "do.rollback"):
-            self.desk.operate(name.partition(".")[2], Selected(Kind.JOB, self.name_of, self.env))
+            self.desk.operate(name.partition(".")[2], self.meant(name))
             return True
         job = self.job
         if name == "see.logs" and job is not None and job.subject in self.session.subjects():
@@ -191,31 +195,50 @@ class JobPage(BoardView):
         name = self.board.key.partition(" ")[2] if self.board.key.startswith("target ") else ""
         name = name or next((t.name for t in job.targets if t.started and not t.outcome), "")
         name = name or (job.targets[0].name if job.targets else "")
-        lines = self.session.output(job.id, name) if name else ()
-        if not lines:
+        if not name:
             return []
-        shown = [row("  ", fit(line, width - 2).rstrip()) for line in lines[-8:]]
-        return [
-            rule(f"output of {name}", width, "" if len(lines) <= 8 else f"last 8 of {len(lines)} lines"),
-            *shown,
-        ]
+        look = self.session.output(job.id, name)
+        title = f"output of {name}"
+        if look.reading or look.error:
+            return [rule(title, width), *_unread(look)]
+        if not look.lines:
+            return []
+        shown = [row("  ", fit(line, width - 2).rstrip()) for line in look.lines]
+        return [rule(title, width, f"last lines of {size(look.size)}" if look.cut else ""), *shown]
 
     def _grouped(self, job: JobLook, width: int) -> list[Row]:
-        alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
+        """Targets that printed the same and ended the same, the largest group first."""
+        alike: dict[tuple[str, str, str], list[str]] = {}
+        looks: dict[str, OutputLook] = {}
+        waiting = []
         for target in job.targets:
-            lines = self.session.output(job.id, target.name)
-            alike.setdefault((lines, target.outcome), []).append(target.name)
+            look = looks[target.name] = self.session.output(job.id, target.name, whole=True)
+            if look.reading:
+                waiting.append(target.name)
+            else:
+                alike.setdefault((look.digest, look.error, target.outcome), []).append(target.name)
         rows = []
-        for (lines, outcome), names in sorted(alike.items(), key=lambda item: -len(item[1])):
+        for (_, _, outcome), names in sorted(alike.items(), key=lambda item: -len(item[1])):
             word = f"{len(names)} alike: " if len(names) > 1 else ""
             bad = "" if outcome == "succeeded" else f"  {spoken(outcome)}"
             rows.append(rule(fit(f"{word}{' '.join(names)}{bad}", min(width - 8, 110)).rstrip(), width))
-            rows += [row("  ", fit(line, width - 2).rstrip(), key=f"target {names[0]}" if index == 0 else "")
-                     for index, line in enumerate(lines[:LINES])]  # fmt: skip
-            if len(lines) > LINES:
-                rows.append(row((f"  {len(lines) - LINES} lines more: ondeck attach {job.id}", "dim")))
-            if not lines:
-                rows.append(row(("  printed nothing", "dim")))
+            rows += self._printed(job, looks[names[0]], names[0], width)
+        if waiting:
+            rows.append(rule(fit(f"reading {len(waiting)}: {' '.join(waiting)}", min(width - 8, 110)), width))
+        return rows
+
+    def _printed(self, job: JobLook, look: OutputLook, name: str, width: int) -> list[Row]:
+        if look.error:
+            return _unread(look)
+        if not look.lines:
+            return [row(("  printed nothing", "dim"))]
+        rows = [
+            row("  ", fit(line, width - 2).rstrip(), key=f"target {name}" if index == 0 else "")
+            for index, line in enumerate(look.lines)
+        ]
+        if look.cut:
+            more = f"  {look.count - len(look.lines)} lines more: ondeck attach {job.id}"
+            rows.append(row((more, "dim")))
         return rows
 
     def _notes(self, job: JobLook, width: int) -> list[Row]:
@@ -229,6 +252,12 @@ class JobPage(BoardView):
     def command(self) -> str:
         """The same from a shell."""
         return f"ondeck attach {self.name_of}"
+
+
+def _unread(look: OutputLook) -> list[Row]:
+    if look.error:
+        return [row((f"  its output cannot be read: {look.error}", "warn"))]
+    return [row(("  reading what it printed ..", "dim"))]
 
 
 def _outcome(target: TargetLook) -> Part:

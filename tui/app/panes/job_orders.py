@@ -21,7 +21,7 @@ def order_job(desk: Desk, name: str, action: str, target: str = "") -> bool:
 
 
 async def _order(desk: Desk, job: JobLook, order: str, target: str) -> None:
-    trouble = _pointless(job, order)
+    trouble = pointless(job, order)
     if trouble:
         desk.say(trouble, "dim")
     elif order == "cancel":
@@ -34,7 +34,8 @@ async def _order(desk: Desk, job: JobLook, order: str, target: str) -> None:
         desk.say(await desk.session.order(job.id, order), "")
 
 
-def _pointless(job: JobLook, order: str) -> str:
+def pointless(job: JobLook, order: str) -> str:
+    """Why an order would do nothing for a job as it is now; empty when it may be given."""
     if order in ("reconcile", "settle"):
         open_ends = job.count("unknown") or job.outcome == "unknown"
         return "" if open_ends else "no target of this job is unknown"

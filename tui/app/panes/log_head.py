@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ondeck.observe.records import Health, Level
 from tui.app.chart import sparkline
+from tui.app.phrases import zone_word
 from tui.app.rows import Part, Row, fit, row
 
 if TYPE_CHECKING:
@@ -13,8 +14,20 @@ if TYPE_CHECKING:
 
 
 def head_rows(pane: LogsPane, width: int) -> list[Row]:
-    """Sources, filter, histogram, rule."""
-    return [_sources(pane, width), _filter(pane, width), _histogram(pane, width), row(("-" * width, "dim"))]
+    """Sources, filter, histogram, heads of the columns with the zone of the times."""
+    columns = pane.view.columns(zone_word(_moment(pane), pane.desk.zone))
+    return [
+        _sources(pane, width),
+        _filter(pane, width),
+        _histogram(pane, width),
+        row((fit(columns, width), "head")),
+    ]
+
+
+def _moment(pane: LogsPane) -> int:
+    """The time at hand: summer and winter time have different names."""
+    line = pane.view.current_line
+    return line.time if line is not None and line.time > 0 else pane.session.now()
 
 
 def _sources(pane: LogsPane, width: int) -> Row:
@@ -49,10 +62,22 @@ def _filter(pane: LogsPane, width: int) -> Row:
         words.append(f"{len(pane.lines.filtered)} of {len(pane.feed.store)}")
     words.append(pane.search.words(pane.number))
     text = "  ".join(filter(None, words)) or f"all {len(pane.feed.store)} lines"
-    at = f"AT {pane.desk.clock(pane.desk.at)}  " if pane.desk.at else ""
+    at = _at(pane)
     state = pane.view.status_text()
     return row(fit(text, max(10, width - len(at) - len(state) - 2)).rstrip(),
                right=[(at, "warn"), (state, "ok" if pane.view.following else "warn")])  # fmt: skip
+
+
+def _at(pane: LogsPane) -> str:
+    """The time cursor, and how far back its lines reach."""
+    desk, store = pane.desk, pane.feed.store
+    at = f"AT {desk.clock(desk.at)}" if desk.at else ""
+    oldest = store[store.first].time if len(store) else 0
+    if pane.feed.asking:
+        return f"{at}  asking since {desk.clock(pane.feed.asking)}  ".lstrip()
+    if desk.at and oldest > desk.at:
+        return f"{at}, nothing before {desk.clock(oldest)}  "
+    return f"{at}  " if at else ""
 
 
 def _histogram(pane: LogsPane, width: int) -> Row:

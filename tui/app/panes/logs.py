@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 
+from ondeck import times
 from ondeck.observe.logstore import LogFilter
 from ondeck.observe.logwords import Term, parse
 from ondeck.observe.records import Health
@@ -16,7 +18,7 @@ from tui.app import bindings
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.logview import LogView
-from tui.app.logview_lines import Marker
+from tui.app.logview_lines import Marker, clock_of
 from tui.app.panes.base import View
 from tui.app.panes.log_head import head_rows
 from tui.app.panes.log_lines import LogLines
@@ -52,11 +54,19 @@ class LogsPane(View):
         self.search = LogSearch(self.lines)
         self._landing = False
         self._at = 0
+        self._sought: int | None = None
+        self._seeking = False
+        self._zone: tzinfo | None = None
 
     @property
     def env(self) -> str:
         """Of the service or host."""
         return self.selected().env
+
+    @property
+    def at_words(self) -> str:
+        """Its own lines tell."""
+        return ""
 
     def compose(self) -> ComposeResult:
         """Two lines of state, a histogram, the lines."""
@@ -86,26 +96,55 @@ class LogsPane(View):
 
     def show(self) -> None:
         """Take what came, then draw what is visible."""
+        self.feed.resume()
+        if self.desk.at != self._at:
+            self._move_to(self.desk.at)
         self.feed.drain()
         self.lines.take()
         self.lines.mark(self._markers())
         self.search.work()
         self._land()
-        if self.desk.at != self._at:
-            self._at = self.desk.at
-            self.view.set_time_cursor(self._at)
-            if self._at:
-                self.view.go_to_time(self._at)
-            else:
-                self.view.action_follow()
+        if self._seeking:
+            self._seek()
+        if self.desk.zone is not self._zone:
+            self._zone = self.desk.zone
+            self.view.set_clock(clock_of(self._zone))
         self._say_empty()
         self.view.flush()
         width = self.head.size.width - 2
         if width > 10:
             self.head.show(head_rows(self, width))
 
+    def left(self) -> None:
+        """Nobody looks: no source stays open for it."""
+        self.feed.park()
+
+    def _move_to(self, at: int) -> None:
+        """Another time cursor: what is older than the held lines is asked for."""
+        self._at, self._seeking, self._sought = at, bool(at), None
+        if at:
+            self.feed.reach(at)
+        else:
+            self.feed.live()
+            self.view.set_time_cursor(0)
+            self.view.action_follow()
+
+    def _seek(self) -> None:
+        """Stand at the time cursor while its lines come, until a key goes elsewhere."""
+        if self._sought is not None and self.number != self._sought:
+            self._seeking = False
+        elif len(self.feed.store):
+            self.view.set_time_cursor(self._at)
+            self.view.go_to_time(self._at)
+            self._sought = self.number
+            store = self.feed.store
+            self._seeking = bool(self.feed.asking) and store[store.end - 1].time < self._at
+
     def _say_empty(self) -> None:
         if len(self.lines):
+            return
+        if self.feed.asking:
+            self.view.set_empty(f"asking for lines since {self.desk.stamp(self.feed.asking)}")
             return
         states = self.feed.states().values()
         lost = [state for state in states if state.health is Health.LOST]
@@ -130,9 +169,22 @@ class LogsPane(View):
             if state.health is Health.LOST:
                 text = f"{state.source} LOST: nothing known after this  {state.error}"
                 found.append(Marker(state.since, text, "alert"))
+        found += self._cuts()
         store = self.feed.store
         oldest = store[store.first].time if len(store) else 0
         return [marker for marker in found if marker.time >= oldest][-200:]
+
+    def _cuts(self) -> list[Marker]:
+        """Where lines may be missing because nobody read them."""
+        found = []
+        for first, last in self.feed.gaps:
+            text = f"NOT READ until {self.desk.stamp(last)}: nobody looked for longer than is read afterwards"
+            found.append(Marker(first, text, "alert"))
+        if self.feed.stopped:
+            live = bindings.key_of("log.end", self.desk.keymap)
+            text = f"CUT: a history ends after {len(self.feed.store)} lines; t goes on, {live} is live"
+            found.append(Marker(self.feed.stopped, text, "alert"))
+        return found
 
     # -- search and filter --------------------------------------------------------------------
 
@@ -223,6 +275,12 @@ class LogsPane(View):
             return False
         return True
 
+    def applies(self, name: str) -> bool:
+        """Matches are stepped through once something is looked for, and `G` leads back once it is paused."""
+        if name in ("log.next", "log.previous"):
+            return self.search.term is not None
+        return not self.view.following if name == "log.end" else super().applies(name)
+
     def act(self, name: str) -> bool:
         """Keys of logs."""
         moves = {
@@ -251,6 +309,8 @@ class LogsPane(View):
 
     @on(LogView.Followed)
     def _followed(self) -> None:
+        if self.view.following:
+            self.feed.live()
         self.show()
 
     def looking_at(self) -> tuple[Sequence[str], Sequence[str]]:
@@ -269,6 +329,8 @@ class LogsPane(View):
         pattern = next((term.pattern for term in reversed(chosen) if term.pattern is not None), None)
         if pattern is not None:
             words += ["--grep", pattern.text]
+        if self.desk.at:
+            words += ["--since", times.iso(self.desk.at)]
         return shlex.join(words)
 
 

@@ -77,6 +77,11 @@ class MetricsPane(BoardView):
         self.show()
         return True
 
+    @property
+    def at_words(self) -> str:
+        """The chart goes back as far as somebody looked; the list does not."""
+        return f"list is now, chart {self.desk.minute(self.desk.at)}"
+
     def rows(self, width: int) -> list[Row]:
         """Chart, then hosts."""
         if not self.hosts:
@@ -111,8 +116,15 @@ class MetricsPane(BoardView):
         limits = Limits(80.0, 90.0) if figure in SHARES else Limits()
         return Chart(
             values=values, start=start, end=end, marks=marks[-6:], limits=limits, unit="%" if figure in SHARES else "",
-            high=100.0 if figure in SHARES else None, empty="nothing measured yet: figures come while you look",
+            high=100.0 if figure in SHARES else None, empty=self._empty(start, end, bool(values)),
         )  # fmt: skip
+
+    def _empty(self, start: int, end: int, measured: bool) -> str:
+        """Why a chart has no point."""
+        if not measured or not self.desk.at:
+            return "nothing measured yet: figures come while you look"
+        stretch = f"{self.desk.clock(start)} to {self.desk.clock(end)}"
+        return f"nothing measured from {stretch}: figures are kept only while you look"
 
     def _span(self, width: int) -> int:
         return max(6, (width - 30) // len(FIGURES) - 7)

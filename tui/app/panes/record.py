@@ -32,6 +32,10 @@ class RecordPage(BoardView):
             ))  # fmt: skip
         return rows
 
+    def applies(self, name: str) -> bool:
+        """There is a command to copy, or not."""
+        return bool(self.board.key) if name == "copy.name" else super().applies(name)
+
     def act(self, name: str) -> bool:
         """Both copies mean the command."""
         number = self.board.key.partition(" ")[2]

@@ -61,6 +61,11 @@ class ServicePage(BoardView):
     def _itself(self) -> Selected:
         return Selected(Kind.SERVICE, self.name_of, self.env, self.session.hosts_of(self.name_of))
 
+    def meant(self, name: str) -> Selected:
+        """Deploy, roll back, logs and describe mean the service."""
+        itself = name in ("do.deploy", "do.rollback", "see.logs", "see.describe")
+        return self._itself() if itself else self.selected()
+
     def act(self, name: str) -> bool:
         """Deploy, roll back, logs and describe mean the service, whichever row the cursor is on."""
         if name in ("do.deploy", "do.rollback"):

@@ -33,7 +33,7 @@ def unit_lines(desk: Desk, units: Sequence[Unit], width: int, *, head: bool = Tr
 
 
 class UnitsPage(BoardView):
-    """Of the host behind the word; of the first host of all when there is none."""
+    """Of the host behind the word; without one it asks for it."""
 
     hints: ClassVar[tuple[str, ...]] = (
         "list.filter",
@@ -70,6 +70,10 @@ class UnitsPage(BoardView):
         """Commands and shells go to the host; the name is the unit's."""
         del key
         return Selected(Kind.HOST, self.host, self.env, (self.host,) if self.host else ())
+
+    def applies(self, name: str) -> bool:
+        """Names are those of units."""
+        return bool(self.board.key) if name == "copy.name" else super().applies(name)
 
     def act(self, name: str) -> bool:
         """`y` copies the unit, not the host."""
