@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ondeck.record.outputs import Part
 from ondeck.record.store import Record
 from tests import road
 from tests.tui.playing import Play, playing
@@ -26,11 +27,11 @@ class Reads:
         self.bytes = 0
         self._real = record.output
 
-    def output(self, job: str, target: str, offset: int = 0, limit: int = 65536) -> bytes:
+    def output(self, job: str, target: str, offset: int = 0, limit: int = 65536) -> Part:
         self.threads.add(threading.get_ident())
-        data = self._real(job, target, offset, limit)
-        self.bytes += len(data)
-        return data
+        part = self._real(job, target, offset, limit)
+        self.bytes += len(part.data)
+        return part
 
 
 class Shelf:
