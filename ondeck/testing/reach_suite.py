@@ -1,9 +1,11 @@
-"""What every transport promises, as tests: subclass `ReachSuite` and give it a `link` fixture.
+"""What every transport promises, as tests: subclass `ReachSuite`, name the provider, give it a `place`.
 
 ```python
 class TestMine(ReachSuite):
+    provider = "mine"
+
     @pytest.fixture
-    async def link(self): ...
+    def place(self) -> Place: ...
 ```
 
 The other end must be this machine (over whatever the transport is), because the suite looks for
@@ -16,13 +18,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from ondeck.errors import BadInput, Missing, RemoteFailed
-from ondeck.reach.ports import Fd, Link
+from ondeck.inventory.model import Host, Inventory
+from ondeck.reach.ports import Fd, Link, Transport
+from ondeck.settings import Settings
+from ondeck.testing.suite import PortSuite
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A host of an inventory that the transport can reach: this machine."""
+
+    inventory: Inventory
+    settings: Settings
+    host: Host
 
 
 def alive(mark: str) -> bool:
@@ -66,8 +81,21 @@ def names(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir())
 
 
-class ReachSuite:
+class ReachSuite(PortSuite):
     """The promises of `Link`."""
+
+    capability = "reach"
+
+    @pytest.fixture
+    async def link(self, provided: Transport, place: Place) -> AsyncIterator[Link]:
+        """A link that the provider's transport opened."""
+        reach = provided.open(place.inventory, place.settings)
+        try:
+            opened = await reach.connect(place.host)
+            yield opened
+            await opened.aclose()
+        finally:
+            await reach.aclose()
 
     @pytest.mark.parametrize("status", [0, 1, 2, 125, 255])
     async def test_the_exit_status_is_the_command_s(self, link: Link, status: int) -> None:

@@ -414,6 +414,8 @@ async def test_the_plan_shows_every_command_and_no_value_is_formatted_into_a_scr
 class TestContract(OperatorSuite):
     """The contract of every operator, with a deploy over an older release."""
 
+    provider = "release"
+
     @pytest.fixture
     def make(self, make: Make) -> Callable[[], Any]:  # type: ignore[override]
         async def fresh() -> ContractSite:

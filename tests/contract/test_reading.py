@@ -62,6 +62,8 @@ def program(folder: Path, name: str, text: str) -> None:
 
 
 class TestFiles(LogReaderSuite):
+    provider = "linux"
+
     @pytest.fixture
     def log(self, tmp_path: Path) -> LogCase:
         path = tmp_path / "app.log"
@@ -73,7 +75,6 @@ class TestFiles(LogReaderSuite):
                 file.write(data)
 
         return LogCase(
-            reader=LinuxLogs(),
             host=HOST,
             source=LogSource(name="app", file=str(path)),
             missing=LogSource(name="app", file=str(tmp_path / "none.log")),
@@ -171,6 +172,8 @@ class TestFiles(LogReaderSuite):
 
 
 class TestJournal(LogReaderSuite):
+    provider = "linux"
+
     @pytest.fixture
     def log(self, tmp_path: Path) -> LogCase:
         programs = tmp_path / "bin"
@@ -196,7 +199,6 @@ class TestJournal(LogReaderSuite):
                     file.write(json.dumps(entry) + "\n")
 
         return LogCase(
-            reader=LinuxLogs(),
             host=HOST,
             source=LogSource(name="jrn", unit="checkout"),
             missing=LogSource(name="jrn", unit="missing"),
@@ -221,10 +223,12 @@ class TestJournal(LogReaderSuite):
 
 
 class TestFacts(FactsReaderSuite):
+    provider = "linux"
+
     @pytest.fixture
     def facts(self) -> FactsCase:
         bench: Any = ChildBench()
-        return FactsCase(reader=LinuxFacts(), host=HOST, bench=bench, lose=bench.children.lose)
+        return FactsCase(host=HOST, bench=bench, lose=bench.children.lose)
 
     async def test_the_figures_of_this_machine_make_sense(self, facts: FactsCase) -> None:
         async with aclosing(LinuxFacts().watch(HOST, facts.bench)) as batches:
@@ -243,9 +247,7 @@ class TestFacts(FactsReaderSuite):
 
 
 class TestUnits(UnitReaderSuite):
-    @pytest.fixture
-    def units(self) -> LinuxUnits:
-        return LinuxUnits()
+    provider = "linux"
 
     @pytest.fixture
     def unreachable(self) -> Any:
