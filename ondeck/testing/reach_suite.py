@@ -195,7 +195,7 @@ class ReachSuite(PortSuite):
     async def test_closing_the_link_ends_what_runs(self, link: Link) -> None:
         """Nothing stays behind."""
         mark = unique()
-        task = asyncio.ensure_future(link.run(["sleep", mark], timeout=600))
+        task = asyncio.ensure_future(link.run(["sleep", mark], timeout=6000))
         await started(mark)
         await link.aclose()
         ended = (await asyncio.gather(task, return_exceptions=True))[0]

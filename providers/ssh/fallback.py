@@ -178,6 +178,13 @@ class _Child:
                 await self.process.wait()
             for task in (*self._pumps, self._last):
                 task.cancel()
+            self._tell_the_end()
+
+    def _tell_the_end(self) -> None:
+        """Who still reads chunks must not wait for an end that the draining has taken."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
 
     async def _drain(self) -> None:
         while await self.queue.get() is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ondeck.errors import LinkLost, Unreachable
-from ondeck.inventory.model import Host, Inventory
+from ondeck.inventory.model import Host, Inventory, Revision
 from ondeck.reach.ports import Link
 from ondeck.testing.reach_suite import Place, ReachSuite, gone, started, unique
 from providers.local.reach import LocalReach
@@ -30,7 +30,8 @@ class TestLocal(ReachSuite):
 
     @pytest.fixture
     def place(self, tmp_path: Path) -> Place:
-        return Place(inventory=Inventory(), settings=settings(tmp_path, 0.1), host=HERE)
+        inventory = Inventory(revision=Revision(root=str(tmp_path)), hosts={HERE.name: HERE})
+        return Place(inventory=inventory, settings=settings(tmp_path, 0.1), host=HERE)
 
 
 async def test_closing_a_link_stops_what_runs_and_says_that_it_was_lost(link: Link) -> None:
