@@ -35,6 +35,10 @@ _SIGNS: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (re.compile("open failed|mux_client_request_session|Session open refused"), Reason.SESSIONS),
     (re.compile("kex_exchange|Connection reset|Connection closed|banner exchange"), Reason.RESET),
 )
+_TRIES = 25
+_AGAIN = 0.2
+"""Seconds between two signals to a master that is to end."""
+
 _CHUNK = 65536
 _QUEUE = 16
 
@@ -118,11 +122,29 @@ class Master:
 
     async def aclose(self) -> None:
         """End it and remove its folder."""
-        if self._process is not None and self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.terminate()
-            await self._process.wait()
+        if self._process is not None:
+            await _ended(self._process)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """End the master.
+
+    ssh looks for a signal before it waits: one that comes between the two is slept over until the next
+    keepalive, so it is sent again.
+    """
+    for _ in range(_TRIES):
+        if process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_AGAIN):
+                await process.wait()
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 class _Child:
