@@ -295,3 +295,6 @@ class ReachSuite(PortSuite):
         (tmp_path / "link").symlink_to("nothere")
         with pytest.raises(RemoteFailed, match="link is a link to nothere, which does not exist"):
             await link.stat(str(tmp_path / "link"))
+        (tmp_path / "circle").symlink_to("circle")
+        with pytest.raises(RemoteFailed, match="circle is a link to circle, which does not exist"):
+            await link.read_file(str(tmp_path / "circle"))
