@@ -63,7 +63,7 @@ class ReleaseReader(Protocol):
         a host that answered and whose health could not be asked has `healthy=None` and the reason.
 
         Raises:
-            BadInput: The service's own deploy section is wrong, whatever the host.
+            BadInput: The service's own deploy or health section is wrong, whatever the host.
         """
         ...
 
