@@ -75,6 +75,8 @@ class Master:
     def argv(self, command: str) -> list[str]:
         """The local command that runs a remote one through the master."""
         socket = ["-o", f"ControlPath={self._folder}/s", "-o", "ControlMaster=no", "-o", "BatchMode=yes"]
+        # Without its master it would open a connection of its own, which nobody would end.
+        socket += ["-o", "ProxyCommand=false"]
         return ["ssh", "-T", "-e", "none", *socket, *self._base, "--", self.endpoint.name, command]
 
     async def open(self) -> None:
@@ -249,6 +251,7 @@ class FallbackLink:
         self._grace = settings.seconds(GRACE)
         self._slots = asyncio.Semaphore(8)
         self._children: set[_Child] = set()
+        self._open = True
 
     @property
     def host(self) -> str:
@@ -257,8 +260,8 @@ class FallbackLink:
 
     @property
     def closed(self) -> bool:
-        """True once the master has ended."""
-        return self._master.closed
+        """True once this link was closed or the master has ended."""
+        return not self._open or self._master.closed
 
     def completed(
         self, status: int, out: bytes, err: bytes, any_out: bool, become: Become | None, dropped: int = 0
@@ -282,11 +285,11 @@ class FallbackLink:
 
     @asynccontextmanager
     async def _child(self, command: str) -> AsyncIterator[_Child]:
-        if self.closed:
-            raise Unreachable(
-                "the connection has ended", reason=Reason.RESET, hint="connect again", where=self.host
-            )
         async with self._slots:
+            if self.closed:
+                raise Unreachable(
+                    "the connection has ended", reason=Reason.RESET, hint="connect again", where=self.host
+                )
             process = await asyncio.create_subprocess_exec(
                 *self._master.argv(command),
                 stdin=asyncio.subprocess.PIPE,
@@ -297,6 +300,8 @@ class FallbackLink:
             child = _Child(process)
             self._children.add(child)
             try:
+                if not self._open:
+                    raise LinkLost("the link was closed while a command was starting", where=self.host)
                 yield child
             finally:
                 self._children.discard(child)
@@ -379,6 +384,7 @@ class FallbackLink:
 
     async def aclose(self) -> None:
         """Stop what runs, then end the master."""
+        self._open = False
         await asyncio.gather(*(child.stop(self._patience) for child in list(self._children)))
         await self._master.aclose()
 
