@@ -25,9 +25,9 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from ondeck.errors import BadInput, Missing, RemoteFailed
+from ondeck.errors import BadInput, Missing, OndeckError, RemoteFailed
 from ondeck.inventory.model import Host, Inventory
-from ondeck.reach.ports import Fd, Link, Transport
+from ondeck.reach.ports import Completed, Fd, Link, Transport
 from ondeck.settings import Settings
 from ondeck.testing.suite import PortSuite
 
@@ -203,6 +203,27 @@ class ReachSuite(PortSuite):
         assert not isinstance(ended, AssertionError)
         assert await gone(mark)
         assert link.closed
+
+    @pytest.mark.parametrize("steps", [1, 2, 4, 6, 8, 11, 14, 18])
+    async def test_closing_the_link_while_a_command_starts_ends_it_too(
+        self, provided: Transport, place: Place, steps: int
+    ) -> None:
+        """At whatever moment between the asking and the running; another link to the host stays."""
+        reach = provided.open(place.inventory, place.settings)
+        try:
+            kept, closing = await reach.connect(place.host), await reach.connect(place.host)
+            mark = unique()
+            task = asyncio.ensure_future(closing.run(["sleep", mark], timeout=6000))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await closing.aclose()
+            ended = (await asyncio.gather(task, return_exceptions=True))[0]
+            assert isinstance(ended, (OndeckError, Completed))
+            assert not (isinstance(ended, Completed) and ended.ok)
+            assert await gone(mark)
+            assert (await kept.run(["true"])).ok
+        finally:
+            await reach.aclose()
 
     async def test_a_stream_gives_every_byte_then_the_status(self, link: Link) -> None:
         """However slow its reader is."""
