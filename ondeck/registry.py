@@ -19,6 +19,8 @@ from ondeck.operate.spec import OperationSpec
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from ondeck.inventory.serving import Serves
+
 GROUP = "ondeck.providers"
 
 
@@ -110,6 +112,17 @@ class Registry:
         raise Missing(
             f"no provider serves {field} {kind!r}", hint=f"served are: {', '.join(sorted(known)) or 'none'}"
         )
+
+    def serves(self) -> Serves:
+        """Every kind that is served and every verb there is, for `ondeck check`."""
+        from ondeck.inventory.serving import Serves
+
+        kinds: dict[str, set[str]] = {}
+        for manifest in self.manifests():
+            for field, served in manifest.kinds.items():
+                kinds.setdefault(field, set()).update(served)
+        verbs = frozenset(spec.verb for spec, _ in self.operations().values())
+        return Serves(verbs=verbs, kinds={field: frozenset(served) for field, served in kinds.items()})
 
     def load(self, name: str, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
         """The provider's object for a capability; its module is imported now, once.

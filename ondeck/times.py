@@ -34,7 +34,7 @@ def moment(raw: str, *, what: str, now: float | None = None) -> int:
     current = time.time() if now is None else now
     stripped = raw.strip()
     if _SPAN.match(stripped):
-        return int((current - span(stripped, what=what)) * 1e9)
+        return _since_1970(current - span(stripped, what=what), raw, what)
     if clock := _CLOCK.match(stripped):
         return int(_last(clock, current, raw, what) * 1e9)
     try:
@@ -46,6 +46,12 @@ def moment(raw: str, *, what: str, now: float | None = None) -> int:
     stamp = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     if stamp > current:
         raise BadInput(f"{what}: {raw!r} lies in the future (it is {iso(int(current * 1e9))})")
+    return _since_1970(stamp, raw, what)
+
+
+def _since_1970(stamp: float, raw: str, what: str) -> int:
+    if stamp < 0:
+        raise BadInput(f"{what}: {raw!r} lies before 1970", hint="write 10m (ago), 03:00 (UTC) or a date")
     return int(stamp * 1e9)
 
 
@@ -61,10 +67,13 @@ def _last(clock: re.Match[str], current: float, raw: str, what: str) -> float:
 
 
 def iso(ns: int) -> str:
-    """A time as `2026-01-31T03:04:05Z`; `?` when it is not known."""
+    """A time as `2026-01-31T03:04:05Z`; `?` when it is not known or no calendar has it."""
     if not ns:
         return "?"
-    return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return "?"
 
 
 def clock(ns: int) -> str:

@@ -74,6 +74,7 @@ class Terminal:
         """
         environment = {"TERM": "xterm-256color", **(os.environ if env is None else env)}
         self.raw = bytearray()
+        self.typed = 0
         self.size = (columns, rows)
         self._screen = pyte.Screen(columns, rows)
         self._feed = pyte.ByteStream(self._screen)
@@ -153,6 +154,7 @@ class Terminal:
     def type(self, *names: str, delay: float = 0.02) -> None:
         """Press keys: names as in `key`, or plain text, each `delay` seconds after the other."""
         for name in names:
+            self.typed += 1 if name in KEYS or name.startswith("ctrl-") else len(name)
             self.send(key(name).encode())
             time.sleep(delay)
 

@@ -31,11 +31,20 @@ def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one arm for each k
         case ev.Asked():
             refused = f": refused, {event.refused}" if event.refused else ""
             return f"{event.by} asks to {event.what}{refused}"
+        case ev.Resumed():
+            why = f": {event.reason}" if event.reason else ""
+            return f"{event.by} goes on with it ({event.decision}){why}"
         case ev.Reconciled():
             still = ", still running" if event.still_running else ""
             return f"{event.target}: found {event.outcome.value}{still}: {event.evidence}"
         case ev.Settled():
             return f"{event.target}: set to {event.outcome.value} by {event.by}: {event.reason}"
+        case ev.GateAccepted():
+            why = f": {event.reason}" if event.reason else ""
+            return f"gate after batch {event.index + 1}: accepted by {event.by}{why}"
+        case ev.GateSettled():
+            word = "passed" if event.passed else "FAILED"
+            return f"gate after batch {event.index + 1}: set to {word} by {event.by}: {event.reason}"
         case ev.Note():
             return event.text
         case _:

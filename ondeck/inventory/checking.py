@@ -6,39 +6,19 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 
-import msgspec
-
 from ondeck.inventory import channels, expression, members, selector
+from ondeck.inventory.findings import Finding, Severity, note, warning
 from ondeck.inventory.model import Environment, Inventory, Protection, Service
 from ondeck.inventory.problems import nearest
-from ondeck.inventory.tables import DEPLOY, VERBS
+from ondeck.inventory.serving import Serves, unserved
+from ondeck.inventory.tables import DEPLOY
 
 PRODUCTION = ("prod", "production", "live", "prd")
 
 
-class Severity(StrEnum):
-    """How much a finding weighs; errors are raised by the loader and never come here."""
-
-    WARNING = "warning"
-    NOTE = "note"
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to look at; `where` is a dotted key or a file."""
-
-    severity: Severity
-    where: str
-    message: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.severity}: {self.where}: {self.message}" + (f" ({self.hint})" if self.hint else "")
-
-
-def check(inventory: Inventory) -> tuple[Finding, ...]:
+def check(inventory: Inventory, serves: Serves) -> tuple[Finding, ...]:
     """Every finding, warnings first. The inventory must have been loaded from a folder."""
     found = [
         *_environments(inventory),
@@ -46,17 +26,10 @@ def check(inventory: Inventory) -> tuple[Finding, ...]:
         *_services(inventory),
         *_backups(inventory),
         *_channels(inventory),
+        *unserved(inventory, serves),
         *_files(Path(inventory.revision.root)),
     ]
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.WARNING))
-
-
-def _warning(where: str, message: str, hint: str = "") -> Finding:
-    return Finding(severity=Severity.WARNING, where=where, message=message, hint=hint)
-
-
-def _note(where: str, message: str, hint: str = "") -> Finding:
-    return Finding(severity=Severity.NOTE, where=where, message=message, hint=hint)
 
 
 def looks_like_production(name: str) -> bool:
@@ -71,9 +44,9 @@ def _environments(inventory: Inventory) -> Iterator[Finding]:
         where = f"environments.{name}"
         yield from _protection(where, env)
         if name not in used:
-            yield _note(where, "no host is in this environment")
+            yield note(where, "no host is in this environment")
         if Protection.TWO_PERSON in env.protection.values() and env.break_glass is None:
-            yield _warning(
+            yield warning(
                 where,
                 "two-person rules and nobody who may pass them alone",
                 "at 3 a.m. nothing can be changed; say who: break_glass: {teams: [oncall], reason: required}",
@@ -83,17 +56,11 @@ def _environments(inventory: Inventory) -> Iterator[Finding]:
 def _protection(where: str, env: Environment) -> Iterator[Finding]:
     if looks_like_production(env.name):
         if not env.protection:
-            yield _warning(
+            yield warning(
                 where, "looks like production and has no protection", "write: protection: type-name"
             )
         elif all(word is Protection.NONE for word in env.protection.values()):
-            yield _warning(where, "looks like production and every protection is none")
-    for verb in env.protection:
-        if verb != "*" and verb not in VERBS:
-            hint = nearest(verb, VERBS)
-            yield _warning(
-                f"{where}.protection.{verb}", "no known operation has this name, so it protects nothing", hint
-            )
+            yield warning(where, "looks like production and every protection is none")
 
 
 def _hosts(inventory: Inventory) -> Iterator[Finding]:
@@ -102,7 +69,7 @@ def _hosts(inventory: Inventory) -> Iterator[Finding]:
         at[host.address.lower(), host.port or 22, host.via].append(host.name)
     for (address, port, _), names in at.items():
         if len(names) > 1:
-            yield _warning(
+            yield warning(
                 f"hosts.{names[0]}",
                 f"same address as {', '.join(names[1:4])}: {address}:{port}",
                 "one machine under two names is counted and changed twice",
@@ -114,7 +81,7 @@ def _hosts(inventory: Inventory) -> Iterator[Finding]:
     idle = [name for name in inventory.hosts if name not in serving and name not in needed]
     if idle and inventory.services:
         shown = ", ".join(idle[:5]) + (f" and {len(idle) - 5} more" if len(idle) > 5 else "")
-        yield _note("hosts", f"no service, backup or jump uses {shown}")
+        yield note("hosts", f"no service, backup or jump uses {shown}")
 
 
 def _served(inventory: Inventory) -> set[str]:
@@ -136,14 +103,14 @@ def _services(inventory: Inventory) -> Iterator[Finding]:
         where = f"services.{name}"
         for env, text in service.on.items():
             for key in sorted(selector.keys(expression.parse(text)) - known):
-                yield _warning(f"{where}.on.{env}", f"no host has a label {key!r}", nearest(key, known))
+                yield warning(f"{where}.on.{env}", f"no host has a label {key!r}", nearest(key, known))
             if not members.hosts_of(inventory, service, env):
-                yield _warning(f"{where}.on.{env}", f"no host of {env} matches {text!r}")
+                yield warning(f"{where}.on.{env}", f"no host of {env} matches {text!r}")
         if service.health is None:
             hint = "without it a rollout can only see that a command ended; write: health: {http: ...}"
-            yield _warning(where, "no health check", hint)
+            yield warning(where, "no health check", hint)
         if not service.logs:
-            yield _note(where, "no logs, so the Logs pane has nothing to show for it")
+            yield note(where, "no logs, so the Logs pane has nothing to show for it")
         yield from _deploy(inventory, where, service)
 
 
@@ -153,15 +120,15 @@ def _deploy(inventory: Inventory, where: str, service: Service) -> Iterator[Find
         return
     for key in deploy.options:
         if hint := nearest(key, DEPLOY.by_key, cutoff=0.8):
-            yield _warning(
+            yield warning(
                 f"{where}.deploy.{key}", "close to a field of deploy, taken as an option of its kind", hint
             )
     if bool(deploy.drain) is not bool(deploy.undrain):
-        yield _warning(f"{where}.deploy", "drain and undrain belong together, one of them is missing")
+        yield warning(f"{where}.deploy", "drain and undrain belong together, one of them is missing")
     for env in service.on:
         hosts = members.hosts_of(inventory, service, env)
         if len(hosts) > 1 and deploy.batches[0] == "100%":
-            yield _warning(
+            yield warning(
                 f"{where}.deploy.batches",
                 f"the first batch is all {len(hosts)} hosts of {env}",
                 "begin with 1",
@@ -172,7 +139,7 @@ def _backups(inventory: Inventory) -> Iterator[Finding]:
     kept = {service.backup for service in inventory.services.values()}
     for name in inventory.backups:
         if name not in kept:
-            yield _note(f"backups.{name}", "no service says that its data is in it")
+            yield note(f"backups.{name}", "no service says that its data is in it")
 
 
 def _channels(inventory: Inventory) -> Iterator[Finding]:
@@ -180,17 +147,17 @@ def _channels(inventory: Inventory) -> Iterator[Finding]:
     for name, channel in inventory.notify.items():
         where = f"notify.{name}"
         if wrong := channels.problem(channel):
-            yield _warning(where, f"nobody can be told: {wrong}")
+            yield warning(where, f"nobody can be told: {wrong}")
         elif isinstance(address := channel.options.get("webhook"), str) and not channels.is_reference(
             address
         ):
-            yield _warning(where, "who reads this file can post there", "write a reference: env:OPS_WEBHOOK")
+            yield warning(where, "who reads this file can post there", "write a reference: env:OPS_WEBHOOK")
         if name not in used:
-            yield _note(where, "no environment tells this channel")
+            yield note(where, "no environment tells this channel")
     for name, env in inventory.environments.items():
         if looks_like_production(name) and not env.notify:
             hint = "a paused rollout waits until somebody looks; write: notify: ops"
-            yield _note(f"environments.{name}", "nobody is told when a job needs a person", hint)
+            yield note(f"environments.{name}", "nobody is told when a job needs a person", hint)
 
 
 def _files(root: Path) -> Iterator[Finding]:
@@ -200,7 +167,7 @@ def _files(root: Path) -> Iterator[Finding]:
         except OSError:
             continue
         if path != root and path.suffix == ".yaml":
-            yield _warning(path.name, "only *.yml is read", f"rename it to {path.stem}.yml")
+            yield warning(path.name, "only *.yml is read", f"rename it to {path.stem}.yml")
         mine = path == root or path.suffix == ".yml" or path.name == "known_hosts"
         if mine and mode & stat.S_IWOTH and not stat.S_ISLNK(mode):
-            yield _warning(path.name, "anybody on this machine may change it", f"chmod o-w {os.fspath(path)}")
+            yield warning(path.name, "anybody on this machine may change it", f"chmod o-w {os.fspath(path)}")

@@ -33,35 +33,6 @@ from ondeck.inventory.model import (
 )
 from ondeck.inventory.problems import Bad
 
-VERBS = frozenset(
-    {
-        "deploy",
-        "rollback",
-        "restart",
-        "drain",
-        "undrain",
-        "scale",
-        "exec",
-        "put",
-        "shell",
-        "destroy",
-        "apply",
-        "run",
-        "restore",
-        "verify",
-        "forget",
-        "hold",
-        "stop",
-        "start",
-        "reboot",
-        "replace",
-        "unlock",
-        "mark",
-        "trust",
-    }
-)
-"""Operations that protection rules and `except` lists usually name."""
-
 
 def _count(low: int, high: int) -> Scalar:
     return Scalar(
@@ -206,7 +177,7 @@ HOST = Fields(
     Field("port", _count(1, 65535), "port of the SSH server"),
     Field("user", LOGIN, "login on the host"),
     Field("via", FILLED, "jump host: a host of the inventory or user@host:port"),
-    Field("transport", _word(values.OneWord("ssh", "local")), "how it is reached"),
+    Field("transport", NAME, "how it is reached: ssh, local, or what another provider carries"),
     Field("become", _word(values.OneWord("sudo")), "how another user is become on it"),
     Field("nature", _word(values.EnumWord(Nature)), "cattle are replaced, pets are repaired and backed up"),
     Field("never_together", FLAG, "never touch two hosts of its group in one batch"),

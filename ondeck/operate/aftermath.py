@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from ondeck.errors import StateBroken
 from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.desk import Desk
-from ondeck.operate.events import Reconciled, Settled, TargetEnded, What
+from ondeck.operate.events import GateAnswered, GateSettled, Reconciled, Settled, TargetEnded, What
 from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Applying, Attempt, Finding
+from ondeck.operate.ports import Applying, Attempt, Finding, Gate
 from ondeck.record.audit import Audit
 
 
@@ -25,11 +26,13 @@ class Aftermath:
     async def find_out(self) -> str:
         """Take the requests, look where it was asked, close what is open; the summary of it all."""
         while self._desk.asks():
-            if await self._take_asks() and self._desk.view.in_doubt:
+            if await self._take_asks() and self._desk.view.doubts:
                 await self._look()
         await self._name_the_rest()
-        counts = ", ".join(f"{n} {word}" for word, n in self._desk.view.counts().items())
-        return f"reconciled: {counts}"
+        view = self._desk.view
+        counts = ", ".join(f"{n} {word}" for word, n in view.counts().items())
+        gate = {False: "; the last gate did not pass", None: f"; not known: {', '.join(view.doubts)}"}
+        return f"reconciled: {counts}" + (gate.get(view.last_gate.verdict, "") if view.last_gate else "")
 
     async def _take_asks(self) -> bool:
         """True when one of them wants us to look."""
@@ -43,21 +46,48 @@ class Aftermath:
         return look
 
     async def _settle(self, target: str, outcome: Outcome | None, reason: str, who: str) -> str:
+        if not reason.strip() or outcome is None or outcome is Outcome.MIXED:
+            return "settling needs an outcome and a reason"
+        if not target:
+            return await self._settle_gate(outcome, reason, who)
         row = self._desk.view.targets.get(target)
         if row is None:
             return f"no target {target!r}"
-        if not reason.strip() or outcome is None or outcome is Outcome.MIXED:
-            return "settling needs an outcome and a reason"
-        if not row.in_doubt:
+        if not row.in_doubt and row.outcome is not Outcome.UNKNOWN:
             return "its outcome is known"
-        text = f"{target} settled as {outcome.value}: {reason}"
+        refused = await self._audited(target, f"{target} settled as {outcome.value}: {reason}", reason, who)
+        if not refused:
+            await self._desk.record(Settled(target=target, outcome=outcome, reason=short(reason), by=who))
+        return refused
+
+    async def _settle_gate(self, outcome: Outcome, reason: str, who: str) -> str:
+        blind = self._desk.view.blind_gate
+        if blind is None:
+            return "no gate of it is open"
+        passed = outcome is Outcome.SUCCEEDED
+        name = f"the gate after batch {blind.index + 1}"
+        text = f"{name} settled as {'passed' if passed else 'failed'}: {reason}"
+        refused = await self._audited(name, text, reason, who)
+        if not refused:
+            await self._desk.record(
+                GateSettled(index=blind.index, passed=passed, reason=short(reason), by=who)
+            )
+        return refused
+
+    async def _audited(self, subject: str, text: str, reason: str, who: str) -> str:
+        """Why it must not count; empty when it stands in the audit."""
         try:
-            self._audit.append(
-                "settle", actor=who, job=self._desk.at.id, subject=target, reason=reason, text=text
+            await asyncio.to_thread(
+                self._audit.append,
+                "settle",
+                actor=who,
+                job=self._desk.at.id,
+                subject=subject,
+                reason=reason,
+                text=text,
             )
         except StateBroken as error:
             return f"the audit cannot be written: {error.message}"
-        await self._desk.record(Settled(target=target, outcome=outcome, reason=short(reason), by=who))
         return ""
 
     async def _look(self) -> None:
@@ -67,7 +97,8 @@ class Aftermath:
             self._desk.note(f"nothing could be asked: {broken(error)}")
             return
         for target in self._desk.view.in_doubt:
-            attempt = Attempt(id=self._desk.view.targets[target].attempt, target=target)
+            row = self._desk.view.targets[target]
+            attempt = Attempt(id=row.attempt, job=self._desk.at.id, target=target)
             try:
                 finding = honest(await applying.reconcile(attempt))
             except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded as unknown
@@ -83,6 +114,23 @@ class Aftermath:
                     still_running=finding.still_running,
                 )
             )
+
+        await self._ask_gate(applying)
+
+    async def _ask_gate(self, applying: Applying) -> None:
+        """The last gate once more, if nobody knows what it says."""
+        blind = self._desk.view.blind_gate
+        if blind is None:
+            return
+        rows = self._desk.view.targets
+        good = tuple(t for t in blind.targets if rows[t].outcome is Outcome.SUCCEEDED)
+        try:
+            gate = await applying.gate(good)
+        except Exception as error:  # noqa: BLE001 - the boundary to a provider: recorded as no data
+            gate = Gate(passed=None, evidence=f"could not be asked: {broken(error)}")
+        await self._desk.record(
+            GateAnswered(index=blind.index, passed=gate.passed, evidence=short(gate.evidence))
+        )
 
     async def _name_the_rest(self) -> None:
         for row in list(self._desk.view.targets.values()):

@@ -26,6 +26,7 @@ from ondeck.operate.events import (
     BatchStarted,
     Continued,
     Ended,
+    GateAccepted,
     GateAnswered,
     Paused,
     TargetEnded,
@@ -213,7 +214,8 @@ class Drive:
         return self.desk.view.targets[target].attempts + 1
 
     def _next_attempt(self, target: str) -> Attempt:
-        return Attempt(id=attempt_id(self.desk.at.id, target, self._number(target)), target=target)
+        job = self.desk.at.id
+        return Attempt(id=attempt_id(job, target, self._number(target)), job=job, target=target)
 
     async def _ended(self, target: str, finding: Finding, attempt: str, clock: Clock) -> None:
         if target not in self.rollout.running:
@@ -295,7 +297,9 @@ class Drive:
                 await self._lend(ask, who)
             case What.CONTINUE:
                 self._standing = self._paused_by = ""
-                self.rollout.go_on()
+                accepted = self.rollout.go_on()
+                if accepted is not None:
+                    await self.desk.record(GateAccepted(index=accepted, by=who, reason=short(ask.reason)))
                 await self.desk.record(Continued(why=f"continued by {who}"))
             case What.CREDENTIALS:
                 await self._lend(ask, who)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ondeck.operate.consent import Given
 from ondeck.operate.outcome import Outcome, WaitingFor
 
 
@@ -116,6 +117,23 @@ class GateAnswered(Happened, frozen=True, kw_only=True, tag="gate-answered"):
     evidence: str
 
 
+class GateAccepted(Happened, frozen=True, kw_only=True, tag="gate-accepted"):
+    """A person looked and let the job go on past a gate that did not pass or had no data."""
+
+    index: int
+    by: str
+    reason: str = ""
+
+
+class GateSettled(Happened, frozen=True, kw_only=True, tag="gate-settled"):
+    """A person said by hand, and with a reason, what a gate without data would have said."""
+
+    index: int
+    passed: bool
+    reason: str
+    by: str
+
+
 class Paused(Happened, frozen=True, kw_only=True, tag="paused"):
     """It stands until somebody says how to go on; `choices` are words of `Ask.what`."""
 
@@ -138,6 +156,14 @@ class Asked(Happened, frozen=True, kw_only=True, tag="asked"):
     reason: str = ""
     target: str = ""
     refused: str = ""
+
+
+class Resumed(Happened, frozen=True, kw_only=True, tag="resumed"):
+    """A job that had ended goes on, and whose word it is that it does."""
+
+    by: str
+    decision: str
+    reason: str = ""
 
 
 class Reconciled(Happened, frozen=True, kw_only=True, tag="reconciled"):
@@ -192,9 +218,12 @@ Event = (
     | Step
     | TargetEnded
     | GateAnswered
+    | GateAccepted
+    | GateSettled
     | Paused
     | Continued
     | Asked
+    | Resumed
     | Reconciled
     | Settled
     | Remembered
@@ -210,8 +239,11 @@ DURABLE = (
     AttemptVoid,
     TargetEnded,
     GateAnswered,
+    GateAccepted,
+    GateSettled,
     Paused,
     Asked,
+    Resumed,
     Reconciled,
     Settled,
     Remembered,
@@ -253,7 +285,9 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         hard: Of a cancel: stop what is in flight too.
-        outcome: Of a settle: how it ended for the target.
+        target: Of a settle; empty means the last gate.
+        outcome: Of a settle: how it ended for the target; of a gate `succeeded` or `failed`.
+        given: Of a continue of a job that has ended: the fresh consent, where one is needed.
         env: Of credentials: environment that is lent, only `SSH_AUTH_SOCK`.
     """
 
@@ -263,4 +297,5 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hard: bool = False
     target: str = ""
     outcome: Outcome | None = None
+    given: Given | None = None
     env: dict[str, str] = {}

@@ -110,23 +110,57 @@ def _typed_name(plan: Plan) -> str:
 def _refusals(
     rules: Rules, plan: Plan, verb: str, *, person: Person | None, now: datetime, read_only: bool, size: int
 ) -> list[str]:
-    found = []
-    if read_only:
-        found.append("this session is read-only")
-    if rules.read_only:
-        found.append("this bastion is read-only (policy floor)")
-    if person is not None and person.headless and not _may(person, verb, plan):
-        allowed = ", ".join(person.may) or "nothing"
-        found.append(f"{person.name} may only {allowed} (people.{person.name}.may)")
+    env, operation = plan.request.env, plan.request.operation
+    wanted = (f"{verb}@{env}", f"{operation}@{env}", f"{verb}:{plan.request.subject}")
+    found = [*_read_only(rules, read_only=read_only), *_may_not(person, wanted)]
     found.extend(_frozen(rules, verb, now))
     found.extend(_too_many(rules, plan, verb, size))
     return found
 
 
-def _may(person: Person, verb: str, plan: Plan) -> bool:
-    env, operation = plan.request.env, plan.request.operation
-    wanted = (f"{verb}@{env}", f"{operation}@{env}", f"{verb}:{plan.request.subject}")
-    return any(fnmatchcase(word, pattern) for word in wanted for pattern in person.may)
+def _read_only(rules: Rules, *, read_only: bool) -> list[str]:
+    found = ["this session is read-only"] if read_only else []
+    return [*found, "this bastion is read-only (policy floor)"] if rules.read_only else found
+
+
+def _may_not(person: Person | None, wanted: tuple[str, ...]) -> list[str]:
+    if person is None or not person.headless:
+        return []
+    if any(fnmatchcase(word, pattern) for word in wanted for pattern in person.may):
+        return []
+    return [f"{person.name} may only {', '.join(person.may) or 'nothing'} (people.{person.name}.may)"]
+
+
+CHANGES_THERE = ("with-lock",)
+"""Verbs besides operations by which something changes in an environment, so that a freeze holds them.
+
+A mark tells what happened, a broken lock and an enrolled key change nothing there; what follows is judged itself.
+"""
+
+
+def allows(
+    rules: Rules, verb: str, *, subject: str, person: Person | None, now: datetime, read_only: bool = False
+) -> None:
+    """Hold a verb that is no operation to the rules: `mark`, `trust`, `with-lock`, `lock-break`.
+
+    Args:
+        rules: Of the environment that it is about.
+        verb: Its word in `may` and in the `except` of a freeze.
+        subject: What it is about, e.g. `checkout@prod`.
+        person: Who the inventory says the actor is; None when it knows nobody of that login.
+        now: With a zone.
+        read_only: This process was started read-only.
+
+    Raises:
+        Refused: A rule says no.
+    """
+    found = _read_only(rules, read_only=read_only)
+    found += _may_not(person, (verb, f"{verb}@{rules.env}", f"{verb}:{subject}"))
+    if verb in CHANGES_THERE:
+        found += _frozen(rules, verb, now)
+    if found:
+        hint = "start without --read-only" if read_only else ""
+        raise Refused(f"{verb}: {'; '.join(found)}", hint=hint)
 
 
 def _frozen(rules: Rules, verb: str, now: datetime) -> list[str]:

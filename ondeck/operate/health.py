@@ -22,14 +22,16 @@ _LIMIT = 8192
 
 # Status line and headers first, then the body: what is cut off at the end is never the status.
 # The exit status is that of who asked, not of what shortens the answer: a body that never came is no answer.
+# A proxy of the host's environment answers for somebody else.
 _HTTP = """
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 first() {
 exec 3>&1
 s=$({ { "$@" 3>&- 4>&-; echo $? >&4; } | { head -c 4096; cat >/dev/null; } >&3 4>&-; } 4>&1)
 return "$s"
 }
 if command -v curl >/dev/null 2>&1; then
-  first curl -sS -i --max-time "$2" --proto =http,https -A ondeck-health -- "$1"
+  first curl -q -sS -i --noproxy '*' --max-time "$2" --proto =http,https -A ondeck-health -- "$1"
 elif command -v python3 >/dev/null 2>&1; then
   python3 -c '
 import http.client, sys, urllib.parse
@@ -71,7 +73,7 @@ except OSError as error:
   elif command -v nc >/dev/null 2>&1; then
     nc -z -w "$seconds" "$address" "$port" && exit 0
   elif command -v curl >/dev/null 2>&1; then
-    took=$(curl -s -o /dev/null --max-time "$seconds" -w '%{time_connect}' "http://$address:$port/")
+    took=$(curl -q -s -o /dev/null --noproxy '*' --max-time "$seconds" -w '%{time_connect}' "http://$address:$port/")
     case $took in 0|0.000|0.000000|'') ;; *) exit 0 ;; esac
   else
     exit 69

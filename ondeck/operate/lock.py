@@ -95,7 +95,7 @@ class Lock:
         Raises:
             ValueError: It is not held.
         """
-        if self._fd is None:
+        if self._fd < 0:
             raise ValueError(f"{self.key} is not held")
         return self._fd
 
@@ -135,6 +135,7 @@ class Lock:
         Raises:
             StateBroken: The files cannot be used.
         """
+        folder.ensure(self._file.parent)
         fd = folder.open_private(self._file, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -139,6 +139,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     left_out: dict[str, str] = {}
 
 
+PLAN_SECONDS = 3600
+"""How long a plan, and the consent to it, are good for."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A request, its draft, and under which rules it was made.
 

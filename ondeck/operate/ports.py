@@ -92,10 +92,12 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try on one target: the id is the claim on the host, unique for ever.
 
     Attributes:
-        id: `JOB-TARGET-N`, only `[A-Za-z0-9._-]`.
+        id: `JOB-TARGET-N`, only `[A-Za-z0-9._-]`; opaque, because a target's name may be shortened in it.
+        job: The job it belongs to.
     """
 
     id: str
+    job: str
     target: str
 
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ondeck.errors import BadInput, PlanStale, Refused
-from ondeck.operate import launch
+from ondeck.operate import again, launch
 from ondeck.operate.events import Ask, Mode, What
 from ondeck.operate.notify import route_of
 from ondeck.operate.outcome import Outcome, WaitingFor
@@ -15,6 +15,7 @@ from ondeck.operate.secrets import resolve
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
+    from ondeck.operate.consent import Consent
     from ondeck.record.jobfolder import JobFolder
     from ondeck.record.view import JobView
 
@@ -23,25 +24,22 @@ AGENT = "SSH_AUTH_SOCK"
 """The one variable that is lent: where the agent of a terminal listens."""
 
 
-def tend(deck: Deck, job: str, ask: Ask) -> str:
+def tend(deck: Deck, job: str, ask: Ask, consent: Consent | None = None) -> str:
     """Ask something of a job, whether a worker lives or not; the id of the request.
 
     A living worker takes it, as it is meant (`as_meant`). For a job that is over, `reconcile` and `settle`
     start a worker that finds out and ends again, and `continue` starts one that goes on with what was not
-    begun.
+    begun; that may need a fresh consent, see `again.needed`.
 
     Raises:
         BadInput: There is no such job, or the request lacks something.
-        Refused: It makes no sense for this job.
+        Refused: It makes no sense for this job, or a rule says no.
+        NeedsPerson: To go on needs a fresh consent, and this is less than the rules ask for.
         StateBroken: It cannot be written.
     """
     at = deck.record.folder(job)
     ask = as_meant(deck, job, ask)
-    if ask.what is What.SETTLE and (not ask.reason.strip() or ask.outcome is None or not ask.target):
-        raise BadInput(
-            "settling needs a target, an outcome and a reason",
-            hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY",
-        )
+    _check_settling(job, ask)
     if at.is_alive():
         if not at.view().over:
             return deck.record.ask(job, ask)
@@ -49,11 +47,12 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
     view = at.view()
     match ask.what:
         case What.RECONCILE | What.SETTLE:
-            if not view.in_doubt and not view.lost:
+            if not view.unsettled and not view.lost:
                 raise Refused(f"nothing about job {at.id} is in doubt")
             mode = Mode.RECONCILE
         case What.CONTINUE:
-            _may_continue(deck, at.id)
+            may_continue(deck, at.id)
+            ask = again.agreed(deck, at, ask, consent)
             mode = Mode.RESUME
         case _:
             raise Refused(f"job {at.id} is over: {view.summary}", hint=_still_possible(view))
@@ -62,6 +61,20 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
     route = route_of(deck.inventory, view.plan.request.env, os.environ)
     launch.spawn(at, deck.settings, mode, found, deck.manifests, route)
     return name
+
+
+def _check_settling(job: str, ask: Ask) -> None:
+    if ask.what is not What.SETTLE:
+        return
+    if not ask.reason.strip() or ask.outcome is None:
+        raise BadInput(
+            "settling needs a target, an outcome and a reason",
+            hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY",
+        )
+    if not ask.target and ask.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
+        raise BadInput(
+            "a gate is settled as passed or failed", hint=f"ondeck settle {job} --gate passed --reason WHY"
+        )
 
 
 def as_meant(deck: Deck, job: str, ask: Ask) -> Ask:
@@ -102,28 +115,35 @@ def _wait_until_gone(deck: Deck, at: JobFolder) -> None:
 
 
 def _still_possible(view: JobView) -> str:
-    if view.in_doubt:
-        return f"find out what became of {', '.join(view.in_doubt[:5])}: ondeck reconcile {view.id}"
-    if _left(view):
+    if view.doubts:
+        return f"find out what became of it ({', '.join(view.doubts[:5])}): ondeck reconcile {view.id}"
+    if todo(view):
         return f"do what is left of it: ondeck continue {view.id}"
     return "a new operation takes it back; see: ondeck jobs"
 
 
-def _left(view: JobView) -> tuple[str, ...]:
+def todo(view: JobView) -> tuple[str, ...]:
     """Targets that a continued job would begin with."""
     again = (Outcome.NOT_STARTED, Outcome.CANCELLED)
     return tuple(name for name, row in view.targets.items() if row.outcome in again)
 
 
-def _may_continue(deck: Deck, job: str) -> None:
+def may_continue(deck: Deck, job: str) -> None:
+    """Whether a job that has ended may go on at all.
+
+    Raises:
+        PlanStale: Its log is damaged.
+        Refused: Something of it is in doubt, nothing is left to do, or a rule says no.
+    """
     from ondeck.operate import road
 
     view = deck.record.job(job)
     if view.in_doubt:
         names = ", ".join(view.in_doubt[:5])
         raise Refused(f"find out first what became of {names}", hint=f"ondeck reconcile {job}")
-    if not _left(view):
-        raise Refused(f"nothing of job {job} is left to do: {view.summary}", hint="see: ondeck jobs")
+    if not todo(view):
+        hint = f"ondeck reconcile {job}" if view.doubts else "see: ondeck jobs"
+        raise Refused(f"nothing of job {job} is left to do: {view.summary}", hint=hint)
     ruling = road.judge(deck, view.plan)
     if ruling.refused:
         raise Refused(ruling.refused, hint="\n".join(ruling.why))
@@ -137,7 +157,7 @@ def reconcile(deck: Deck, job: str, *, reason: str = "") -> str:
 
 
 def settle(deck: Deck, job: str, target: str, outcome: Outcome, reason: str) -> str:
-    """Say by hand how it ended for a target in doubt. Audited."""
+    """Say by hand how it ended for a target in doubt, or for the last gate where target is empty. Audited."""
     return tend(
         deck,
         job,

@@ -12,14 +12,15 @@ import msgspec
 
 from ondeck.errors import BadInput, Missing, OndeckError, PlanStale, Refused
 from ondeck.inventory.model import Protection
-from ondeck.operate import guard, launch, policy
+from ondeck.operate import guard, launch, policy, shelf
 from ondeck.operate import plan as plans
+from ondeck.operate.asker import asker
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.consent import Consent, Given
 from ondeck.operate.events import Mode
 from ondeck.operate.guard import Ruling
 from ondeck.operate.notify import route_of
-from ondeck.operate.plan import Draft, Plan, Request
+from ondeck.operate.plan import PLAN_SECONDS, Draft, Plan, Request
 from ondeck.operate.reconcile import lending, reconcile, settle, tend
 from ondeck.operate.risk import risk_of, worse
 from ondeck.operate.secrets import resolve
@@ -44,8 +45,6 @@ __all__ = [
     "stored_plan",
     "tend",
 ]
-
-PLAN_SECONDS = 3600
 
 
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,21 +147,13 @@ def _check_targets(plan: Plan) -> None:
 
 def _store(deck: Deck, plan: Plan) -> Drafted:
     root = folder.ensure(deck.record.plans_root)
-    _sweep(root)
+    shelf.sweep(deck.record)
     # Sealed as it reads back: JSON knows no tuples in free data.
     plan = plans.sealed(plans.decode(plans.encode(plan)))
     stored = plans.encode(plan)
     path = root / f"{plan.id}.json"
     folder.write_new(path, stored, durable=False)
     return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
-
-
-def _sweep(root: Path) -> None:
-    """Plans of yesterday go; they could not be started any more for 23 hours."""
-    limit = time.time() - 24 * 3600
-    for path in root.glob("p*.json"):
-        if path.stat().st_mtime < limit:
-            path.unlink(missing_ok=True)
 
 
 def stored_plan(deck: Deck, name: str) -> Drafted:
@@ -210,8 +201,8 @@ def _check_age(plan: Plan) -> None:
         )
 
 
-def judge(deck: Deck, plan: Plan, *, now: datetime | None = None) -> Ruling:
-    """What the rules say about this plan for us, now."""
+def judge(deck: Deck, plan: Plan, *, actor: str = "", now: datetime | None = None) -> Ruling:
+    """What the rules say about this plan now, for us or for an actor."""
     try:
         rules = policy.rules_of(
             deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env
@@ -226,7 +217,7 @@ def judge(deck: Deck, plan: Plan, *, now: datetime | None = None) -> Ruling:
         rules,
         plan,
         risk=risk,
-        person=guard.person_of(deck.inventory, deck.settings.actor),
+        person=guard.person_of(deck.inventory, actor or deck.settings.actor),
         now=now or datetime.now(UTC),
         read_only=deck.settings.read_only,
         size=size,
@@ -274,9 +265,7 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         decision=decision,
         made=time.time_ns(),
         lock_wait=lock_wait,
-        uid=os.getuid(),
-        ssh=os.environ.get("SSH_CLIENT", ""),
-        tty=_tty(),
+        **asker(),
     )
     at = _write_folder(deck, drafted, given)
     route = route_of(deck.inventory, plan.request.env, os.environ)
@@ -287,7 +276,7 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
 def _write_folder(deck: Deck, drafted: Drafted, given: Given) -> JobFolder:
     at = JobFolder.claim(folder.ensure(deck.record.jobs_root))
     folder.write_new(at.plan, drafted.stored)
-    folder.write_new(at.inventory, msgspec.json.encode(deck.inventory), durable=False)
+    shelf.put_inventory(deck.record, deck.inventory, at.inventory)
     folder.write_new(at.given, msgspec.json.encode(given))
     return at
 
@@ -302,9 +291,7 @@ def audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckE
     deck.record.audit.append(
         "refused",
         actor=deck.settings.actor,
-        uid=os.getuid(),
-        ssh=os.environ.get("SSH_CLIENT", ""),
-        tty=_tty(),
+        **asker(),
         operation=request.operation,
         subject=request.subject,
         env=request.env,
@@ -312,10 +299,3 @@ def audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckE
         reason=consent.reason,
         text=error.message,
     )
-
-
-def _tty() -> str:
-    try:
-        return os.ttyname(0)
-    except OSError:
-        return ""

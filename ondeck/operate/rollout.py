@@ -96,10 +96,6 @@ class Rollout:
         fine = [i for i in range(len(self._batches)) if not self._plan.gate or self.gates.get(i) is True]
         return tuple(t for i in fine for t in self._batches[i] if self.outcomes[t] is Outcome.SUCCEEDED)
 
-    def last_gate(self) -> bool | None:
-        """What the newest gate said; True when none was asked."""
-        return self.gates[max(self.gates)] if self.gates else True
-
     def decide(self) -> list[Decision]:
         """What to do now. Starts that it returns count as running from here on."""
         if self._stop is not None:
@@ -122,7 +118,7 @@ class Rollout:
         if self._held:
             return self._held
         if not self.pending:
-            return ""
+            return self._blind()
         if self.breached:
             return f"{self.failures} failed, more than {self._allowed} may"
         gate = self.gates.get(self._index, True)
@@ -133,8 +129,17 @@ class Rollout:
         word = "did not pass" if gate is False else "has no data"
         return f"the gate after batch {self._index + 1} {word}"
 
+    def _blind(self) -> str:
+        """Why it stands although no target is left: nobody knows how those that were changed fare."""
+        if self._index >= len(self._batches):
+            return ""
+        good = any(self.outcomes[t] is Outcome.SUCCEEDED for t in self._batches[self._index])
+        if not good or self._index in self._accepted or self.gates.get(self._index, True) is not None:
+            return ""
+        return f"the gate after batch {self._index + 1} has no data"
+
     def _stand(self, why: str) -> Decision:
-        if self.breached and not self._held and len(self._batches) == 1:
+        if self.breached and not self._held and self.pending and len(self._batches) == 1:
             self._stop = Ended.STOPPED
             return Finish(Ended.STOPPED)
         return Hold(why)
@@ -183,12 +188,24 @@ class Rollout:
         """Start nothing more until `go_on`."""
         self._held = why
 
-    def go_on(self) -> None:
-        """Somebody looked and said continue: failures so far are forgiven, the gate is accepted."""
-        self._held = ""
+    def go_on(self) -> int | None:
+        """Somebody looked and said continue: what it stood for is forgiven or accepted, and nothing else.
+
+        Returns:
+            The index of the batch whose gate is accepted with it; None when it stood for no gate.
+        """
+        held, self._held = self._held, ""
+        if held:
+            return None
         if self.breached:
             self._allowed = self.failures + self._plan.max_failures
+        ended = [self.outcomes[t] for t in self._batches[self._index]]
+        # A breach is told before the gate: that nothing is there to look at is accepted with it.
+        none_good = self._plan.gate and None not in ended and Outcome.SUCCEEDED not in ended
+        if self._index in self._accepted or (self.gates.get(self._index, True) is True and not none_good):
+            return None
         self._accepted.add(self._index)
+        return self._index
 
     def stop(self, why: Ended) -> None:
         """Start nothing more at all."""

@@ -20,7 +20,7 @@ import msgspec
 
 from ondeck.errors import OndeckError, Refused, StateBroken
 from ondeck.inventory.model import Inventory
-from ondeck.operate import guard, policy
+from ondeck.operate import again, guard, policy
 from ondeck.operate.aftermath import Aftermath
 from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.bench import WorkBench
@@ -28,6 +28,7 @@ from ondeck.operate.consent import Given
 from ondeck.operate.desk import Desk
 from ondeck.operate.drive import POLL, Drive
 from ondeck.operate.events import (
+    Ask,
     Continued,
     Ended,
     JobEnded,
@@ -36,6 +37,7 @@ from ondeck.operate.events import (
     Mode,
     Opened,
     Remembered,
+    Resumed,
     Step,
     TargetEnded,
     Waiting,
@@ -44,7 +46,7 @@ from ondeck.operate.events import (
 from ondeck.operate.herald import TELL_SECONDS, Herald
 from ondeck.operate.launch import Handshake
 from ondeck.operate.lock import Lock, Owner
-from ondeck.operate.outcome import Outcome, WaitingFor, of_job
+from ondeck.operate.outcome import Outcome, WaitingFor
 from ondeck.operate.plan import is_sealed
 from ondeck.operate.ports import Applying
 from ondeck.operate.risk import risk_of
@@ -95,14 +97,17 @@ class Worker:
         self.registry = _registry(hand.manifests)
         self.secrets = {reference: Secret(value) for reference, value in hand.secrets.items()}
         self.bench = self._new_bench()
-        tell_seconds = self.settings.seconds(TELL_SECONDS)
-        self.herald = Herald(self.desk, hand.route, self.given.actor, tell_seconds)
+        self.herald = self._new_herald()
         self.lock: Lock | None = None
         self.stack = AsyncExitStack()
         self.drive: Drive | None = None
         self.asked_to_stop = ""
         self.untidy = ""
         self.changing = self.plan.draft.risk is not Risk.READ
+
+    def _new_herald(self) -> Herald:
+        seconds = self.settings.seconds(TELL_SECONDS)
+        return Herald(self.desk, self.hand.route, self.given.actor, seconds)
 
     def _new_bench(self) -> WorkBench:
         return WorkBench(self.inventory, self.registry, self.record, self.settings, self.secrets)
@@ -133,9 +138,13 @@ class Worker:
     async def _work(self) -> tuple[Ended, str]:
         if self.hand.mode is Mode.RECONCILE:
             return await self._reconcile()
+        first = self.given.actor
+        asked = self._take_over() if self.hand.mode is Mode.RESUME else None
         self._check_again()
-        resumed_by = await self._resumed_by() if self.hand.mode is Mode.RESUME else ""
-        self._audit("intent", f"resumed by {resumed_by}" if resumed_by else "")
+        if asked is not None:
+            await self._resumed(*asked)
+        begun = f", begun by {first}" if first != self.given.actor else ""
+        await self._audit("intent", f"resumed by {self.given.actor}{begun}" if asked else "")
         await self._take_lock()
         try:
             applying = await self._open()
@@ -145,17 +154,33 @@ class Worker:
             ) from error
         return await self._run(applying)
 
-    async def _resumed_by(self) -> str:
-        """Who asked to go on. What was asked before that of the worker that died is over."""
-        left = self.desk.asks()
-        last = max((i for i, (_, _, ask) in enumerate(left) if ask.what is What.CONTINUE), default=-1)
-        for index, (name, who, ask) in enumerate(left[: last + 1]):
-            await self.desk.taken(name, who, ask, "" if index == last else "the job went on after it")
-        return left[last][1] if last >= 0 else ""
+    def _take_over(self) -> tuple[str, Ask]:
+        """Id of the request to go on, and the request; its consent counts from here on where it is needed."""
+        left = [(name, who, ask) for name, who, ask in self.desk.asks() if ask.what is What.CONTINUE]
+        if not left:
+            raise Stopped(Ended.REFUSED, "nobody asked that it goes on")
+        name, who, ask = left[-1]
+        try:
+            floor = policy.load_floor(self.settings.policy_floor)
+            rules = policy.digest(self.inventory, floor, self.plan.request.env)
+            self.given = again.taken_over(self.given, self.plan, ask, who=who, rules=rules)
+        except OndeckError as error:
+            raise Stopped(Ended.REFUSED, f"{error.message}: ondeck continue {self.at.id}") from error
+        self.herald = self._new_herald()
+        return name, ask
+
+    async def _resumed(self, last: str, ask: Ask) -> None:
+        """Tell it. What was asked before that of the worker that died is over."""
+        for name, who, earlier in self.desk.asks():
+            if name > last:
+                break
+            await self.desk.taken(name, who, earlier, "" if name == last else "the job went on after it")
+        reason = short(ask.reason or self.given.consent.reason)
+        await self.desk.record(Resumed(by=self.given.actor, decision=self.given.decision, reason=reason))
 
     async def _reconcile(self) -> tuple[Ended, str]:
         key = self.plan.draft.lock_key
-        if key and self.record.in_doubt(self.at.id):
+        if key and self.desk.view.unsettled:
             lock = Lock(self.record.locks_root, key)
             others = partial(_of_others, self.record, self.at.id)
             if lock.take(self._owner(key), others) is None:
@@ -198,10 +223,11 @@ class Worker:
             self.desk.note(f"BREAK-GLASS by {self.given.actor}: {self.given.consent.reason}")
             self.herald.tell("started with break-glass", self.given.consent.reason)
 
-    def _audit(self, phase: str, text: str = "") -> None:
+    async def _audit(self, phase: str, text: str = "") -> None:
         request, given = self.plan.request, self.given
         try:
-            self.record.audit.append(
+            await asyncio.to_thread(
+                self.record.audit.append,
                 phase,
                 actor=given.actor,
                 uid=given.uid,
@@ -217,11 +243,12 @@ class Worker:
                 text=text,
             )
         except StateBroken as error:
+            said = f"{error.message}; {error.hint}" if error.hint else error.message
             if phase == "intent" and self.changing:
                 raise Stopped(
-                    Ended.REFUSED, f"the audit cannot be written, so nothing was changed: {error.message}"
+                    Ended.REFUSED, f"the audit cannot be written, so nothing was changed: {said}"
                 ) from error
-            self.desk.note(f"the audit could not be written: {error.message}")
+            self.desk.note(f"the audit could not be written: {said}")
 
     async def _take_lock(self) -> None:
         key = self.plan.draft.lock_key
@@ -295,7 +322,7 @@ class Worker:
         await self._name_the_rest(drive, why)
         if why is Ended.COMPLETE:
             await self._finish(drive.applying, rollout)
-        return why, self._summary(rollout, why)
+        return why, self._summary()
 
     async def _ready(self, applying: Applying, rollout: Rollout) -> None:
         findings = {t: f for t, f in (await applying.ready()).items() if t in rollout.pending}
@@ -330,20 +357,20 @@ class Worker:
         for key, value in facts.items():
             await self.desk.record(Remembered(key=short(key), value=short(value)))
 
-    def _summary(self, rollout: Rollout, why: Ended) -> str:
+    def _summary(self) -> str:
         counts = ", ".join(f"{n} {word}" for word, n in self.desk.view.counts().items())
-        gate = {False: "; the last gate did not pass", None: "; the last gate had no data"}
+        gate = self.desk.view.last_gate
+        words = {False: "; the last gate did not pass", None: "; the last gate had no data"}
         untidy = f"; after the last batch: {self.untidy}" if self.untidy else ""
-        return counts + (gate.get(rollout.last_gate(), "") if why is Ended.COMPLETE else "") + untidy
+        return counts + (words.get(gate.verdict, "") if gate is not None else "") + untidy
 
     # --- the end
 
     async def _end(self, why: Ended, summary: str) -> None:
-        view = self.desk.view
         outcome = self._outcome(why)
-        self._audit("outcome", f"{outcome.value} ({why.value}): {summary}")
+        await self._audit("outcome", f"{outcome.value} ({why.value}): {summary}")
         if self.lock is not None:
-            self.lock.release(clear=not view.in_doubt)
+            self.lock.release(clear=outcome is not Outcome.UNKNOWN)
         self._tell_the_end(outcome, why, summary)
         await self.herald.done()
         for name, who, ask in self.desk.asks():
@@ -352,17 +379,11 @@ class Worker:
         self.desk.close(ended=True)
 
     def _outcome(self, why: Ended) -> Outcome:
-        rows = [row.outcome or Outcome.NOT_STARTED for row in self.desk.view.targets.values()]
-        outcome = of_job(rows)
-        if outcome is Outcome.UNKNOWN or self.desk.view.in_doubt:
-            return Outcome.UNKNOWN
-        if why is Ended.CANCELLED and outcome is not Outcome.SUCCEEDED:
+        outcome = self.desk.view.verdict()
+        if why is Ended.CANCELLED and outcome not in (Outcome.SUCCEEDED, Outcome.UNKNOWN):
             return Outcome.CANCELLED
-        if self.drive is not None and why is Ended.COMPLETE and outcome is Outcome.SUCCEEDED:
-            # Every target is fine and the work after them is not: never a quiet green.
-            tidy = Outcome.MIXED if self.untidy else outcome
-            return {True: tidy, False: Outcome.FAILED, None: Outcome.UNKNOWN}[self.drive.rollout.last_gate()]
-        return outcome
+        # Every target is fine and the work after them is not: never a quiet green.
+        return Outcome.MIXED if self.untidy and outcome is Outcome.SUCCEEDED else outcome
 
     async def _close(self) -> None:
         try:

@@ -29,8 +29,12 @@ from ondeck.settings import Settings
 KEPT = 1 << 20
 """Bytes of each stream that are kept from its start; a quarter of it from its end."""
 
+CUT = f"its output was cut: {KEPT >> 20} MiB of each stream from the start and a quarter of it from the end are kept"
+"""What to say of a look that is `cut`: the mark between the two parts could as well be the command's own."""
+
 _CLAIMED = 46
 _NO_ROOM = 73
+_PROCESS = re.compile(rb"^/proc/(\d+)/environ$", re.MULTILINE)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 
 _HERE = """umask 077
@@ -50,7 +54,10 @@ read -r w <"$d/boot_id"; read -r n </proc/sys/kernel/random/boot_id
 }
 alive() { [ -e "$d/pid" ] && read -r p s q t <"$d/pid" && same && live $p $s; }
 busy() { alive || { [ -e "$d/pid" ] && same && live $q $t; }; }
-ended() { [ -e "$d/rc" ] && read -r r <"$d/rc" && echo "ended $r"; }
+ended() {
+[ -e "$d/rc" ] && read -r r <"$d/rc" || return 1
+if [ -s "$d/out.tail" ] || [ -s "$d/err.tail" ]; then echo "ended $r cut"; else echo "ended $r"; fi
+}
 lost() { if same; then echo gone; else echo rebooted; fi; }
 """
 
@@ -58,11 +65,12 @@ lost() { if same; then echo gone; else echo rebooted; fi; }
 # has a session again, so that a stop ends the command and leaves who writes its status. Subshells, not
 # braces: dash keeps copies of what braces redirect, and a copy would hold the pipe open.
 _RUNNER = """d=$1 k=$2; shift 2
-since() { x=$(cat /proc/$1/stat); set -- ${x##*) }; shift 19; echo $1; }
+since() { x=$(cat /proc/$1/stat 2>/dev/null) && set -- ${x##*) } && shift 19 && echo $1 || echo 0; }
 keep() { head -c $k >"$d/$1"; tail -c $((k/4)) >"$d/$1.tail"; : >"$d/done.$1"; }
 body() {
 mkdir "$d/go" 2>/dev/null || exit 1
 cd "$HOME" || cd /
+ONDECK_ATTEMPT="<${d##*/}>"; export ONDECK_ATTEMPT
 setsid "$@" </dev/null & c=$!
 echo "$c $(since $c) $$ $(since $$)" >"$d/pid.tmp"; mv "$d/pid.tmp" "$d/pid"
 wait $c; r=$?
@@ -155,6 +163,8 @@ while [ $i -lt 20 ] && alive; do i=$((i+1)); sleep $2 || sleep 1; done
 kill -KILL -$p 2>/dev/null
 i=0
 while [ $i -lt 50 ] && [ ! -e "$d/rc" ]; do i=$((i+1)); sleep 0.05 || sleep 1; done
+grep -lF "ONDECK_ATTEMPT=<$1>" /proc/[0-9]*/environ 2>/dev/null
+exit 0
 """
 )
 
@@ -174,11 +184,19 @@ class Stage(StrEnum):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What the folder says: the status is set only when it ended and that was written down."""
+    """What the folder says.
+
+    Attributes:
+        status: Set only when it ended and that was written down.
+        cut: The middle of its output was not kept: there was more than `KEPT` and its tail.
+        left: After a stop: processes that it had started in sessions of their own and that go on.
+    """
 
     stage: Stage
     status: int | None = None
     pid: int = 0
+    cut: bool = False
+    left: tuple[int, ...] = ()
 
     def finding(self) -> Finding:
         """The outcome that this is evidence for."""
@@ -280,19 +298,23 @@ class Detached:
         number = int(words[1]) if len(words) > 1 and words[1].isdigit() else None
         if stage is Stage.ENDED:
             # A status file without a number was torn: nothing was observed.
-            return Look(stage, number) if number is not None else Look(Stage.GONE)
+            return Look(stage, number, cut="cut" in words[2:]) if number is not None else Look(Stage.GONE)
         return Look(stage, None, number or 0)
 
     async def stop(self, *, grace: float = 10.0) -> Look:
         """End its process group: TERM, grace in seconds before timescale, KILL; then look.
+
+        What it started in sessions of its own (a service, a daemon) is not ended but named, as far as the
+        user may see it: only who asked knows whether that was meant to stay.
 
         Raises:
             LinkLost: It was not observed whether it stopped.
         """
         step = max(self._settings.seconds(grace) / 20, 0.01)
         try:
-            await self._sh(_STOP, f"{step:.3f}", timeout=grace + 60)
-            return await self.look(take=True)
+            done = await self._sh(_STOP, f"{step:.3f}", timeout=grace + 60)
+            left = tuple(int(pid) for pid in _PROCESS.findall(done.stdout))
+            return msgspec.structs.replace(await self.look(take=True), left=left)
         except (OndeckError, TimeoutError) as error:
             said = error.message if isinstance(error, OndeckError) else "no answer in time"
             raise LinkLost(f"not known whether it stopped: {said}", where=self._link.host) from error

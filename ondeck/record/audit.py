@@ -7,7 +7,6 @@ write a new chain; send `ondeck audit export` elsewhere for more.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import time
@@ -19,6 +18,7 @@ import msgspec
 
 from ondeck.errors import StateBroken
 from ondeck.record import folder
+from ondeck.record.claim import PATIENCE, claim
 
 _FIRST = "0" * 64
 
@@ -30,7 +30,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         seq: Counts from 1 without a gap.
         prev: sha256 of the line before.
         at: Nanoseconds since 1970, UTC.
-        phase: `intent`, `outcome`, `refused`, `settle`, `lock-break`, `shell` or `mended`.
+        phase: `intent`, `outcome`, `refused`, `settle`, `lock-break`, `with-lock`,
+            `trust`, `shell` or `mended`.
         decision: How it was allowed: `free`, `confirmed`, `typed`, `break-glass`.
         plan: sha256 of the plan's bytes.
     """
@@ -75,13 +76,15 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 class Audit:
     """The audit of one state folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, patience: float = PATIENCE) -> None:
+        """Of a folder; patience is how many seconds a line waits for another process that writes one."""
         self.root = root
+        self._patience = patience
         self.path = root / "log.jsonl"
         self._head = root / "head"
 
     def append(self, phase: str, *, at: int = 0, **fields: str | int) -> Entry:
-        """Add a line and sync it to disk.
+        """Add a line and sync it to disk; waits, so it is not for a loop.
 
         Args:
             phase: See `Entry.phase`.
@@ -145,7 +148,7 @@ class Audit:
     def _locked(self) -> Iterator[None]:
         fd = folder.open_private(self.root / "lock", os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            claim(fd, self.root / "lock", self._patience)
             yield
         finally:
             os.close(fd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,11 +81,20 @@ class Index:
         try:
             with self._open() as database:
                 return ask(database)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                return self._anew(ask)
+            # Somebody is at it and does not let go: the folders answer, and nothing is taken from under him.
+            return ask(None)
         except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError):
-            # Only a cache: throw it away, answer from the folders, and it is built again next time.
+            return self._anew(ask)
+
+    def _anew(self, ask: Callable[[sqlite3.Connection | None], T]) -> T:
+        # Only a cache: throw it away, answer from the folders, and it is built again next time.
+        with suppress(OSError):
             for suffix in ("", "-wal", "-shm", "-journal"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            return ask(None)
+        return ask(None)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
 import msgspec
 
 from ondeck.record import folder
+from ondeck.record.claim import PATIENCE, claim
 from ondeck.record.journal import frame, scan
 
 
@@ -21,15 +21,15 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     who: str
 
 
-def add(path: Path, mark: Mark) -> None:
-    """Append a mark; a half-written one before it is cut.
+def add(path: Path, mark: Mark, patience: float = PATIENCE) -> None:
+    """Append a mark; a half-written one before it is cut. Waits so many seconds for another writer.
 
     Raises:
-        StateBroken: It cannot be written.
+        StateBroken: It cannot be written, or another process holds the file.
     """
     fd = folder.open_private(path, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        claim(fd, path, patience)
         with open(fd, "rb", closefd=False) as file:
             found = scan(file.read())
         if found.damaged < 0:

@@ -1,4 +1,9 @@
-"""What targets print: one bounded file each. The head is kept, then a ring of the tail."""
+"""What targets print: one bounded store each. The head is kept, then the latest bytes in a row of small files.
+
+Every byte stands on disk as soon as it was taken, so that a worker that is killed loses none of them, and
+none is written twice. A place in the output is counted in bytes since its beginning and stays what it is when
+older bytes are left out.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,22 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
+
 from ondeck.errors import StateBroken
 from ondeck.record import folder
 
 HEAD = 4 << 20
 TAIL = 12 << 20
+_PIECES = 12
+"""Files of the tail; what is kept of it is never less than `TAIL` and at most one file more."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of an output: its bytes, and the place behind it, where the next one begins."""
+
+    data: bytes
+    end: int
 
 
 def name_of(target: str) -> str:
@@ -19,78 +35,123 @@ def name_of(target: str) -> str:
 
 
 class Output:
-    """Writes one target's output. Beyond the head only the latest bytes are kept, and the cut is told.
+    """Writes one target's output. Between the head and the latest bytes the rest is left out.
 
-    Output is the least of what a job records: when the disk is full it is dropped and counted.
+    Output is the least of what a job records: when the disk is full it is dropped, and the gap is told.
     """
 
     def __init__(self, root: Path, target: str, *, head: int = HEAD, tail: int = TAIL) -> None:
-        self._path = root / f"{name_of(target)}.out"
-        self._late = root / f"{name_of(target)}.tail"
-        self._head, self._tail = head, tail
-        self._room = head
-        self._ring = b""
-        self._ring_dirty = False
-        self.dropped = 0
+        self._head = root / f"{name_of(target)}.out"
+        self._tail = root / f"{name_of(target)}.tail"
+        self._piece = max(1, tail // _PIECES)
+        self._most = -(-tail // self._piece) + 1
+        self._limit = head
+        self._path = self._head
         self._fd = -1
+        self._room = 0
+        self._end = -1
+        self._in_head = True
 
     def write(self, data: bytes) -> None:
         """Take some bytes."""
-        if self._room > 0:
-            self._to_head(data[: self._room])
-            data = data[self._room :] if len(data) > self._room else b""
-        if data:
-            self._to_tail(data)
+        rest = memoryview(data)
+        while rest:
+            if self._fd < 0 or self._room <= 0:
+                self._next()
+            part = rest[: self._room]
+            rest = rest[len(part) :]
+            self._put(part)
 
-    def _to_head(self, data: bytes) -> None:
-        self._room -= len(data)
+    def _put(self, part: memoryview) -> None:
+        self._room -= len(part)
+        self._end += len(part)
+        if self._fd < 0:
+            return
         try:
-            if self._fd < 0:
-                self._fd = folder.open_private(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-                self._room = max(0, self._head - os.fstat(self._fd).st_size - len(data))
-            folder.write_all(self._fd, data)
-        except (OSError, StateBroken):
-            self.dropped += len(data)
+            folder.write_all(self._fd, bytes(part))
+        except OSError:
+            # What follows goes into a file that says where it begins: the gap shows.
+            self._room, self._in_head = 0, False
+            if os.fstat(self._fd).st_size == 0:
+                self._path.unlink(missing_ok=True)
 
-    def _to_tail(self, data: bytes) -> None:
-        self._ring += data
-        self._ring_dirty = True
-        if len(self._ring) > 2 * self._tail:
-            self.dropped += len(self._ring) - self._tail
-            self._ring = self._ring[-self._tail :]
+    def _next(self) -> None:
+        """The file for what comes next; without one it is dropped up to where the next would begin."""
+        self.close()
+        try:
+            if self._end < 0:
+                self._begin()
+            if self._in_head and self._end < self._limit:
+                self._open(self._head)
+                self._room = self._limit - self._end
+                return
+            self._in_head = False
+            folder.ensure(self._tail)
+            self._open(self._tail / f"{self._end:015d}")
+            for old in _pieces(self._tail)[: -self._most]:
+                (self._tail / f"{old:015d}").unlink(missing_ok=True)
+        except (OSError, StateBroken):
+            self._end, self._in_head = max(0, self._end), False
+        self._room = self._piece
+
+    def _open(self, path: Path) -> None:
+        self._path = path
+        self._fd = folder.open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def _begin(self) -> None:
+        """Where an earlier attempt on this target ended."""
+        pieces = _pieces(self._tail)
+        self._in_head = not pieces
+        last = self._tail / f"{pieces[-1]:015d}" if pieces else self._head
+        self._end = (pieces[-1] if pieces else 0) + (last.stat().st_size if last.exists() else 0)
 
     def close(self) -> None:
-        """Write down the tail."""
+        """Nothing more comes for now."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        if self._ring_dirty:
-            cut = max(0, len(self._ring) - self._tail)
-            self.dropped += cut
-            note = b"\n[ondeck: %d bytes left out here]\n" % self.dropped if self.dropped else b""
-            try:
-                folder.write_new(self._late, note + self._ring[cut:], durable=False)
-            except StateBroken:
-                self.dropped += len(self._ring)
 
 
-def read(root: Path, target: str, offset: int, limit: int) -> bytes:
-    """Bytes of a target's output from an offset over head and tail together; empty at the end."""
-    found = b""
-    for suffix in (".out", ".tail"):
-        path = root / f"{name_of(target)}{suffix}"
-        try:
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if offset < size:
-                    file.seek(offset)
-                    found += file.read(limit - len(found))
-                    offset += len(found)
-                offset -= size
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise folder.broken(path, error) from error
-        if len(found) >= limit:
-            break
-    return found
+def _pieces(tail: Path) -> list[int]:
+    """Where each file of the tail begins, in order."""
+    try:
+        return sorted(int(path.name) for path in tail.iterdir() if path.name.isdecimal())
+    except FileNotFoundError:
+        return []
+
+
+def read(root: Path, target: str, offset: int, limit: int) -> Part:
+    """Bytes of a target's output from a place on; nothing at the end. Where some are left out, it says so.
+
+    Raises:
+        StateBroken: It cannot be read.
+    """
+    head, tail = root / f"{name_of(target)}.out", root / f"{name_of(target)}.tail"
+    try:
+        data = _slice(head, offset, limit)
+        if data:
+            return Part(data, offset + len(data))
+        return _late(tail, offset, limit)
+    except OSError as error:
+        raise folder.broken(head, error) from error
+
+
+def _late(tail: Path, offset: int, limit: int) -> Part:
+    for begin in _pieces(tail):
+        if begin > offset:
+            gap = begin - offset
+            return Part(b"\n[ondeck: %d bytes left out here]\n" % gap, begin)
+        data = _slice(tail / f"{begin:015d}", offset - begin, limit)
+        if data:
+            return Part(data, offset + len(data))
+    return Part(b"", offset)
+
+
+def _slice(path: Path, offset: int, limit: int) -> bytes:
+    """Some bytes of a file; nothing of one that is gone."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(limit)
+    except FileNotFoundError:
+        return b""

@@ -13,6 +13,7 @@ from ondeck.operate.lock import Lock, LockView, views
 from ondeck.operate.spec import Risk
 from ondeck.record import folder, marks, outputs
 from ondeck.record.audit import Audit
+from ondeck.record.claim import PATIENCE
 from ondeck.record.index import Found, Index
 from ondeck.record.jobfolder import JobFolder, first_id, time_of, valid_id
 from ondeck.record.journal import Tail
@@ -34,7 +35,9 @@ class Record:
         self.jobs_root = self.root / "jobs"
         self.locks_root = self.root / "locks"
         self.plans_root = self.root / "plans"
-        self.audit = Audit(self.root / "audit")
+        self.inventories_root = self.root / "inventories"
+        self._patience = settings.seconds(PATIENCE)
+        self.audit = Audit(self.root / "audit", self._patience)
         self._marks = self.root / "marks.log"
         self._index = Index(self.root / "index.db", self.jobs_root)
 
@@ -59,7 +62,7 @@ class Record:
         return self._index.views(limit).views
 
     def newest(self, limit: int = 50) -> Found:
-        """The newest jobs and those of them that cannot be read, in one look.
+        """The newest jobs (0 means all) and those of them that cannot be read, in one look.
 
         Raises:
             StateBroken: The folder of jobs cannot be read.
@@ -78,6 +81,19 @@ class Record:
             StateBroken: It cannot be read.
         """
         return self.folder(job).view()
+
+    def is_asked(self, job: str) -> bool:
+        """Somebody asked something that no worker has taken in yet, and one lives that will.
+
+        Raises:
+            BadInput: There is no such job.
+            StateBroken: It cannot be read.
+        """
+        at = self.folder(job)
+        if not at.is_alive():
+            return False
+        taken = at.view().asked
+        return any(name not in taken for name, _, _ in at.asks_left())
 
     async def follow(self, job: str, after: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
         """Events with their number from `after` on, as they are written; ends when the job is over or lost.
@@ -100,8 +116,8 @@ class Record:
             pause = 0.05 if events else min(0.5, pause * 1.5)
             await asyncio.sleep(self.settings.seconds(pause))
 
-    def output(self, job: str, target: str, offset: int = 0, limit: int = 65536) -> bytes:
-        """Bytes a target printed, from an offset; raw: make them safe before they are shown.
+    def output(self, job: str, target: str, offset: int = 0, limit: int = 65536) -> outputs.Part:
+        """What a target printed, from a place on; raw: make it safe before it is shown.
 
         Raises:
             BadInput: There is no such job.
@@ -138,9 +154,8 @@ class Record:
             StateBroken: It cannot be written.
         """
         stamp = time or _now()
-        marks.add(
-            self._marks, marks.Mark(time=stamp, subject=subject, text=text, who=who or self.settings.actor)
-        )
+        mark = marks.Mark(time=stamp, subject=subject, text=text, who=who or self.settings.actor)
+        marks.add(self._marks, mark, self._patience)
 
     def changes(self, since: int) -> list[Change]:
         """Own jobs that changed something, and marks, since a time (ns), newest first.
@@ -167,7 +182,7 @@ class Record:
     def in_doubt(self, job: str) -> bool:
         """True while somebody has to find out what became of a job; a job nobody can read is in doubt."""
         try:
-            return bool(self.job(job).in_doubt)
+            return self.job(job).unsettled
         except BadInput:
             return False
         except StateBroken:
@@ -220,6 +235,6 @@ def _change(view: JobView) -> Change:
         kind="job",
         subject=view.plan.request.subject,
         text=f"{view.plan.title}: {view.plan.draft.summary} ({outcome})",
-        who=view.actor,
+        who=view.people,
         job=view.id,
     )

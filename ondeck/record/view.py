@@ -15,7 +15,9 @@ from ondeck.operate.events import (
     Continued,
     Ended,
     Event,
+    GateAccepted,
     GateAnswered,
+    GateSettled,
     JobEnded,
     JobStarted,
     LockTaken,
@@ -25,6 +27,7 @@ from ondeck.operate.events import (
     Paused,
     Reconciled,
     Remembered,
+    Resumed,
     Settled,
     Step,
     TargetEnded,
@@ -61,14 +64,27 @@ class TargetView(msgspec.Struct, kw_only=True):
 
 
 class BatchView(msgspec.Struct, kw_only=True):
-    """One batch: `started` ns or 0; `passed` means what the gate said once `gate` is not 0."""
+    """One batch.
+
+    Attributes:
+        started: In ns; 0 before it began.
+        gate: When the gate answered, in ns; 0 when it did not.
+        passed: What the gate said once `gate` is not 0; None is no data.
+        judged: What a person said in the gate's place; None when nobody did.
+    """
 
     index: int
     targets: tuple[str, ...]
     started: int = 0
     gate: int = 0
     passed: bool | None = None
+    judged: bool | None = None
     evidence: str = ""
+
+    @property
+    def verdict(self) -> bool | None:
+        """What counts: a person's word before the gate's own; None when nobody knows."""
+        return self.passed if self.judged is None else self.judged
 
 
 class JobView(msgspec.Struct, kw_only=True):
@@ -78,11 +94,11 @@ class JobView(msgspec.Struct, kw_only=True):
         state: ENDED when the worker is lost: it is never shown as running for ever.
         lost: The worker died without a last word; `detail` says how to go on.
         pause: Why it is paused.
+        resumed: By whose word it went on after it had ended, oldest first.
         choices: What may be asked of it now.
         events: How many records were read.
         torn: Bytes at the log's end that a crash left half-written.
         damaged: Number of a damaged record, -1 when there is none.
-        gate_failed: The gate of the last batch did not pass; None when it had no data.
     """
 
     id: str
@@ -108,6 +124,7 @@ class JobView(msgspec.Struct, kw_only=True):
     events: int = 0
     notes: list[str] = []
     asked: list[str] = []
+    resumed: list[str] = []
     remembered: dict[str, str] = {}
     torn: int = 0
     damaged: int = -1
@@ -119,9 +136,60 @@ class JobView(msgspec.Struct, kw_only=True):
         return self.state is JobState.ENDED
 
     @property
+    def people(self) -> str:
+        """Who started it, and who went on with it."""
+        others = dict.fromkeys(name for name in self.resumed if name != self.actor)
+        return f"{self.actor}, continued by {', '.join(others)}" if others else self.actor
+
+    @property
     def in_doubt(self) -> tuple[str, ...]:
         """Targets of which only the host knows how it ended."""
         return tuple(name for name, row in self.targets.items() if row.in_doubt)
+
+    @property
+    def last_gate(self) -> BatchView | None:
+        """The batch whose gate speaks for the end: the last of which something succeeded.
+
+        None where no gate is planned, and while targets are left to do: whoever does them asks again.
+        """
+        again = (None, Outcome.NOT_STARTED, Outcome.CANCELLED)
+        rows = self.targets
+        if not self.plan.draft.rollout.gate or any(row.outcome in again for row in rows.values()):
+            return None
+        good = (b for b in self.batches if any(rows[t].outcome is Outcome.SUCCEEDED for t in b.targets))
+        return max(good, key=lambda batch: batch.index, default=None)
+
+    @property
+    def blind_gate(self) -> BatchView | None:
+        """The last gate, when nobody knows what it says: only reconcile or settle ends that."""
+        last = self.last_gate
+        return last if last is not None and last.verdict is None else None
+
+    @property
+    def unsettled(self) -> bool:
+        """Somebody has to find out how it ended; until then the lock of the job is not free."""
+        return bool(self.doubts) or self.outcome is Outcome.UNKNOWN
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What nobody knows of it, for people: targets, and the last gate."""
+        unknown = (n for n, row in self.targets.items() if row.in_doubt or row.outcome is Outcome.UNKNOWN)
+        blind = self.blind_gate
+        if blind is None:
+            return tuple(unknown)
+        return (
+            *unknown,
+            f"the gate after batch {blind.index + 1} {'has no data' if blind.gate else 'was not asked'}",
+        )
+
+    def verdict(self) -> Outcome:
+        """How it ended, from its targets and its last gate; targets without an outcome were not started."""
+        outcome = of_job(row.outcome or Outcome.NOT_STARTED for row in self.targets.values())
+        if self.doubts:
+            return Outcome.UNKNOWN
+        last = self.last_gate
+        failed = last is not None and last.verdict is False
+        return Outcome.FAILED if failed and outcome is Outcome.SUCCEEDED else outcome
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -177,6 +245,7 @@ def empty(job: str, plan: Plan, digest: str, *, actor: str, reason: str, made: i
         targets={t: TargetView(target=t, batch=i) for i, b in enumerate(batches) for t in b.targets},
         notes=[],
         asked=[],
+        resumed=[],
         remembered={},
     )
 
@@ -195,9 +264,8 @@ def _take(view: JobView, event: Event) -> None:
             _target(view, event)
         case BatchStarted(index=index, at=at):
             view.batches[index].started = at
-        case GateAnswered(index=index):
-            batch = view.batches[index]
-            batch.gate, batch.passed, batch.evidence = event.at, event.passed, event.evidence
+        case GateAnswered() | GateAccepted() | GateSettled():
+            _gate(view.batches[event.index], event)
         case Note(text=text):
             view.notes.append(text)
         case Remembered(key=key, value=value):
@@ -206,10 +274,28 @@ def _take(view: JobView, event: Event) -> None:
             view.asked.append(event.ask)
             if event.refused:
                 view.notes.append(f"{event.what} asked by {event.by} was refused: {event.refused}")
+        case Resumed(by=by, decision=decision):
+            view.resumed.append(by)
+            view.break_glass = view.break_glass or decision == "break-glass"
         case LockTaken(key=key):
             view.lock = key
         case _:
             _state(view, event)
+
+
+def _gate(batch: BatchView, event: GateAnswered | GateAccepted | GateSettled) -> None:
+    if isinstance(event, GateAnswered):
+        batch.gate, batch.passed, batch.evidence = event.at, event.passed, event.evidence
+        batch.judged = None
+        return
+    batch.judged = event.passed if isinstance(event, GateSettled) else True
+    word = (
+        "accepted"
+        if isinstance(event, GateAccepted)
+        else "settled as " + ("passed" if event.passed else "failed")
+    )
+    said = f"{word} by {event.by}" + (f": {event.reason}" if event.reason else "")
+    batch.evidence = f"{batch.evidence}; {said}" if batch.evidence else said
 
 
 def _state(view: JobView, event: Event) -> None:
@@ -234,7 +320,7 @@ def _state(view: JobView, event: Event) -> None:
         case JobEnded():
             view.state, view.outcome, view.why = JobState.ENDED, event.outcome, event.why
             view.summary, view.detail, view.ended = event.summary, event.summary, event.at
-            view.choices = ("reconcile", "settle") if view.in_doubt else ()
+            view.choices = ("reconcile", "settle") if view.unsettled else ()
             for row in view.targets.values():
                 row.running = False
 
@@ -277,7 +363,7 @@ def lose(view: JobView) -> JobView:
             row.outcome, row.text = Outcome.UNKNOWN, row.text or "the worker died before an answer was seen"
         elif row.outcome is None:
             row.outcome = Outcome.NOT_STARTED
-    view.outcome = of_job(row.outcome for row in view.targets.values() if row.outcome)
+    view.outcome = view.verdict()
     view.why = Ended.BROKEN
     if view.events == 0:
         view.summary = "the worker never started; nothing was done"

@@ -34,7 +34,8 @@ class Touch(Params, frozen=True, kw_only=True):
     """Parameters of `test.touch`.
 
     Attributes:
-        folder: Where effects are counted: one file a target, one line an effect.
+        folder: Where effects are counted: one file a target, one line an effect. A file `gateN` there
+            is the word of that gate from then on.
         script: `TARGET=WORD`: fail, lost, timeout, unreachable, auth, broken, slow, silent, deaf, dead,
             check-lost, check-auth, check-broken; `ready=broken`, `finish=broken`, `gateN=bad|none`.
         batches: Sizes, e.g. `1,2`.
@@ -200,7 +201,8 @@ class ScriptedApplying:
     async def gate(self, targets: tuple[str, ...]) -> Gate:
         """Passes unless the script says otherwise for the batch of the first target."""
         index = next(i for i, b in enumerate(self._plan.draft.rollout.batches) if targets[0] in b.targets)
-        word = self._words.get(f"gate{index}", "")
+        later = self._folder / f"gate{index}"
+        word = later.read_text() if later.exists() else self._words.get(f"gate{index}", "")
         return Gate(
             passed={"bad": False, "none": None}.get(word, True), evidence=f"scripted: {word or 'fine'}"
         )

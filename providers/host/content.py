@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from ondeck import text
 from ondeck.errors import BadInput, PlanStale, StateBroken
+from ondeck.record.folder import ensure
 from ondeck.settings import Settings
 
 INLINE = 256 << 10
@@ -35,7 +37,10 @@ def read_source(name: str) -> bytes:
     """
     path = Path(name).expanduser()
     try:
-        if path.stat().st_size > LARGEST:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise BadInput(f"{name} is not a regular file", hint="write it to a file first")
+        if about.st_size > LARGEST:
             raise BadInput(f"{name} is larger than {LARGEST >> 20} MiB")
         return path.read_bytes()
     except OSError as error:
@@ -60,9 +65,8 @@ def pin(data: bytes, settings: Settings) -> dict[str, Any]:
     decoded = _as_text(data)
     if decoded is not None and len(data) < INLINE:
         return {"sha256": digest, "size": len(data), "text": decoded}
-    folder = settings.state / "plans" / "content"
+    folder = ensure(ensure(settings.state / "plans") / "content")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
             file.write(data)
             file.flush()

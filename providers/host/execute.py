@@ -26,7 +26,7 @@ from ondeck.operate.plan import (
 from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
 from ondeck.operate.spec import Risk
 from ondeck.reach.command import signal_of, with_env
-from ondeck.reach.detached import Detached, Look, Stage
+from ondeck.reach.detached import CUT, Detached, Look, Stage
 from ondeck.reach.ports import Completed, Fd
 from ondeck.text import safe_line
 from providers.host.links import Links, become_of, host_of
@@ -120,6 +120,14 @@ def ended(done: Completed) -> Finding:
     return Finding(outcome=Outcome.FAILED, evidence=f"exit {done.status}{said}", status=done.status)
 
 
+def _left(look: Look) -> str:
+    """What a stopped command had started and left running."""
+    if not look.left:
+        return ""
+    pids = ", ".join(map(str, look.left[:8])) + (", ..." if len(look.left) > 8 else "")
+    return f"; but what it started in sessions of its own goes on: pid {pids}"
+
+
 class Executing:
     """Applies one `host.exec` plan: what was asked for is what runs, and what the rules were asked about."""
 
@@ -172,15 +180,15 @@ class Executing:
             if look.stage is not Stage.ENDED:
                 return look.finding()
             self._ended.append(attempt)
-            return Finding(
-                outcome=Outcome.TIMED_OUT,
-                evidence=f"did not end in {self._limit:g} s; stopped",
-                status=look.status,
-            )
+            said = f"did not end in {self._limit:g} s; stopped{_left(look)}"
+            return Finding(outcome=Outcome.TIMED_OUT, evidence=said, status=look.status)
         except asyncio.CancelledError:
             return await self._stopped(attempt, job)
         with begun(attempt.target):
-            return self._final(attempt, await job.look())
+            look = await job.look()
+        if look.cut:
+            emit.step(CUT)
+        return self._final(attempt, look)
 
     async def _stopped(self, attempt: Attempt, job: Detached) -> Finding:
         """Stop it and say what was seen: its end by itself, that it was stopped, or that nobody knows.
@@ -198,8 +206,9 @@ class Executing:
             look = await job.stop()
             if look.stage is Stage.ENDED:
                 self._ended.append(attempt)
-                said = f"stopped on its host: {look.finding().evidence}"
-                return Finding(outcome=Outcome.CANCELLED, evidence=said, status=look.status)
+                said = f"stopped on its host: {look.finding().evidence}{_left(look)}"
+                outcome = Outcome.FAILED if look.left else Outcome.CANCELLED
+                return Finding(outcome=outcome, evidence=said, status=look.status)
         return self._final(attempt, look)
 
     def _final(self, attempt: Attempt, look: Look) -> Finding:

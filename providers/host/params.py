@@ -75,6 +75,8 @@ SHELL = OperationSpec(
     target=TargetKind.HOSTS,
     params=ShellParams,
     risk=Risk.CHANGE,
+    undo="what was typed in it cannot be taken back",
+    shortcut=Shortcut(("shell",)),
     interactive=True,
     help="Opens the system's ssh on your terminal; that it was opened and closed is recorded, not its keys.",
 )

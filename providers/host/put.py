@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -205,6 +205,7 @@ async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
             Precondition(target=target, fact=f"sha256 {one.path}", expected=one.before)
             for target, one in todo.items()
         ),
+        warnings=_special(todo, params.mode),
         preflight=(Preflight(name="file read", ok=len(seen), unknown=unread),),
         rollout=rollout(request, bench, batch=params.batch, max_failures=params.max_failures, verb="put"),
         # Two names of one file are one lock; where hosts differ, each file's checksum still guards it.
@@ -289,7 +290,7 @@ class Putting:
         """Keep, write, compare."""
         wanted = self._data["hosts"][attempt.target]
         link, path = await self._links.get(attempt.target), self._file(attempt.target)
-        job = attempt.id.removesuffix(f"-{attempt.id.rpartition('-')[2]}").removesuffix(f"-{attempt.target}")
+        job = attempt.job
         keep = ["sh", "-c", _KEEP, "sh", job, path, _name(path)]
         done = await link.run(keep, become=self._become)
         if not done.ok:
@@ -331,3 +332,12 @@ class Putting:
     async def finish(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> dict[str, str]:
         """Kept files stay: they are the way back."""
         return {}
+
+
+def _special(todo: Mapping[str, Seen], asked: str) -> tuple[str, ...]:
+    """Said when new content gets the setuid, setgid or sticky bit that only the old file had."""
+    hosts = [target for target, one in todo.items() if one.mode & 0o7000 and not asked]
+    if not hosts:
+        return ()
+    mode = todo[hosts[0]].mode
+    return (f"the new file keeps mode {mode:04o} on {', '.join(hosts[:5])}; --mode says another",)

@@ -30,14 +30,19 @@ HISTORY = 200
 FURTHEST = 8 << 20
 FIRST_LOOK = 64 << 10
 EVERY = 0.5
+# Rounds that a rotated file is still read: its writer goes on with it until it opens the new one.
+KEPT_ROUNDS = 40
 LONGEST_FRAME = 1 << 20
 BATCH = 2_000
+_NOT_A_FILE = 45
 _HALF_CHARACTER = re.compile(rb"\A[\x80-\xbf]{1,3}")
 
 # Patterns are expanded with an empty IFS: only `*` and `?` mean anything, nothing is split.
 LIST = r"""
 IFS=; set -- $1; unset IFS
 [ -e "$1" ] || [ -L "$1" ] || { ls -d -- "$1" >&2; exit 44; }
+for f; do shift; o=$f; [ ! -f "$f" ] || set -- "$@" "$f"; done
+[ $# -gt 0 ] || { echo "$o is no regular file" >&2; exit 45; }
 stat -L -c '%i %s %Y %n' -- "$@"
 """
 
@@ -48,7 +53,7 @@ tail -c "+$(($2 + 1))" -- "$1" | head -c "$3"
 
 FOLLOW = r"""
 LC_ALL=C; export LC_ALL
-pattern=$1; every=$2; shift 2
+pattern=$1; every=$2; kept=$3; shift 3
 dir=$(dirname -- "$pattern")
 known=
 for pair; do eval "o_${pair%%:*}=${pair#*:}"; known="$known ${pair%%:*}"; done
@@ -66,17 +71,27 @@ send() {
 }
 while :; do
   IFS=; set -- $pattern; unset IFS
-  all=$(stat -L -c '%i %s %n' -- "$@" 2>/dev/null)
+  o=; for f; do shift; if [ -f "$f" ]; then set -- "$@" "$f"; elif [ -e "$f" ]; then o=$f; fi; done
+  all=$([ $# -eq 0 ] || stat -L -c '%i %s %n' -- "$@" 2>/dev/null)
   seen=' '
   while read -r ino size path; do seen="$seen$ino "; done <<END
 $all
 END
-  [ -n "$all" ] || printf '? no such file %s\n' "$pattern" || exit
+  if [ -z "$all" ]; then
+    if [ -n "$o" ]; then printf '? %s is no regular file\n' "$o"; else printf '? no such file %s\n' "$pattern"; fi
+  fi || exit
   left=
   for ino in $known; do
-    case "$seen" in *" $ino "*) left="$left $ino"; continue ;; esac
+    case "$seen" in *" $ino "*) left="$left $ino"; eval "r_$ino=0"; continue ;; esac
     old=$(find "$dir" -maxdepth 1 -type f -inum "$ino" 2>/dev/null | head -n 1)
-    if [ -n "$old" ]; then eval "off=\$o_$ino"; send "$old" "$ino" "$off" "$(stat -c %s -- "$old")"; fi
+    # A file that has the name by now is a new one, whose number is that of one that was removed.
+    IFS=; set -- $pattern; unset IFS
+    for f; do if [ "$f" = "$old" ]; then old=; fi; done
+    if [ -n "$old" ]; then
+      eval "off=\$o_$ino; round=\$((\${r_$ino:-0} + 1)); r_$ino=\$round"
+      send "$old" "$ino" "$off" "$(stat -c %s -- "$old")"
+      if [ "$round" -lt "$kept" ]; then left="$left $ino"; continue; fi
+    fi
     printf '%s -\n' "$ino" || exit
   done
   known=$left
@@ -116,6 +131,8 @@ class FileTail:
         self._places: dict[str, int] = {}
         self._readers: dict[str, tuple[Lines, Parser]] = {}
         self._begun = False
+        # What the round of the reading loop that goes on now has said of the files.
+        self._trouble = ""
 
     async def read(self, link: Link, follow: bool) -> AsyncGenerator[LogBatch, None]:
         """History the first time, then what comes.
@@ -145,7 +162,7 @@ class FileTail:
         done = await link.run(["sh", "-c", LIST, "sh", self._source.file], become=self._become)
         if done.status == 44:
             raise Missing(f"no such file {self._source.file}", where=self._host.name)
-        if not done.ok and not done.stdout:
+        if done.status == _NOT_A_FILE or (not done.ok and not done.stdout):
             raise RemoteFailed(why(done), where=self._host.name)
         found: list[LogLine] = []
         for row in done.stdout.decode("utf-8", "surrogateescape").splitlines():
@@ -205,9 +222,9 @@ class FileTail:
     async def _follow(self, link: Link) -> AsyncGenerator[LogBatch, None]:
         every = max(0.02, self._settings.seconds(EVERY))
         places = [f"{inode}:{offset}" for inode, offset in self._places.items()]
-        argv = ["sh", "-c", FOLLOW, "sh", self._source.file, f"{every:.3f}", *places]
+        argv = ["sh", "-c", FOLLOW, "sh", self._source.file, f"{every:.3f}", str(KEPT_ROUNDS), *places]
         silence = self._settings.seconds(20.0) + 10 * every
-        pending = b""
+        pending, self._trouble = b"", ""
         async with link.stream(argv, become=self._become) as stream:
             following = Following(stream)
             async with aclosing(following.chunks(silence)) as chunks:
@@ -225,21 +242,18 @@ class FileTail:
     def _batches(self, frames: list[bytes]) -> list[LogBatch]:
         batches = []
         lines: list[LogLine] = []
-        trouble = ""
-        alive = False
+        state = None
         for frame in frames:
             if frame == b".":
-                alive = True
+                state = self._states.to(Health.LOST if self._trouble else Health.OK, self._trouble) or state
+                self._trouble = ""
             elif frame.startswith(b"? "):
-                trouble = safe_line(decode(frame[2:]))
+                self._trouble = safe_line(decode(frame[2:]))
             else:
                 lines.extend(self._frame(frame))
         if lines:
             self._states.saw()
             batches.append(LogBatch(tuple(lines)))
-        state = self._states.to(Health.LOST, trouble) if trouble else None
-        if not trouble and (lines or alive):
-            state = self._states.to(Health.OK)
         if state is not None:
             batches.append(LogBatch(state=state))
         return batches

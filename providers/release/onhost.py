@@ -11,7 +11,7 @@ from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.operate.health import Alive, Verdict, declared, wait_healthy
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.ports import Attempt, Emit, Finding
-from ondeck.reach.detached import Detached, Look, Stage
+from ondeck.reach.detached import CUT, Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
 from ondeck.text import safe_line
@@ -142,7 +142,10 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
                 raise LinkLost(f"took too long; {ended.finding().evidence}") from error
             said = f"the step took too long and was stopped: {ended.finding().evidence}{self._out()}"
             raise TimeoutError(said) from error
-        return await step.look()
+        look = await step.look()
+        if look.cut:
+            emit.step(CUT)
+        return look
 
     async def _go_back(
         self, attempt: Attempt, emit: Emit, before: HostState, why: str, status: int | None

@@ -92,16 +92,29 @@ def _where_back(to: str, found: Survey, good: list[Release]) -> tuple[Release, s
         strange = sorted({r.version for r in running if r.version and r not in good})
         note = f"{', '.join(strange)} runs and was never recorded as good: last good is from before it"
         return release, "last good", (note,) if strange else ()
-    kept = sorted(
-        {(k.when, k.version) for s in states for k in s.kept if k.version != s.version}, reverse=True
-    )
-    if not kept:
+    return _newest_older(found, states)
+
+
+def _newest_older(found: Survey, states: Sequence[HostState]) -> tuple[Release, str, tuple[str, ...]]:
+    """The newest kept release that came before what runs: going back never leads to a later one.
+
+    Raises:
+        BadInput: There is none; the hint names what is kept.
+    """
+    live = {s.version for s in states if s.version}
+    since = max((k.when for s in states if (k := s.has(s.version)) is not None), default=0)
+    kept = sorted({(k.when, k.version) for s in states for k in s.kept if k.version not in live})
+    older = [version for when, version in kept if when < since]
+    if not older:
+        later = ", ".join(version for _, version in reversed(kept))
+        runs = ", ".join(sorted(live)) or "nothing"
         raise BadInput(
-            f"no release to go back to is known for {found.name}",
-            hint="name one: ondeck rollback SERVICE@ENV --to VERSION",
+            f"no release to go back to is known for {found.name}: it runs {runs}, and nothing older is kept",
+            hint="name one: ondeck rollback SERVICE@ENV --to VERSION"
+            + (f"; kept, but newer: {later}" if later else ""),
         )
-    version = kept[0][1]
-    warning = f"no last good release is recorded: {version} is the newest kept one that is not running"
+    version = older[-1]
+    warning = f"no last good release is recorded: {version} is the newest kept one from before {max(live)}"
     return Release(version), "newest kept", (warning,)
 
 
@@ -142,7 +155,10 @@ def restart(request: Request, found: Survey, bench: Bench) -> Draft:
         before={h.name: _running(found.state(h.name)) for h in hosts},
     )
     after = {"restart": "restarted", "drain": "out", "undrain": "in"}[verb]
+    rollout = _rollout(found, bench, hosts, request)
     warnings = list(_warnings(found))
+    if verb == "restart":
+        warnings += _all_out(found, rollout)
     if verb == "drain" and {h.name for h in hosts} >= set(found.members):
         warnings.append(f"this takes every host of {found.name} out of the traffic")
     return Draft(
@@ -161,7 +177,7 @@ def restart(request: Request, found: Survey, bench: Bench) -> Draft:
         commands=tuple(c for host in hosts for c in commands(found, host, work)),
         preconditions=_preconditions(found, hosts),
         preflight=tuple(preflight(found, 0)),
-        rollout=_rollout(found, bench, hosts, request),
+        rollout=rollout,
         lock_key=found.name,
         undo={"restart": "irreversible", "drain": "service.undrain", "undrain": "service.drain"}[verb],
         warnings=tuple(warnings),
@@ -199,6 +215,7 @@ def _draft(request: Request, found: Survey, bench: Bench, target: Target, leave_
     work = msgspec.structs.replace(work, pinned=rollout.batches[0].targets[0])
     need = 2 * target.archive.unpacked if target.archive and len(work.present) < len(hosts) else 0
     rows = [*preflight(found, need), *_release_rows(found, target)]
+    notes = (*_warnings(found, back=back), *_all_out(found, rollout), *_low_on_disk(rows))
     return Draft(
         summary=f"{_summary(found, hosts)} -> {labelled(release.version, release.sha256)}"
         + (f" ({target.why})" if target.why else ""),
@@ -210,7 +227,7 @@ def _draft(request: Request, found: Survey, bench: Bench, target: Target, leave_
         rollout=rollout,
         lock_key=found.name,
         undo=_undo(found, work),
-        warnings=(*target.warnings, *_warnings(found, back=back), *_low_on_disk(rows)),
+        warnings=(*target.warnings, *notes),
         data=msgspec.to_builtins(work),
         left_out=left_out,
     )
@@ -282,7 +299,9 @@ def _rollout(found: Survey, bench: Bench, hosts: list[Host], request: Request) -
     verb = request.operation.rpartition(".")[2]
     environment = bench.inventory.environments.get(found.env)
     sizes: Sequence[str] = found.deploy.batches
-    if request.operation == ROLLBACK and len(sizes) > 1:
+    sick = found.sick() if verb in ("rollback", "restart") else []
+    if request.operation == ROLLBACK and sick and len(sizes) > 1:
+        # The sick ones go first and say whether it helps: no other canary is waited for.
         sizes = [s for s in sizes if s != "1"] or sizes
     check = found.service.health
     gate = f"health {check.times}x in a row on every host" if check and declared(check) else ""
@@ -290,7 +309,7 @@ def _rollout(found: Survey, bench: Bench, hosts: list[Host], request: Request) -
         batches=batches(
             [h.name for h in hosts],
             sizes,
-            first=found.sick() if verb in ("rollback", "restart") else (),
+            first=sick,
             keep_apart=apart(hosts),
             share=share_for(environment, verb),
             of=len(found.members),
@@ -377,6 +396,18 @@ def _warnings(found: Survey, *, back: bool = False) -> list[str]:
     if drained:
         result.append(f"drained now: {', '.join(drained[:5])}; a successful change takes them back in")
     return result
+
+
+def _all_out(found: Survey, rollout: RolloutPlan) -> list[str]:
+    """Said when a batch drains every host at once: nothing serves until the first is back."""
+    members = set(found.members)
+    if not found.deploy.drain or len(members) < 2:
+        return []
+    at_once = rollout.parallel or len(members)
+    whole = [n for n, batch in enumerate(rollout.batches, 1) if members <= set(batch.targets)]
+    if not whole or at_once < len(members):
+        return []
+    return [f"batch {whole[0]} takes every host of {found.name} out of the traffic at once"]
 
 
 def _low_on_disk(rows: Sequence[Preflight]) -> list[str]:

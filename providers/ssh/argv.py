@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from providers.ssh.endpoint import Endpoint
+from providers.ssh.endpoint import DEFAULT_KEYS, Endpoint, KeySet
 
 
 def _quoted(path: str) -> str:
@@ -48,11 +48,29 @@ def options(endpoint: Endpoint, config: str, known_hosts: Sequence[str]) -> list
         "-o",
         f"HostName={endpoint.address}",
     ]
+    found += _keys(endpoint.keys)
     if endpoint.known_as != endpoint.address:
         found += ["-o", f"HostKeyAlias={endpoint.known_as}"]
     if endpoint.jump is not None:
         found += ["-o", f"ProxyCommand={_through(endpoint.jump, config, known_hosts)}"]
     return [*found, "-p", str(endpoint.port), "-l", endpoint.user]
+
+
+def _keys(keys: KeySet) -> list[str]:
+    """What our table found for the address as well: ssh itself looks only at blocks for the name."""
+    found: list[str] = []
+    if keys.files != DEFAULT_KEYS:
+        found += [f"IdentityFile={_token(path)}" for path in keys.files]
+    found += [f"CertificateFile={_token(path)}" for path in keys.certificates]
+    if keys.only:
+        found.append("IdentitiesOnly=yes")
+    if keys.agent:
+        found.append(f"IdentityAgent={_token(keys.agent)}")
+    return [word for option in found for word in ("-o", option)]
+
+
+def _token(path: str) -> str:
+    return _quoted(path.replace("%", "%%"))
 
 
 def _through(jump: Endpoint, config: str, known_hosts: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import fnmatch
 import getpass
 import re
 import shlex
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ _KNOWN = _MANY | {
     "serveralivecountmax",
 }
 _DEPTH = 16
+_LARGEST = 4 << 20
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -145,12 +147,8 @@ class SshConfig:
         if depth > _DEPTH:
             self.findings.append(Finding(str(path), "Include is nested too deep and is left out"))
             return
-        try:
-            text = path.read_text(errors="replace")
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self.findings.append(Finding(str(path), f"cannot be read: {error.strerror}"))
+        text = self._text(path)
+        if text is None:
             return
         tests = list(outer)
         block = self._block(tests)
@@ -169,6 +167,19 @@ class SshConfig:
                 block = self._block(tests)
             elif keyword in _KNOWN:
                 block.lines.append((keyword, value))
+
+    def _text(self, path: Path) -> str | None:
+        """What a file says; None when it is not there or says nothing that can be read: a finding then."""
+        try:
+            about = path.stat()
+            if stat.S_ISREG(about.st_mode) and about.st_size <= _LARGEST:
+                return path.read_text(errors="replace")
+            self.findings.append(Finding(str(path), "is no regular file of up to 4 MiB and is left out"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.findings.append(Finding(str(path), f"cannot be read: {error.strerror}"))
+        return None
 
     def _block(self, tests: Sequence[_Test]) -> _Block:
         real = [test for test in tests if test is not _always]

@@ -14,7 +14,7 @@ from providers.ssh.config import Finding, Options, SshConfig
 DEFAULT_CONFIG = "~/.ssh/config"
 _SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 _USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts")
-_DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
 
 class KeySet(msgspec.Struct, frozen=True):
@@ -121,7 +121,7 @@ class Endpoints:
             port=host.port or said.port or 22,
             user=user,
             keys=KeySet(
-                said.identity_files or _DEFAULT_KEYS,
+                said.identity_files or DEFAULT_KEYS,
                 said.certificate_files,
                 said.identities_only,
                 said.identity_agent,

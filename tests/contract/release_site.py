@@ -287,7 +287,8 @@ class Site:
 
     def attempt(self, target: str) -> Attempt:
         self._jobs += 1
-        return Attempt(id=f"{self.root.name}-{self._jobs}-{target}-1", target=target)
+        job = f"{self.root.name}-{self._jobs}"
+        return Attempt(id=f"{job}-{target}-1", job=job, target=target)
 
     async def do(self, operation: str, **params: Any) -> tuple[dict[str, Any], Log]:
         """Plan, apply every target in order until one does not succeed, finish and remember."""
@@ -333,16 +334,32 @@ def _free_port() -> int:
 
 
 class ContractSite:
-    """The site as `ondeck.testing.operator_suite` asks for it: a deploy of 1.1 over 1.0."""
+    """The site as `ondeck.testing.operator_suite` asks for it: a deploy of 1.1 over 1.0, or what is given."""
 
-    def __init__(self, site: Site) -> None:
+    verb = "restart"
+    hold = "slow"
+
+    def __init__(
+        self, site: Site, operation: str = "deploy", effect: str = "releases/1.1", **params: Any
+    ) -> None:
+        """Take a site as it stands now.
+
+        Args:
+            site: With what the operation begins from.
+            operation: Verb of the service.
+            effect: What the service's command logs behind the host when the change is begun.
+            params: Of the operation; a deploy goes to 1.1.
+        """
         self._site = site
+        self._effect = effect
         self.cuts = Cuts()
         site.bench.local = CutReach(site.bench.local, self.cuts)
         site.bench.cuts = self.cuts
         self.bench = site.bench
         self.operator = site.operator
-        self.request = site.request("deploy", version="1.1")
+        if operation == "deploy":
+            params = {"version": "1.1"}
+        self.request = site.request(operation, **params)
         self._before = len(site.log())
 
     def world(self) -> str:
@@ -356,24 +373,25 @@ class ContractSite:
         (app / "current").symlink_to("releases/other")
 
     def slow(self, target: str) -> None:
-        (self._site.root / target / "slow").touch()
+        (self._site.root / target / self.hold).touch()
 
     def hurry(self, target: str) -> None:
-        (self._site.root / target / "slow").unlink()
+        (self._site.root / target / self.hold).unlink()
 
     def effects(self, target: str) -> int:
-        wanted = f"restart {target} releases/1.1"
-        return self._site.log()[self._before :].count(wanted)
+        wanted = f"{self.verb} {target} {self._effect}".strip()
+        return [line.strip() for line in self._site.log()[self._before :]].count(wanted)
 
     def in_place(self, target: str) -> bool:
-        return self._site.current(target) == "1.1" and self._site.log()[-1] == f"undrain {target}"
+        wanted = self._effect.removeprefix("releases/")
+        return self._site.current(target) == wanted and self._site.log()[-1] == f"undrain {target}"
 
     def busy(self, target: str) -> bool:
         return bool(self.pids(target))
 
     def pids(self, target: str) -> list[int]:
-        """Processes of the restart of a host."""
-        wanted = b"\0restart\0" + str(self._site.root / target).encode()
+        """Processes of the change of a host."""
+        wanted = f"\0{self.verb}\0".encode() + str(self._site.root / target).encode()
         found = []
         for entry in Path("/proc").iterdir():
             try:
@@ -383,3 +401,46 @@ class ContractSite:
             if wanted in line and not line.startswith(b"sh\0-c"):
                 found.append(int(entry.name))
         return found
+
+
+class RestartSite(ContractSite):
+    """A restart of what runs: the release stays, the process is another."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site, "restart", "releases/1.0")
+        self._pid = self._running("web-1")
+
+    def _running(self, target: str) -> str:
+        return (self._site.root / target / "pid").read_text()
+
+    def in_place(self, target: str) -> bool:
+        return self._running(target) != self._pid and self._site.log()[-1] == f"undrain {target}"
+
+
+class DrainSite(ContractSite):
+    """Taking a host out of its balancer, or back into it."""
+
+    def __init__(self, site: Site, verb: str) -> None:
+        self.verb, self.hold = verb, f"hold-{verb}"
+        super().__init__(site, verb, "")
+
+    def in_place(self, target: str) -> bool:
+        marks = list((self._site.root / target / "app").rglob("drained"))
+        return bool(marks) is (self.verb == "drain") and self._site.log()[-1] == f"{self.verb} {target}"
+
+
+class CommandSite(ContractSite):
+    """A deploy by a command of the service's own."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site, "deploy", "")
+
+    def world(self) -> str:
+        version = self._site.root / "web-1" / "version"
+        return "\n".join([version.read_text() if version.exists() else "none", *self._site.log()])
+
+    def disturb(self, target: str) -> None:
+        (self._site.root / target / "version").write_text("0.9\n")
+
+    def in_place(self, target: str) -> bool:
+        return (self._site.root / target / "version").read_text() == "1.1\n" and self.effects(target) > 0

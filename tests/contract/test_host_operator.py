@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from ondeck.errors import BadInput, LinkLost, RemoteFailed
 from ondeck.inventory.model import Environment
+from ondeck.operate.attempt import attempt_id
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.plan import Action, Draft, Plan, Request
 from ondeck.operate.ports import Applying, Attempt
@@ -39,6 +42,10 @@ async def bench(sshd: Sshd, tmp_path: Path) -> AsyncIterator[TestBench]:
     reach: SshReach = SshTransport().open(inventory, settings(tmp_path, 0.2))
     yield TestBench(inventory, settings(tmp_path, 0.2), reach)
     await reach.aclose()
+
+
+def attempt(job: str, target: str = "web-1") -> Attempt:
+    return Attempt(id=attempt_id(job, target, 1), job=job, target=target)
 
 
 def request(operation: str, **params: object) -> Request:
@@ -70,7 +77,7 @@ async def test_a_listed_command_is_a_read_and_any_other_a_change(bench: TestBenc
 async def test_a_read_leaves_nothing_on_the_host_and_says_its_status(bench: TestBench, sshd: Sshd) -> None:
     told = Told()
     async with applying(bench, request("host.exec", argv=["uname"])) as (_, work):
-        finding = await work.apply(Attempt(id="r1-web-1-1", target="web-1"), told)
+        finding = await work.apply(attempt("r1"), told)
     assert (finding.outcome, told.out) == (Outcome.SUCCEEDED, b"Linux\n")
     assert not list((sshd.folder / "home").rglob("r1-web-1-1"))
 
@@ -81,8 +88,8 @@ async def test_a_change_runs_once_keeps_both_streams_and_is_cleaned_up_after(
     told = Told()
     argv = ["sh", "-c", "echo out; echo err >&2; exit 4"]
     async with applying(bench, request("host.exec", argv=argv)) as (_, work):
-        attempt = Attempt(id="c1-web-1-1", target="web-1")
-        finding = await work.apply(attempt, told)
+        tried = attempt("c1")
+        finding = await work.apply(tried, told)
         assert (finding.outcome, finding.status) == (Outcome.FAILED, 4)
         assert (told.out, told.err) == (b"out\n", b"err\n")
         assert list((sshd.folder / "home").rglob("c1-web-1-1"))
@@ -93,14 +100,14 @@ async def test_a_change_runs_once_keeps_both_streams_and_is_cleaned_up_after(
 async def test_a_change_that_takes_too_long_is_stopped_on_the_host(bench: TestBench) -> None:
     asked = request("host.exec", argv=["sleep", "600.25"], time_limit=1.0)
     async with applying(bench, asked) as (_, work):
-        finding = await work.apply(Attempt(id="t1-web-1-1", target="web-1"), Told())
+        finding = await work.apply(attempt("t1"), Told())
     assert finding.outcome is Outcome.TIMED_OUT
     assert not running("600.25")
 
 
 async def test_a_cancelled_change_is_stopped_on_the_host(bench: TestBench) -> None:
     async with applying(bench, request("host.exec", argv=["sleep", "600.75"])) as (_, work):
-        task = asyncio.ensure_future(work.apply(Attempt(id="x1-web-1-1", target="web-1"), Told()))
+        task = asyncio.ensure_future(work.apply(attempt("x1"), Told()))
         await until(lambda: running("600.75"))
         task.cancel()
         finding = await task
@@ -109,22 +116,35 @@ async def test_a_cancelled_change_is_stopped_on_the_host(bench: TestBench) -> No
     assert not running("600.75")
 
 
+async def test_a_cancelled_change_that_left_a_process_is_no_clean_cancel(bench: TestBench) -> None:
+    argv = ["sh", "-c", "setsid sleep 601.25 </dev/null >/dev/null 2>&1 & exec sleep 601.5"]
+    async with applying(bench, request("host.exec", argv=argv)) as (_, work):
+        task = asyncio.ensure_future(work.apply(Attempt(id="y1-web-1-1", target="web-1", job="y1"), Told()))
+        await until(lambda: all(map(running, ("601.25", "601.5"))))
+        task.cancel()
+        finding = await task
+    (pid,) = running("601.25")
+    os.kill(pid, signal.SIGKILL)
+    assert finding.outcome is Outcome.FAILED
+    assert f"goes on: pid {pid}" in finding.evidence
+
+
 async def test_a_change_outlives_its_connection_and_is_found_again(bench: TestBench, sshd: Sshd) -> None:
     async with applying(bench, request("host.exec", argv=["sh", "-c", "sleep 1.5; exit 9"])) as (_, work):
-        attempt = Attempt(id="l1-web-1-1", target="web-1")
-        task = asyncio.ensure_future(work.apply(attempt, Told()))
+        tried = attempt("l1")
+        task = asyncio.ensure_future(work.apply(tried, Told()))
         await until(lambda: bool(list((sshd.folder / "home").rglob("l1-web-1-1/pid"))))
         sshd.kill_sessions()
         with pytest.raises(LinkLost):
             await task
-        finding = await work.reconcile(attempt)
+        finding = await work.reconcile(tried)
         while finding.still_running:
             await asyncio.sleep(0.1)
-            finding = await work.reconcile(attempt)
+            finding = await work.reconcile(tried)
     assert (finding.outcome, finding.status) == (Outcome.FAILED, 9)
 
 
-async def until(true: Callable[[], bool]) -> None:
+async def until(true: Callable[[], object]) -> None:
     for _ in range(500):
         if true():
             return
@@ -132,15 +152,17 @@ async def until(true: Callable[[], bool]) -> None:
     raise AssertionError("it never came")
 
 
-def running(word: str) -> bool:
+def running(word: str) -> list[int]:
+    """Processes that are `sleep WORD`."""
+    found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
         if words[:2] == [b"sleep", word.encode()]:
-            return True
-    return False
+            found.append(int(path.parent.name))
+    return found
 
 
 async def test_put_shows_the_difference_writes_and_can_be_taken_back(
@@ -155,12 +177,12 @@ async def test_put_shows_the_difference_writes_and_can_be_taken_back(
         assert "-old" in draft.changes[0].diff
         assert "+new" in draft.changes[0].diff
         assert await work.check("web-1") == draft.preconditions
-        finding = await work.apply(Attempt(id="job7-web-1-1", target="web-1"), Told())
+        finding = await work.apply(attempt("job7"), Told())
     assert finding.outcome is Outcome.SUCCEEDED
     assert (target.read_text(), target.stat().st_mode & 0o777) == ("new\nsame\n", 0o640)
     undo = request("host.put", undo="job7", path=str(target))
     async with applying(bench, undo) as (_, work):
-        await work.apply(Attempt(id="job8-web-1-1", target="web-1"), Told())
+        await work.apply(attempt("job8"), Told())
     assert (target.read_text(), target.stat().st_mode & 0o777) == ("old\nsame\n", 0o640)
 
 
@@ -170,11 +192,11 @@ async def test_undoing_a_put_that_made_a_file_removes_it(bench: TestBench, tmp_p
     async with applying(bench, request("host.put", source=str(source), path=str(target))) as (draft, work):
         assert draft.changes[0].action is Action.CREATE
         assert "sha256" in draft.changes[0].diff
-        await work.apply(Attempt(id="job9-web-1-1", target="web-1"), Told())
+        await work.apply(attempt("job9"), Told())
     assert target.read_bytes() == b"\0binary\xff"
     async with applying(bench, request("host.put", undo="job9", path=str(target))) as (draft, work):
         assert draft.changes[0].action is Action.DELETE
-        await work.apply(Attempt(id="job10-web-1-1", target="web-1"), Told())
+        await work.apply(attempt("job10"), Told())
     assert not target.exists()
 
 
@@ -184,12 +206,12 @@ async def test_a_file_that_changed_since_the_plan_is_seen_and_told_apart(
     target, source = tmp_path / "conf", tmp_path / "new"
     target.write_text("1\n")
     source.write_text("2\n")
-    attempt = Attempt(id="j11-web-1-1", target="web-1")
+    tried = attempt("j11")
     async with applying(bench, request("host.put", source=str(source), path=str(target))) as (draft, work):
-        assert (await work.reconcile(attempt)).outcome is Outcome.NOT_STARTED
+        assert (await work.reconcile(tried)).outcome is Outcome.NOT_STARTED
         target.write_text("somebody else\n")
         assert await work.check("web-1") != draft.preconditions
-        assert (await work.reconcile(attempt)).outcome is Outcome.UNKNOWN
+        assert (await work.reconcile(tried)).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -220,11 +242,11 @@ async def test_a_put_through_a_link_names_locks_and_changes_the_file_behind_it(
         assert draft.changes[0].address == f"{link} -> {real}"
         assert draft.lock_key.endswith(f":{real}")
         assert draft.preconditions[0].fact == f"sha256 {real}"
-        await work.apply(Attempt(id="ln1-web-1-1", target="web-1"), Told())
+        await work.apply(attempt("ln1"), Told())
     assert link.is_symlink()
     assert real.read_text() == "new\n"
     async with applying(bench, request("host.put", undo="ln1", path=str(link))) as (_, work):
-        await work.apply(Attempt(id="ln2-web-1-1", target="web-1"), Told())
+        await work.apply(attempt("ln2"), Told())
     assert real.read_text() == "old\n"
 
 
@@ -247,3 +269,25 @@ async def test_a_put_onto_a_link_to_nowhere_says_where_it_leads(bench: TestBench
     (tmp_path / "ln").symlink_to("nothere")
     with pytest.raises(RemoteFailed, match="ln is a link to nothere, which does not exist"):
         await OPERATOR.plan(request("host.put", source="/etc/hostname", path=str(tmp_path / "ln")), bench)
+
+
+async def test_a_put_on_a_host_with_a_long_name_can_be_taken_back(sshd: Sshd, tmp_path: Path) -> None:
+    name = "web-" + "long-" * 20 + "1"
+    inventory = msgspec.structs.replace(
+        sshd.inventory(sshd.host(name)), environments={"test": Environment(name="test")}
+    )
+    reach: SshReach = SshTransport().open(inventory, settings(tmp_path, 0.2))
+    bench = TestBench(inventory, settings(tmp_path, 0.2), reach)
+    target, source = tmp_path / "motd", tmp_path / "new"
+    target.write_text("old\n")
+    source.write_text("new\n")
+    for job, params in (("ln-7", {"source": str(source)}), ("ln-8", {"undo": "ln-7"})):
+        asked = msgspec.structs.replace(
+            request("host.put", path=str(target), **params), subject=name, targets=(name,)
+        )
+        async with applying(bench, asked) as (_, work):
+            told = Told()
+            assert (await work.apply(attempt(job, name), told)).outcome is Outcome.SUCCEEDED
+        assert told.steps[0] == f"kept the old file for --undo {job}"
+    assert target.read_text() == "old\n"
+    await reach.aclose()

@@ -11,7 +11,6 @@ import pytest
 
 from ondeck.errors import BadInput, Refused, RemoteFailed
 from ondeck.inventory.model import Host
-from ondeck.testing.operator_suite import OperatorSuite
 from tests.contract.release_site import ContractSite, Log, Site
 
 Make = Callable[..., Site]
@@ -91,6 +90,43 @@ async def test_going_back_twice_never_leads_forward_to_the_release_that_was_left
     assert site.current() == "1.1"
     await site.do("rollback")
     assert site.current() == "1.0"
+
+
+async def test_a_rollback_without_a_record_never_leads_forward(make: Make) -> None:
+    site = make(hosts=2)
+    for version in ("1.0", "1.1"):
+        site.build(version)
+        await site.do("deploy", version=version)
+    site.bench.facts.clear()
+    await site.do("rollback")
+    assert site.current() == "1.0"
+    with pytest.raises(BadInput, match=r"it runs 1\.0, and nothing older is kept") as refused:
+        await site.draft("rollback")
+    assert "kept, but newer: 1.1" in str(refused.value.hint)
+    site.bench.facts.clear()
+    with pytest.raises(BadInput, match="nothing older is kept"):
+        await site.draft("rollback")
+    assert "-> 1.1" in (await site.draft("rollback", to="1.1")).summary
+
+
+async def test_a_rollback_of_healthy_hosts_goes_in_the_usual_batches(make: Make) -> None:
+    site = make(hosts=2, batches=("1", "100%"))
+    for version in ("1.0", "1.1"):
+        site.build(version)
+        await site.do("deploy", version=version)
+    assert [len(b.targets) for b in (await site.draft("rollback")).rollout.batches] == [1, 1]
+
+
+async def test_a_batch_that_drains_every_host_at_once_says_so(make: Make) -> None:
+    site = make(hosts=2, drains=True, batches=("100%",))
+    for version in ("1.0", "1.1"):
+        site.build(version)
+    draft = await site.draft("deploy", version="1.0")
+    assert any("takes every host of shop@prod out of the traffic at once" in w for w in draft.warnings)
+    one_by_one = make(hosts=2, drains=True, batches=("1",))
+    one_by_one.build("1.0")
+    draft = await one_by_one.draft("deploy", version="1.0")
+    assert not [w for w in draft.warnings if "out of the traffic" in w]
 
 
 async def test_without_a_record_the_newest_kept_release_is_named_and_the_plan_says_so(make: Make) -> None:
@@ -409,23 +445,6 @@ async def test_the_plan_shows_every_command_and_no_value_is_formatted_into_a_scr
         if command.argv[:2] == ("sh", "-c"):
             assert str(site.root) not in command.argv[2]
             assert "1.0" not in command.argv[2]
-
-
-class TestContract(OperatorSuite):
-    """The contract of every operator, with a deploy over an older release."""
-
-    provider = "release"
-
-    @pytest.fixture
-    def make(self, make: Make) -> Callable[[], Any]:  # type: ignore[override]
-        async def fresh() -> ContractSite:
-            site = make(drains=True)
-            for version in ("1.0", "1.1"):
-                site.build(version)
-            await site.do("deploy", version="1.0")
-            return ContractSite(site)
-
-        return fresh
 
 
 async def cancelled_once(site: Site, step: str) -> Any:

@@ -31,6 +31,11 @@ from tests.contract.programs import JOURNALCTL, program
 HOST = Host(name="web-1", env="prod")
 
 
+def append(path: Path, word: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{word}\n")
+
+
 class TestFiles(LogReaderSuite):
     provider = "linux"
 
@@ -74,6 +79,45 @@ class TestFiles(LogReaderSuite):
             await log.write(b"6\n")
             await reader.until(lambda r: "6" in r.texts)
             assert reader.texts == ["1", "2", "3", "4", "5", "6"]
+
+    async def test_what_is_written_to_a_rotated_file_is_read_until_its_writer_lets_go(
+        self, log: LogCase
+    ) -> None:
+        path, moved = Path(log.source.file), Path(log.source.file + ".1")
+        await log.write(b"1\n")
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:
+            reader = Reader(batches)
+            await reader.until(lambda r: r.caught_up)
+            await log.write(b"2\n")
+            await reader.until(lambda r: "2" in r.texts)
+            path.rename(moved)
+            await reader.until(lambda r: r.health is Health.LOST)
+            for word in ("3", "4"):
+                append(moved, word)
+                await reader.until(lambda r, word=word: word in r.texts)
+            await log.write(b"5\n")
+            await reader.until(lambda r: "5" in r.texts)
+            assert reader.texts == ["1", "2", "3", "4", "5"]
+
+    @pytest.mark.parametrize("instead", ["folder", "device"])
+    async def test_what_is_no_file_is_lost_with_the_reason_and_not_an_empty_log(
+        self, log: LogCase, instead: str
+    ) -> None:
+        path = Path(log.source.file)
+        await log.write(b"1\n")
+        async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:
+            reader = Reader(batches)
+            await reader.until(lambda r: r.caught_up)
+            path.unlink()
+            path.mkdir() if instead == "folder" else path.symlink_to("/dev/zero")
+            await reader.until(lambda r: r.health is Health.LOST)
+            assert "is no regular file" in reader.states[-1].error
+            last = [b async for b in LinuxLogs().follow(log.host, log.source, log.bench, follow=False)]
+            assert [b.state.health for b in last if b.state][-1] is Health.LOST
+            path.rmdir() if instead == "folder" else path.unlink()
+            await log.write(b"2\n")
+            await reader.until(lambda r: "2" in r.texts)
+            assert reader.texts == ["1", "2"]
 
     async def test_a_file_that_is_emptied_in_place_is_read_from_its_start(self, log: LogCase) -> None:
         await log.write(b"a long first line\n")

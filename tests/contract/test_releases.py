@@ -90,7 +90,7 @@ async def deploy(hosts: Twins, made: Service, target: str, version: str) -> None
     )
     async with operator.open(plan, hosts.bench) as applying:
         assert await applying.ready() == {}
-        done = await applying.apply(Attempt(id=f"p-{target}-1", target=target), Quiet())
+        done = await applying.apply(Attempt(id=f"p-{target}-1", job="p", target=target), Quiet())
         assert done.outcome is Outcome.SUCCEEDED, done.evidence
 
 

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from ondeck.operate.lock import Lock, Owner
 
 ROUNDS = 150
@@ -121,3 +123,9 @@ def test_the_lock_of_a_killed_holder_is_kept_while_its_job_is_in_doubt(tmp_path:
     assert lock.take(mine, lambda job: False) is None
     lock.release(clear=True)
     assert lock.owner() is None
+
+
+def test_a_lock_that_is_not_held_has_no_descriptor_to_hand_on(tmp_path: Path) -> None:
+    lock = Lock(tmp_path, "checkout@prod")
+    with pytest.raises(ValueError, match="is not held"):
+        lock.fileno()

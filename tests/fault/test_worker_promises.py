@@ -20,7 +20,7 @@ def test_a_job_runs_to_its_end_and_tells_everything(tmp_path: Path) -> None:
     assert (view.state, view.outcome, view.why) == (JobState.ENDED, Outcome.SUCCEEDED, Ended.COMPLETE)
     assert all(len(lines) == 1 for lines in on_road.effects(tmp_path).values())
     assert [batch.passed for batch in view.batches] == [True, True]
-    assert deck.record.output(view.id, "web-2") == b"web-2 touched\n"
+    assert deck.record.output(view.id, "web-2").data == b"web-2 touched\n"
     assert deck.record.locks() == []
     assert deck.record.remembered("touched env=lab") == "web-1,web-2,web-3"
     assert deck.record.audit.verify().ok

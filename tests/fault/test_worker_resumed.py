@@ -58,14 +58,28 @@ def test_a_lost_job_goes_on_from_the_command_line_with_what_was_not_begun(tmp_pa
     assert all(len(lines) == 1 for lines in on_road.effects(tmp_path).values())
 
 
+def test_a_request_counts_as_asked_until_a_worker_took_it(tmp_path: Path) -> None:
+    on = on_road.deck(tmp_path)
+    job = on_road.start(on, tmp_path, batches="1,2", script=("web-1=fail",))
+    view = on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
+    assert not on.record.is_asked(job)
+    started = next(e for e in on.record.folder(job).events_after(0) if isinstance(e, JobStarted))
+    os.kill(started.pid, signal.SIGSTOP)
+    on.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    assert on.record.is_asked(job)
+    os.kill(started.pid, signal.SIGCONT)
+    on_road.wait_for(on, job, lambda v: len(v.asked) > len(view.asked))
+    assert not on.record.is_asked(on_road.over(on, job).id)
+
+
 def test_who_went_on_is_in_the_record_and_in_the_audit(tmp_path: Path) -> None:
     on = on_road.deck(tmp_path)
     job = paused_and_killed(on, tmp_path)
-    reconcile.tend(on, job, CONTINUE)
+    reconcile.tend(on, job, CONTINUE, on_road.YES)
     on_road.over(on, job)
     asked = [e for e in on.record.folder(job).events_after(0) if isinstance(e, Asked)]
     assert [(e.what, e.by, e.reason, e.refused) for e in asked] == [("continue", "bob", "looked at it", "")]
-    assert "resumed by bob" in [entry.text for entry in on.record.audit.entries()]
+    assert "resumed by bob, begun by anna" in [entry.text for entry in on.record.audit.entries()]
     assert on.record.audit.verify().ok
 
 
@@ -73,7 +87,7 @@ def test_what_was_asked_of_the_worker_that_died_does_not_stop_the_next(tmp_path:
     on = on_road.deck(tmp_path)
     job = paused_and_killed(on, tmp_path)
     on.record.folder(job).ask(Ask(what=What.CANCEL, by="anna", hard=True))
-    reconcile.tend(on, job, CONTINUE)
+    reconcile.tend(on, job, CONTINUE, on_road.YES)
     view = on_road.over(on, job)
     assert view.targets["web-3"].outcome is Outcome.SUCCEEDED
     assert any("cancel asked by anna was refused: the job went on after it" in note for note in view.notes)
@@ -85,7 +99,7 @@ def test_a_cancelled_job_goes_on_and_one_that_is_done_does_not(tmp_path: Path) -
     on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
     on.record.ask(job, Ask(what=What.CANCEL, by="anna"))
     on_road.over(on, job)
-    reconcile.tend(on, job, CONTINUE)
+    reconcile.tend(on, job, CONTINUE, on_road.YES)
     view = on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
     assert "no data" in view.pause, "the gate is asked again, never taken as passed"
     on.record.ask(job, CONTINUE)

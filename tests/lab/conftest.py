@@ -12,6 +12,7 @@ from lab.real import rootfs
 from lab.real.systemd_host import RealHost
 from lab.real.systemd_host import real_hosts as started
 from ondeck.errors import Missing
+from tests.lab.real_site import Site, site
 from tests.required import cannot
 
 _CACHE = rootfs.cache()  # before a test's own HOME is set
@@ -33,6 +34,29 @@ def real_hosts() -> Iterator[tuple[RealHost, RealHost]]:
         yield hosts[0], hosts[1]
     finally:
         context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def unknown(real_hosts: tuple[RealHost, RealHost], tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Prepared hosts whose keys are not known yet."""
+    return site(tmp_path_factory.mktemp("site"), real_hosts)
+
+
+@pytest.fixture(scope="module")
+def trusted(unknown: Site) -> Site:
+    """The same after the host keys were enrolled."""
+    refused = unknown.run("check", "--live", "-o", "json", code=None)
+    assert refused.code != 0
+    assert "key" in refused.out
+    unknown.run("trust", "-y", "-l", "env=prod")
+    return unknown
+
+
+@pytest.fixture(scope="module")
+def deployed(trusted: Site) -> Site:
+    """Release 1.0 runs under systemd on both hosts."""
+    trusted.run("deploy", "greeter@prod", "1.0", "-y", "--reason", "first")
+    return trusted
 
 
 @pytest.fixture

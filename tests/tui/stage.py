@@ -157,6 +157,8 @@ class FakeSession:
         self.shells: list[str] = []
         self.orders: list[tuple[str, ...]] = []
         self.begun: list[tuple[Card, Assent]] = []
+        self.again: Rules | None = None
+        self.assents: list[Assent | None] = []
         self.planned: list[Wish] = []
         self.rules = Rules(
             level="type-name", type_this="prod", why=("rollback in prod: type its name (ops/ondeck.yml)",)
@@ -365,10 +367,22 @@ class FakeSession:
         self.job_list.insert(0, running_job(card))
         return self.job_list[0].id
 
+    async def going_on(self, job: str) -> Rules | None:
+        return self.again
+
     async def order(
-        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "", hard: bool = False
+        self,
+        job: str,
+        order: str,
+        *,
+        target: str = "",
+        text: str = "",
+        reason: str = "",
+        hard: bool = False,
+        assent: Assent | None = None,
     ) -> str:
         self.orders.append((order, job, target, text, reason, "hard" if hard else ""))
+        self.assents.append(assent)
         return commands.asked(job, order, hard=hard)
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> FakeFeed:

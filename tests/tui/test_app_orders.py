@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ondeck.operate import reconcile
@@ -15,6 +16,7 @@ from tests import road as on_road
 from tests.tui.playing import playing
 from tui.app.frame import OndeckApp
 from tui.app.live.road import LiveRoad
+from tui.app.session import Assent, Rules
 
 
 def orders(play: Any) -> list[tuple[str, ...]]:
@@ -55,7 +57,7 @@ async def test_a_hard_cancel_reaches_the_worker_as_one(
 ) -> None:
     on = on_road.deck(tmp_path)
     sent: list[Ask] = []
-    monkeypatch.setattr(reconcile, "tend", lambda deck, job, ask: sent.append(ask) or "1")
+    monkeypatch.setattr(reconcile, "tend", lambda deck, job, ask, _: sent.append(ask) or "1")
     notes: list[str] = []
     assert "stopped too" in await live(on, notes).order("j-1", "cancel", hard=True)
     assert "finishes" in await live(on, notes).order("j-1", "cancel")
@@ -101,3 +103,46 @@ async def test_the_timer_may_begin_before_the_screen_stands() -> None:
     app.deck_screen.tick()
     async with app.run_test(size=(80, 24)):
         assert app.deck_screen.view.name_of == "now"
+
+
+def ended_with_rest() -> Any:
+    from tests.tui.stage import old_job
+
+    job = old_job()
+    first, *others = job.targets
+    rest = msgspec.structs.replace(first, outcome="not_started")
+    return msgspec.structs.replace(job, targets=(rest, *others), state="ended")
+
+
+@pytest.mark.parametrize(("typed", "goes_on"), [("prod", True), ("y", False)])
+async def test_continue_of_an_ended_job_of_somebody_else_wants_the_name_typed(
+    typed: str, goes_on: bool
+) -> None:
+    async with playing() as play:
+        play.session.job_list = [ended_with_rest()]
+        play.session.again = Rules(level="type-name", type_this="prod", why=("it was bob who started it",))
+        await play.press("0", "enter", "c")
+        await play.until("it was bob who started it")
+        await play.type(typed)
+        await play.press("enter")
+        await play.until("asked job" if goes_on else "it does not go on")
+        assert [o for o in orders(play) if o[0] == "continue"] == [("continue", "")] * goes_on
+        assert play.session.assents == [Assent(typed="prod")] * goes_on
+
+
+async def test_settle_of_a_gate_that_nobody_knows_asks_for_the_gate() -> None:
+    async with playing() as play:
+        job = msgspec.structs.replace(play.session.job_list[0], state="ended", outcome="unknown")
+        targets = tuple(msgspec.structs.replace(t, outcome="succeeded") for t in job.targets)
+        play.session.job_list = [msgspec.structs.replace(job, targets=targets)]
+        await play.press("0", "enter", "S")
+        await play.until("the last gate:")
+        await play.type("passed")
+        await play.press("enter")
+        await play.until("the reason is kept")
+        await play.type("looked")
+        await play.press("enter")
+        await play.until("settled the last gate")
+        assert [o[:5] for o in play.session.orders if o[0] == "settle"] == [
+            ("settle", job.id, "", "succeeded", "looked")
+        ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 import termios
@@ -114,8 +115,11 @@ def test_the_app_opens_and_leaves_on_any_terminal_that_can_show_it(
         if "LC_ALL" in more:
             assert text_only(output).isascii()
         if "NO_COLOR" in more:
-            assert b"\x1b[38" not in output
-            assert b"\x1b[48" not in output
+            codes = {code for found in re.findall(rb"\x1b\[([0-9;]*)m", output) for code in found.split(b";")}
+            assert codes <= {b"", b"0", b"1", b"2", b"3", b"4", b"7", b"22", b"24", b"27", b"39", b"49"}, (
+                codes
+            )
+            assert b"7" in codes, "the cursor's row is seen by being reversed"
         if more.get("TERM") in ("xterm", "linux"):
             assert b"38;5;" not in output
             assert b"38;2;" not in output

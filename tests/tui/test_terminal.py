@@ -14,7 +14,7 @@ from tui.app import terminal
 from tui.app.terminal_restore import RESTORE
 
 APP = "tests.tui.guarded_app"
-SIGNALS = [signal.SIGTERM, signal.SIGHUP]
+SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 
 
 def conditions(**changes: object) -> terminal.Conditions:

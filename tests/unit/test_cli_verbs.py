@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
-from ondeck.operate.spec import OperationSpec
-from ondeck.registry import Registry
+from ondeck.operate.spec import OperationSpec, Shortcut
+from ondeck.registry import Manifest, Registry
 from tui.cli import flags
 from tui.cli.root import Root, main, root
 
@@ -82,7 +83,27 @@ def test_flags_come_from_the_parameters(spec: OperationSpec, capsys: pytest.Capt
         "--no-input",
         "--detach",
     ):
-        assert common in out
+        assert common in out or (
+            spec.interactive and common in ("--plan", "--lock-wait", "--timeout", "--detach")
+        )
+
+
+def test_an_operation_with_a_verb_of_two_words_is_in_a_group_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stacks = [
+        msgspec.structs.replace(
+            SPECS[0], name=f"stack.{word}", title=word, shortcut=Shortcut(("stack", word))
+        )
+        for word in ("plan", "apply")
+    ]
+    manifest = Manifest(name="stacks", title="Stacks", operations=tuple(stacks))
+    monkeypatch.setattr(Root, "_registry", Registry([manifest]))
+    assert "stack plan, apply" in run(capsys, "--help")[1]
+    code, out, _ = run(capsys, "stack", "apply", "--help")
+    assert code == 0
+    assert "Usage: ondeck stack apply" in out
+    assert run(capsys, "stack", "nosuch")[0] == 2
 
 
 @pytest.mark.parametrize(

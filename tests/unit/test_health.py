@@ -4,8 +4,9 @@ import http.server
 import shutil
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -79,11 +80,40 @@ def check(answers: Answers, **more: object) -> HealthCheck:
     return msgspec.structs.replace(base, **more)
 
 
-@pytest.mark.parametrize("tool", ["curl", "python3", "wget", ""])
-async def test_every_way_of_asking_gives_the_same_answer(
+class Proxied:
+    """A link to a host whose environment names a proxy."""
+
+    def __init__(self, link: Link, proxy: str) -> None:
+        self._link = link
+        names = ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy")
+        self._env = dict.fromkeys(names, proxy)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
+
+    async def run(self, argv: Sequence[str], **more: Any) -> Any:
+        return await self._link.run(argv, env=self._env, **more)
+
+
+@pytest.mark.parametrize("tool", ["curl", "python3", "wget"])
+async def test_the_service_itself_is_asked_and_never_a_proxy_of_the_host(
     tool: str, answers: Answers, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tools = tmp_path / "bin"
+    tools_in(tmp_path / "bin", tool, monkeypatch)
+    proxy = Answers()
+    answers.statuses = [503]
+    try:
+        link: Any = Proxied(await LocalReach(settings).connect(HOST), f"http://127.0.0.1:{proxy.port}")
+        found = await ask(link, check(answers), HOST, settings)
+    finally:
+        proxy.server.shutdown()
+        proxy.server.server_close()
+    assert found.ok is False
+    assert "503" in found.text
+
+
+def tools_in(tools: Path, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PATH with a shell and at most one program that can ask."""
     tools.mkdir()
     for name in ("sh", "head", "cat", *([tool] if tool else [])):
         where = sys.executable if name == "python3" else shutil.which(name)
@@ -91,6 +121,13 @@ async def test_every_way_of_asking_gives_the_same_answer(
             pytest.skip(f"{name} is not installed")
         (tools / name).symlink_to(where)
     monkeypatch.setenv("PATH", str(tools))
+
+
+@pytest.mark.parametrize("tool", ["curl", "python3", "wget", ""])
+async def test_every_way_of_asking_gives_the_same_answer(
+    tool: str, answers: Answers, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools_in(tmp_path / "bin", tool, monkeypatch)
     link = await LocalReach(settings).connect(HOST)
     found = await ask(link, check(answers), HOST, settings)
     answers.missing = 1

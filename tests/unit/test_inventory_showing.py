@@ -13,6 +13,7 @@ from ondeck.inventory.checking import check
 from ondeck.inventory.find import find_root
 from ondeck.inventory.loader import load
 from ondeck.inventory.schema import json_schema
+from ondeck.registry import Registry
 from ondeck.settings import Settings
 
 SAMPLE = Path(__file__).parents[2] / "sample-inventory"
@@ -88,7 +89,7 @@ def test_the_schema_describes_every_key_that_the_loader_takes() -> None:
 
 def findings(folder: Path, text: str) -> str:
     (folder / "ondeck.yml").write_text("ondeck: 1\n" + text)
-    return "\n".join(str(finding) for finding in check(load(folder)))
+    return "\n".join(str(finding) for finding in check(load(folder), Registry().serves()))
 
 
 def test_check_warns_of_what_hurts_at_night(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ services:
     for expected in (
         "environments.prod-eu: looks like production and has no protection",
         "environments.live: looks like production and every protection is none",
-        "environments.other.protection.rolback: no known operation",
+        "environments.other.protection.rolback: no operation here",
         "did you mean rollback",
         "nobody who may pass them alone",
         "hosts.a: same address as b",
@@ -144,9 +145,28 @@ def test_check_says_when_a_channel_would_tell_nobody(tmp_path: Path, channel: st
     (tmp_path / "ondeck.yml").write_text(
         f"ondeck: 1\nenvironments: {{prod: {{protection: confirm}}}}\nnotify: {{ops: {channel}}}\n"
     )
-    found = [str(finding) for finding in check(load(tmp_path))]
+    found = [str(finding) for finding in check(load(tmp_path), Registry().serves())]
     assert any(said in text for text in found), found
     assert any("nobody is told when a job needs a person" in text for text in found)
+
+
+def test_check_names_what_nothing_here_reaches(tmp_path: Path) -> None:
+    found = findings(
+        tmp_path,
+        "environments: {prod: {protection: {terminate: confirm, rollback: confirm, destroy: confirm}}}\n"
+        "hosts: {a: {env: prod, transport: carrier-pigeon}, b: {env: prod}, c: {env: prod, transport: local}}\n"
+        "clusters: {k: {kind: kubernetes, env: prod}}\n"
+        "services: {shop: {on: {prod: host=b}, deploy: {kind: by-hand}}}\n",
+    )
+    for expected in (
+        "environments.prod.protection.terminate: no operation here has this name",
+        "hosts.a.transport: no provider carries 'carrier-pigeon'",
+        "clusters.k: nothing here works with kubernetes yet",
+        "services.shop.deploy: nothing here works with by-hand yet",
+    ):
+        assert expected in found
+    for fine in ("protection.rollback", "protection.destroy", "hosts.b.transport", "hosts.c.transport"):
+        assert fine not in found
 
 
 def test_check_names_files_that_anybody_may_change(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,15 @@ def test_jump_hosts_that_lead_back_are_refused(tmp_path: Path) -> None:
 def test_an_address_that_ssh_would_read_as_an_option_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(BadInput):
         endpoint(tmp_path, "", Host(name="web-1", env="e", address=address))
+
+
+def test_an_include_that_is_no_file_is_left_out_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "config").write_text("Include fifo zero\nHost web\n  Port 2222\n")
+    table = SshConfig()
+    table.load(tmp_path / "config")
+    assert table.lookup("web").port == 2222
+    assert [finding.text for finding in table.findings] == [
+        "is no regular file of up to 4 MiB and is left out"
+    ] * 2

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ondeck.operate.events import Ask, What
+from ondeck.operate.outcome import Outcome
 from ondeck.operate.spec import OperationSpec, TargetKind
 from tui.app.session import Session, Wish
 
@@ -186,7 +187,10 @@ def order_line(job: str, ask: Ask) -> str:
     why = f" --reason {shlex.quote(ask.reason)}" if ask.reason else ""
     match ask.what:
         case What.SETTLE:
-            return f"ondeck settle {job} {ask.target} {ask.outcome.value if ask.outcome else 'OUTCOME'}{why}"
+            outcome = f"{ask.target} {ask.outcome.value if ask.outcome else 'OUTCOME'}"
+            gate = f"--gate {'passed' if ask.outcome is Outcome.SUCCEEDED else 'failed'}"
+            reason = shlex.quote(ask.reason or "WHY")
+            return f"ondeck settle {job} {outcome if ask.target else gate} --reason {reason}"
         case What.CREDENTIALS:
             return f"ondeck attach {job}"
         case What.CANCEL:

@@ -251,12 +251,25 @@ class Session(Protocol):
         ...
 
     async def order(
-        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "", hard: bool = False
+        self,
+        job: str,
+        order: str,
+        *,
+        target: str = "",
+        text: str = "",
+        reason: str = "",
+        hard: bool = False,
+        assent: Assent | None = None,
     ) -> str:
         """Ask a job to `pause continue cancel settle reconcile`; what was asked, in words.
 
-        A `hard` cancel stops what runs too. Raises OndeckError.
+        A `hard` cancel stops what runs too; `assent` is a person's word where `going_on` wants one.
+        Raises OndeckError.
         """
+        ...
+
+    async def going_on(self, job: str) -> Rules | None:
+        """What has to be said before an ended job goes on, and why; None when nothing. Raises OndeckError."""
         ...
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> LogFeed:

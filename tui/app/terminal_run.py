@@ -8,20 +8,19 @@ import resource
 import signal
 import sys
 import threading
-import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 from textual.app import App
 
+from tui import crash
 from tui.app.terminal_restore import Saved
 
 GRACE = 1.2
 """Seconds that the app has to leave in order; then it is ended. With the restore it stays below two."""
 
-_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def busy(app: App[object]) -> bool:
@@ -44,31 +43,14 @@ class CrashReports(App[int]):
     def _fatal_error(self) -> None:
         """Textual would print every local variable, secrets too; this writes the stack only."""
         error = sys.exc_info()[1]
-        self.crash_note = report(self.crash_folder, error)
+        self.crash_note = crash.report(self.crash_folder, error)
         self._close_messages_no_wait()
 
     def _print_error_renderables(self) -> None:
         """What Textual would print on the way out stays off the terminal: it may quote anything."""
         if self._exit_renderables and not self.crash_note:
-            self.crash_note = report(self.crash_folder, self._exception)
+            self.crash_note = crash.report(self.crash_folder, self._exception)
         self._exit_renderables.clear()
-
-
-def report(folder: Path | None, error: BaseException | None) -> str:
-    """Write a stack without locals, 0600; the line to show: what happened and where the file is."""
-    what = type(error).__name__ if error is not None else "error"
-    if folder is None:
-        return f"ondeck stopped: {what}"
-    lines = traceback.format_exception(error) if error is not None else ["no exception\n"]
-    path = folder / f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(lines)
-    except OSError as problem:
-        return f"ondeck stopped: {what}; the report could not be written: {problem.strerror}"
-    return f"ondeck stopped: {what}; the report is in {path}"
 
 
 class _Watch:
@@ -205,7 +187,7 @@ def run_guarded(
             result = app.run(mouse=mouse)
             code = result if isinstance(result, int) else (app.return_code or 0)
         except Exception as error:  # noqa: BLE001 - the boundary: reported, and the terminal given back
-            note = report(getattr(app, "crash_folder", None), error)
+            note = crash.report(getattr(app, "crash_folder", None), error)
             saved.put_back()
         finally:
             watch.stop()

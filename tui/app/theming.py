@@ -15,6 +15,7 @@ import msgspec
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.theme import Theme
 
 from ondeck import resources
@@ -245,6 +246,11 @@ class ThemedApp(App[int]):
         for theme in themes.files.values():
             self.register_theme(textual_theme(theme))
         self.theme = name
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's; with NO_COLOR the one that takes all colour away, where Textual would draw in greys."""
+        found = super().get_line_filters()
+        return [NoColor() if isinstance(each, Monochrome) else each for each in found]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables exist in every theme, also in Textual's own."""

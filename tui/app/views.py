@@ -142,6 +142,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         state: Word of `JobState`.
+        people: Who started it and who went on with it, in words.
         waiting: What a waiting job waits for, or the question that it asks.
         outcome: Word of `Outcome`; empty until it ended.
         before: Target -> what its release (or file) was when it was planned.
@@ -155,6 +156,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
     env: str
     summary: str = ""
     actor: str = ""
+    people: str = ""
     reason: str = ""
     state: str = "queued"
     waiting: str = ""

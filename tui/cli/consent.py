@@ -21,8 +21,15 @@ def by_hand(drafted: Drafted) -> str:
     return f"ondeck apply {drafted.plan.id}"
 
 
-def obtain(face: Face, plan: Plan, ruling: Ruling, asked: Asked) -> Consent | None:
+def obtain(face: Face, plan: Plan, ruling: Ruling, asked: Asked, targets: int = 0) -> Consent | None:
     """What the rules ask for, from the flags or from the person; None when they said no.
+
+    Args:
+        face: Who asks.
+        plan: What would be done.
+        ruling: What the rules say of it.
+        asked: The flags.
+        targets: On how many targets, where it is not all of the plan's.
 
     Raises:
         Refused: A rule says no, whatever anybody says.
@@ -38,7 +45,7 @@ def obtain(face: Face, plan: Plan, ruling: Ruling, asked: Asked) -> Consent | No
     if ruling.level is Protection.NONE:
         return given
     if ruling.level is Protection.CONFIRM:
-        return given if asked.yes or asked.confirm else _confirm(face, plan, asked)
+        return given if asked.yes or asked.confirm else _confirm(face, plan, asked, targets)
     if ruling.level is Protection.TYPE_NAME:
         return _typed(face, ruling, asked, given)
     return _two_persons(face, ruling, asked, given)
@@ -65,8 +72,8 @@ def _typed(face: Face, ruling: Ruling, asked: Asked, given: Consent) -> Consent 
     return Consent(confirmed=True, typed=typed, reason=asked.reason, break_glass=asked.break_glass)
 
 
-def _confirm(face: Face, plan: Plan, asked: Asked) -> Consent | None:
-    count = len(plan.targets)
+def _confirm(face: Face, plan: Plan, asked: Asked, targets: int) -> Consent | None:
+    count = targets or len(plan.targets)
     answer = _ask(
         face, asked, f"start on {count} target{'s' * (count != 1)} in {plan.request.env}? [y/N] ", "--yes"
     )

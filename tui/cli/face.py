@@ -86,8 +86,15 @@ def _write(stream: TextIO, value: str) -> None:
         stream.flush()
     except BrokenPipeError:
         # The reader (head, less) has gone: nothing is left to tell, and Python must not try again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _let_go(stream)
         raise SystemExit(ExitCode.OK) from None
+    except OSError as error:
+        _let_go(stream)
+        raise OndeckError(f"the output cannot be written: {error.strerror}") from error
+
+
+def _let_go(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def report(error: OndeckError) -> int:

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from ondeck.errors import BadInput
-from ondeck.operate.spec import OperationSpec, Params
+from ondeck.operate.spec import OperationSpec, Params, TargetKind
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -92,7 +92,11 @@ def parameters(spec: OperationSpec) -> list[click.Parameter]:
         fields.pop(rest)
         made.append(click.Argument([rest], nargs=-1, type=click.UNPROCESSED, required=True))
     made.extend(_option(field) for field in fields.values())
-    return made + common()
+    return made + [option for option in common() if not spec.interactive or option.name in _INTERACTIVE]
+
+
+_INTERACTIVE = ("reason", "yes", "confirm", "no_input")
+"""Of the common flags, what makes sense where no job is started."""
 
 
 def _target(spec: OperationSpec) -> Sequence[click.Parameter]:
@@ -109,7 +113,8 @@ def _target(spec: OperationSpec) -> Sequence[click.Parameter]:
                 click.Argument(["target"], metavar="HOST:PATH"),
             ]
         case _:
-            return [click.Argument(["target"], metavar="TARGET"), selector]
+            metavar = {TargetKind.HOSTS: "HOST", TargetKind.SERVICE: "SERVICE@ENV"}.get(spec.target, "NAME")
+            return [click.Argument(["target"], metavar=metavar), selector]
 
 
 def common() -> list[click.Parameter]:

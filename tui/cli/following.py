@@ -38,10 +38,9 @@ class _Outputs:
     def pump(self, *, last: bool = False) -> None:
         """Print what arrived; with `last` also what has no newline yet."""
         for target, offset in self._offsets.items():
-            while data := self._record.output(self._job, target, offset=offset):
-                offset += len(data)
-                self._offsets[target] = offset
-                *whole, rest = (self._rest[target] + data).split(b"\n")
+            while (part := self._record.output(self._job, target, offset=offset)).data:
+                self._offsets[target] = offset = part.end
+                *whole, rest = (self._rest[target] + part.data).split(b"\n")
                 self._rest[target] = rest
                 self._print(target, whole)
             if last and self._rest[target]:
@@ -94,6 +93,8 @@ class _Follower:
             await self._stands.wait()
             self._stands.clear()
             await asyncio.sleep(self._face.settings.seconds(_PATIENCE))
+            while self._record.is_asked(self._job):  # noqa: ASYNC110 - a worker answers, not a task of ours
+                await asyncio.sleep(self._face.settings.seconds(_PATIENCE))
             if waits_for_person(self._record.job(self._job)):
                 return
 
@@ -183,6 +184,8 @@ def conclude(face: Face, view: JobView, form: str) -> int:
         face.say(
             f"job {view.id}: {_word(view)}  ({', '.join(f'{n} {w}' for w, n in sorted(counts.items()))})"
         )
+        if view.people != view.actor:
+            face.say(f"  by {view.people}")
         if view.outcome is Outcome.UNKNOWN:
             face.say(f"  find out with: ondeck reconcile {view.id}")
         if view.detail and view.lost:
@@ -206,6 +209,7 @@ def summary(view: JobView) -> dict[str, object]:
         "state": view.state.value,
         "outcome": view.outcome.value if view.outcome else None,
         "actor": view.plan.request.actor,
+        "continued_by": list(view.resumed),
         "targets": {
             name: {
                 "outcome": target.outcome.value if target.outcome else None,

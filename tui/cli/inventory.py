@@ -17,7 +17,7 @@ from tui.cli.face import Face, form_option, pass_face, selector_option
 from tui.cli.out import Format, Rows
 
 if TYPE_CHECKING:
-    from ondeck.inventory.checking import Finding
+    from ondeck.inventory.findings import Finding
 
 _JUNIT = click.Choice([*(str(f.value) for f in Format), "junit"])
 
@@ -58,18 +58,19 @@ def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...]
 def check(face: Face, live: bool, selectors: tuple[str, ...], form: str) -> int:
     """Look the inventory over; every problem is named at once with file, line and column."""
     from ondeck.inventory import checking
+    from ondeck.inventory.findings import Severity
 
     inventory = face.deck.inventory
     if live:
         return _live(face, selectors, form)
     if selectors:
         raise BadInput("-l chooses hosts for --live", hint="ondeck check --live -l env=staging")
-    found = checking.check(inventory)
+    found = checking.check(inventory, face.deck.registry.serves())
     if form == "junit":
         face.data(_junit([(f.where, f"{f.message} {f.hint}".strip()) for f in found]))
     elif found or form != Format.TABLE:
         face.rows(_findings(found), form)
-    count = sum(finding.severity is checking.Severity.WARNING for finding in found)
+    count = sum(finding.severity is Severity.WARNING for finding in found)
     warned = f"{count} warning{'s' * (count != 1)}"
     face.say(f"{len(inventory.hosts)} hosts, {len(inventory.services)} services: no errors, {warned}")
     return int(ExitCode.OK)
@@ -152,7 +153,7 @@ def init(face: Face, folder: Path, sources: tuple[str, ...]) -> int:
     from ondeck.inventory import starting
 
     written = starting.write(folder, sources)
-    face.say(f"{written.hosts} hosts; look the files over, run `ondeck check -i {folder}`, commit them")
+    face.say(f"{written.hosts} hosts; look the files over, run `ondeck -i {folder} check`, commit them")
     for line in (*written.joined, *written.notes):
         face.say(f"  {line}")
     face.data("".join(f"{path}\n" for path in written.written))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ondeck import times
-from ondeck.errors import ExitCode
+from ondeck.errors import BadInput, ExitCode, NeedsPerson
 from ondeck.operate.events import Ask, What
 from ondeck.operate.outcome import Outcome
-from tui.cli import following, out
+from tui.cli import consent, flags, following, out, plan_view
 from tui.cli.face import Face, form_option, pass_face
+from tui.cli.operation import Asked, asked_of
 from tui.cli.out import Rows
 
 if TYPE_CHECKING:
     from ondeck.record.view import JobView, TargetView
 
 _BY_HAND = click.Choice([o.value for o in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_STARTED)])
+_GATE = {"passed": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 
 
 def rows_of(views: list[JobView]) -> Rows:
@@ -36,7 +38,7 @@ def _row(view: JobView) -> tuple[object, ...]:
         request.operation,
         request.subject,
         request.env,
-        request.actor,
+        view.people,
         times.iso(view.made),
         f"{done} of {len(view.targets)}",
     )
@@ -141,28 +143,52 @@ def pause(face: Face, job: str, reason: str) -> int:
     return _ask(face, job, Ask(what=What.PAUSE, by=face.settings.actor, reason=reason), "asked to pause")
 
 
-@click.command("continue")
+class _WithConsent(click.Command):
+    """A verb that also takes a person's word, as every operation does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click's own arguments
+        super().__init__(*args, **kwargs)
+        wanted = ("reason", "yes", "confirm", "break_glass", "no_input")
+        self.params.extend(option for option in flags.common() if option.name in wanted)
+
+
+@click.command("continue", cls=_WithConsent)
 @click.argument("job")
-@_reason
 @pass_face
-def continue_(face: Face, job: str, reason: str) -> int:
+def continue_(face: Face, /, job: str, **given: Any) -> int:  # noqa: ANN401 - click hands over the flags above
     """Let a paused or waiting job go on; of a job that has ended, do what was not begun.
 
+    To go on with an ended job is a word of its own when its plan is older than an hour, or when somebody
+    else started it: --yes or --confirm NAME, as the rules of its environment ask for the operation.
     A job whose worker was lost is reconciled first: ondeck reconcile JOB.
     """
+    asked = asked_of(given)
+    reason = asked.reason
     if face.deck.record.job(job).over:
-        return _resume(face, job, reason)
+        return _resume(face, job, asked)
     if _lend(face, job, reason):
         return int(ExitCode.OK)
     return _ask(face, job, Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason), "asked to go on")
 
 
-def _resume(face: Face, job: str, reason: str) -> int:
-    from ondeck.operate import road
+def _resume(face: Face, job: str, asked: Asked) -> int:
+    from ondeck.operate import again, road
+    from ondeck.operate.reconcile import may_continue, todo
 
-    road.tend(face.deck, job, Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason))
+    ask = Ask(what=What.CONTINUE, by=face.settings.actor, reason=asked.reason)
+    may_continue(face.deck, job)
+    given, needed = None, again.needed(face.deck, job)
+    if needed is not None:
+        view = face.deck.record.job(job)
+        for line in plan_view.lines(view.plan, view.digest):
+            face.say(line)
+        face.say(f"  its consent does not cover this: {needed.why}")
+        given = consent.obtain(face, view.plan, needed.ruling, asked, len(todo(view)))
+        if given is None:
+            raise NeedsPerson("it does not go on", hint=f"ondeck continue {job}")
+    road.tend(face.deck, job, ask, given)
     face.say("it goes on with the targets that were not begun")
-    return following.follow(face, job)
+    return following.follow(face, job, no_input=asked.no_input)
 
 
 @click.command()
@@ -178,16 +204,24 @@ def reconcile(face: Face, job: str) -> int:
 
 @click.command()
 @click.argument("job")
-@click.argument("target")
-@click.argument("outcome", type=_BY_HAND)
+@click.argument("target", required=False)
+@click.argument("outcome", type=_BY_HAND, required=False)
+@click.option("--gate", type=click.Choice(list(_GATE)), help="Of the last gate, which had no data.")
 @click.option("--reason", required=True, help="What you saw; goes into the job and the audit.")
 @pass_face
-def settle(face: Face, job: str, target: str, outcome: str, reason: str) -> int:
-    """Set the outcome of a target by hand, when nothing but a person can know it."""
+def settle(
+    face: Face, job: str, target: str | None, outcome: str | None, gate: str | None, reason: str
+) -> int:
+    """Set the outcome of a target, or of the last gate, by hand, when nothing but a person can know it."""
     from ondeck.operate import road
 
-    road.settle(face.deck, job, target, Outcome(outcome), reason)
-    face.say(f"{target} of {job} is set to {outcome}")
+    if (gate is None) is (target is None) or (target is None) is not (outcome is None):
+        raise BadInput(
+            "settle a target with its outcome, or the last gate",
+            hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY; ondeck settle {job} --gate passed --reason WHY",
+        )
+    road.settle(face.deck, job, target or "", _GATE[gate] if gate else Outcome(outcome or ""), reason)
+    face.say(f"{target or 'the last gate'} of {job} is set to {outcome or gate}")
     return int(ExitCode.OK)
 
 

@@ -11,6 +11,7 @@ import click
 
 from ondeck import times
 from ondeck.errors import BadInput, ExitCode, Refused
+from ondeck.operate.allowed import allow
 from ondeck.operate.lock import Lock, Owner
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.out import Rows
@@ -41,6 +42,7 @@ def list_(face: Face, form: str) -> int:
 @pass_face
 def break_(face: Face, key: str, confirm: str, reason: str) -> int:
     """Free the lock of a job that is over, against its doubt; a living job keeps its lock."""
+    allow(face.deck, "lock-break", key.rpartition("@")[2], subject=key, reason=reason)
     face.deck.record.break_lock(key, typed=confirm, reason=reason)
     face.say(f"{key} is free")
     return int(ExitCode.OK)
@@ -68,12 +70,11 @@ def with_lock(face: Face, key: str, reason: str, lock_wait: str, command: tuple[
 
     Ends with the command's exit status. The command holds the lock too: killing ondeck does not free it.
     """
-    if face.settings.read_only:
-        raise Refused("read-only: no lock is taken", hint="start without --read-only")
     name, at, env = key.partition("@")
     service = face.deck.inventory.services.get(name)
     if not at or service is None or env not in service.on:
         raise BadInput(f"{key!r} is no service in an environment", hint="ondeck get services")
+    allow(face.deck, "with-lock", env, subject=key, reason=reason)
     pid, who = os.getpid(), face.settings.actor
     owner = Owner(key=key, job=f"pid {pid}", actor=who, reason=reason, since=time.time_ns(), pid=pid)
     held = Lock(face.deck.record.locks_root, key)
@@ -86,7 +87,8 @@ def with_lock(face: Face, key: str, reason: str, lock_wait: str, command: tuple[
         raise BadInput(f"{command[0]}: {error.strerror}") from error
     finally:
         held.release(clear=True)
-    return status
+    # As a shell says it: 143 for a command that SIGTERM ended.
+    return status if status >= 0 else 128 - status
 
 
 def _note(face: Face, owner: Owner, env: str, text: str) -> None:

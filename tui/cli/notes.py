@@ -7,7 +7,7 @@ import time
 import click
 
 from ondeck import times
-from ondeck.errors import ExitCode, Refused
+from ondeck.errors import ExitCode
 from tui.cli.face import Face, pass_face
 
 
@@ -19,8 +19,9 @@ from tui.cli.face import Face, pass_face
 @pass_face
 def mark(face: Face, subject: str, text: str, by: str, at: str) -> int:
     """Note a change that ondeck did not make: a deploy by CI, a thing done by hand."""
-    if face.settings.read_only:
-        raise Refused("read-only: nothing is noted", hint="start without --read-only")
+    from ondeck.operate.allowed import allow
+
+    allow(face.deck, "mark", subject.rpartition("@")[2] if "@" in subject else "", subject=subject)
     when = times.moment(at, what="--at") if at else time.time_ns()
     face.deck.record.mark(subject, text, who=by or face.settings.actor, time=when)
     face.say(f"noted for {subject} at {times.iso(when)}")

@@ -20,7 +20,7 @@ from ondeck.observe.ports import FactsReader, ReleaseReader
 from ondeck.observe.records import Change, Health
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.lock import LockView
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.operate.outcome import JobState
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, form_option, pass_face
@@ -81,11 +81,11 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
 
 def _wait_of(view: JobView) -> Waiting:
     unknown = view.over
-    why = "outcome unknown: " + ", ".join(view.in_doubt) if unknown else view.pause or view.detail
+    why = "outcome unknown: " + ", ".join(view.doubts) if unknown else view.pause or view.detail
     state = f"{view.state.value}:{view.waiting_for.value}" if view.waiting_for else view.state.value
     return Waiting(
         job=view.id, state="unknown" if unknown else state, operation=view.plan.request.operation,
-        subject=view.plan.request.subject, env=view.plan.request.env, actor=view.actor,
+        subject=view.plan.request.subject, env=view.plan.request.env, actor=view.people,
         began=view.started or view.made, why=safe_line(why),
         do=f"ondeck {'reconcile' if unknown else 'attach'} {view.id}",
     )  # fmt: skip
@@ -94,7 +94,7 @@ def _wait_of(view: JobView) -> Waiting:
 def _jobs(views: list[JobView]) -> tuple[tuple[Waiting, ...], tuple[Waiting, ...]]:
     """Jobs that wait for a person, and jobs that run."""
     stands = [v for v in views if v.state in (JobState.WAITING, JobState.PAUSED)]
-    doubt = [v for v in views if v.over and (v.outcome is Outcome.UNKNOWN or v.in_doubt)]
+    doubt = [v for v in views if v.over and v.unsettled]
     runs = [v for v in views if v.state in (JobState.RUNNING, JobState.QUEUED)]
     return tuple(map(_wait_of, [*stands, *doubt])), tuple(map(_wait_of, runs))
 

@@ -60,6 +60,10 @@ def command_of(spec: OperationSpec) -> click.Command:
         subject = given.pop("target", "") or ""
         if "source" in given:
             given = {**given, **_path_params(given.pop("source"), subject)}
+        if spec.interactive:
+            from tui.cli.shell import open_here
+
+            return open_here(face, spec, subject, selectors, flags.check(spec, given), asked)
         return perform(face, spec, subject, selectors, given, asked)
 
     title = f"{spec.title}.\n\n{spec.help}" if spec.help else f"{spec.title}."

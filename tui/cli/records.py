@@ -9,7 +9,7 @@ import click
 
 from ondeck import times
 from ondeck.errors import ExitCode
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.operate.outcome import JobState
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, pass_face
@@ -74,7 +74,7 @@ def _job(view: JobView) -> list[str]:
     lines = [
         f"### {view.id}: {view.plan.title} {safe_line(request.subject)}: {outcome}",
         "",
-        f"{safe_line(view.plan.draft.summary)}. By {view.actor}. Why: {safe_line(view.reason) or 'not said'}.",
+        f"{safe_line(view.plan.draft.summary)}. By {view.people}. Why: {safe_line(view.reason) or 'not said'}.",
         "",
         "| target | outcome | evidence |",
         "|---|---|---|",
@@ -117,11 +117,10 @@ def _open_matters(face: Face) -> list[str]:
     record = face.deck.record
     lines = []
     for view in record.jobs(200):
-        name = f"job {view.id} ({view.plan.title} {safe_line(view.plan.request.subject)}, {view.actor})"
-        if view.in_doubt or view.outcome is Outcome.UNKNOWN:
-            lines.append(
-                f"- UNKNOWN: {name}: {', '.join(view.in_doubt) or 'outcome'}; `ondeck reconcile {view.id}`"
-            )
+        name = f"job {view.id} ({view.plan.title} {safe_line(view.plan.request.subject)}, {view.people})"
+        if view.unsettled and view.over:
+            doubts = ", ".join(view.doubts) or "outcome"
+            lines.append(f"- UNKNOWN: {name}: {doubts}; `ondeck reconcile {view.id}`")
         elif view.state is not JobState.ENDED:
             lines.append(
                 f"- {view.state.value.upper()}: {name}: {safe_line(view.pause or view.detail) or 'goes on'}"
@@ -150,7 +149,7 @@ def handover(face: Face, since: str) -> int:
         lines += [
             "## Glass was broken",
             "",
-            *(f"- job {v.id} by {v.actor}: {safe_line(v.reason)}" for v in broken),
+            *(f"- job {v.id} by {v.people}: {safe_line(v.reason)}" for v in broken),
             "",
         ]
     lines += ["## What changed", "", *_changes(record.changes(start))]

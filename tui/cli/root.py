@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 
 from ondeck import text
-from ondeck.errors import ExitCode, OndeckError
+from ondeck.errors import BadInput, ExitCode, OndeckError
+from ondeck.operate.spec import OperationSpec
 from ondeck.registry import Registry
 from tui.cli.face import Face, Globals, report
 
@@ -26,7 +27,6 @@ _VERBS: dict[str, tuple[str, str, str, str]] = {
     "changes": ("reading", "changes", "look", "What changed, and which sources did not answer"),
     "plan": ("plans", "plan", "change", "Plan any operation by name, without starting it"),
     "apply": ("plans", "apply", "change", "Start exactly a plan that was made before"),
-    "shell": ("shell", "shell", "change", "An interactive shell on a host, recorded in the audit"),
     "mark": ("notes", "mark", "change", "Note a change that was made elsewhere (CI, by hand)"),
     "with-lock": ("locks", "with_lock", "change", "Run a local command while holding a lock"),
     "jobs": ("jobs", "jobs", "jobs", "Jobs: running, waiting and ended"),
@@ -52,15 +52,27 @@ Screen = Callable[[Face], int]
 _SECTIONS = ("look", "change", "jobs", "set up")
 
 
+def _said_of(word: str, specs: Sequence[OperationSpec]) -> str:
+    if len(specs) == 1 and specs[0].shortcut and len(specs[0].shortcut.verb) == 1:
+        return specs[0].title
+    return f"{word} " + ", ".join(spec.shortcut.verb[-1] for spec in specs if spec.shortcut)
+
+
 class Root(click.Group):
     """Verbs from the table above and, for operations, from the registry of specs."""
 
+    _registry = Registry()
+
+    def _specs(self) -> dict[str, list[OperationSpec]]:
+        """Operations by the first word of their verb: one alone, or a group such as `stack plan|apply`."""
+        found: dict[str, list[OperationSpec]] = {}
+        for spec, _ in self._registry.operations().values():
+            if spec.shortcut:
+                found.setdefault(spec.shortcut.verb[0], []).append(spec)
+        return found
+
     def _operations(self) -> dict[str, str]:
-        return {
-            spec.shortcut.verb[0]: spec.title
-            for spec, _ in Registry().operations().values()
-            if spec.shortcut and len(spec.shortcut.verb) == 1
-        }
+        return {word: _said_of(word, specs) for word, specs in self._specs().items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every verb, sorted."""
@@ -72,12 +84,15 @@ class Root(click.Group):
             command = getattr(importlib.import_module(f"tui.cli.{entry[0]}"), entry[1])
             assert isinstance(command, click.Command)
             return command
+        specs = self._specs().get(cmd_name, [])
+        if not specs:
+            return None
         from tui.cli.operation import command_of
 
-        for spec, _ in Registry().operations().values():
-            if spec.shortcut and spec.shortcut.verb == (cmd_name,):
-                return command_of(spec)
-        return None
+        if len(specs[0].shortcut.verb if specs[0].shortcut else ()) == 1:
+            return command_of(specs[0])
+        commands = [command_of(spec) for spec in specs]
+        return click.Group(cmd_name, commands, help=f"{_said_of(cmd_name, specs)}.")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -140,6 +155,20 @@ def root(ctx: click.Context, inventory: Path | None, read_only: bool) -> None:
     ctx.exit(int(ExitCode.BAD_INPUT))
 
 
+def _utf8(word: str) -> str:
+    """An argument as the UTF-8 that it is, whatever the locale says.
+
+    Raises:
+        BadInput: It is not UTF-8.
+    """
+    raw = os.fsencode(word)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        shown = raw.decode(errors="backslashreplace")
+        raise BadInput(f"the argument {shown!r} is not UTF-8") from error
+
+
 def main(argv: Sequence[str], *, screen: Screen) -> int:
     """Run one verb; returns the exit code.
 
@@ -147,8 +176,12 @@ def main(argv: Sequence[str], *, screen: Screen) -> int:
         argv: Arguments without the program's name.
         screen: Opens the full screen; called when no verb was given on a terminal.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale that lacks a letter loses no line
     try:
-        result = root.main(args=list(argv), prog_name="ondeck", standalone_mode=False, obj=screen)
+        words = [_utf8(word) for word in argv]
+        result = root.main(args=words, prog_name="ondeck", standalone_mode=False, obj=screen)
     except OndeckError as error:
         return report(error)
     except click.exceptions.Exit as leaving:
@@ -161,4 +194,20 @@ def main(argv: Sequence[str], *, screen: Screen) -> int:
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("\nondeck: interrupted; nothing was started\n")
         return int(ExitCode.CANCELLED)
+    except Exception as error:  # noqa: BLE001 - the last boundary: one line for the person, the stack in a file
+        return _broke(error)
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _broke(error: Exception) -> int:
+    """Something nobody foresaw; what it did not undo by itself is in the record."""
+    from ondeck import settings
+    from tui import crash
+
+    try:
+        folder: Path | None = settings.load().state / "crashes"
+    except OndeckError:
+        folder = None
+    said = crash.report(folder, error)
+    sys.stderr.write(f"{text.safe(said)}\n  a job that was started goes on: ondeck jobs\n")
+    return int(ExitCode.FAILED)

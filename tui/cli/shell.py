@@ -1,32 +1,37 @@
-"""`ondeck shell HOST`: the system's ssh on the user's own terminal, down the same road as every change."""
+"""An interactive operation: a program on the user's own terminal, down the same road as every change."""
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
 import sys
-
-import click
+from typing import Any
 
 from ondeck.errors import BadInput, ExitCode, NeedsPerson
-from ondeck.operate.spec import Risk
-from tui.cli import consent, flags, operation, plans
-from tui.cli.face import Face, pass_face
+from ondeck.operate.spec import OperationSpec, Risk
+from tui.cli import consent, operation
+from tui.cli.face import Face
 
 
-@click.command(params=[option for option in flags.common() if option.name in ("reason", "yes", "confirm")])
-@click.argument("host")
-@click.option("--become", default="", metavar="USER", help="Become this user through sudo.")
-@pass_face
-def shell(face: Face, /, host: str, become: str, reason: str, yes: bool, confirm: str) -> int:
-    """Open an interactive shell; what is typed in it is not seen by ondeck, that it was opened is recorded."""
+def open_here(
+    face: Face,
+    spec: OperationSpec,
+    subject: str,
+    selectors: tuple[str, ...],
+    params: dict[str, Any],
+    asked: operation.Asked,
+) -> int:
+    """Plan it, get consent, hand the terminal over; returns the exit code.
+
+    Raises:
+        BadInput: There is no terminal to hand over.
+        NeedsPerson: The rules ask for more than was said.
+    """
     from ondeck.operate import interactive, road
 
     if not sys.stdin.isatty():
-        raise BadInput("a shell needs a terminal", hint="ondeck exec -l name=HOST -- COMMAND")
-    spec = plans.spec_named(face, "host.shell")
-    asked = operation.Asked(reason=reason, yes=yes, confirm=confirm)
-    request = operation.request_of(face, spec, host, (), {"become": become}, reason)
+        raise BadInput(f"{spec.verb} needs a terminal", hint="ondeck exec -l name=HOST -- COMMAND")
+    request = operation.request_of(face, spec, subject, selectors, params, asked.reason)
     drafted = asyncio.run(road.draft(face.deck, request))
     assert drafted.plan.draft.risk is not Risk.READ
     given = consent.obtain(face, drafted.plan, road.judge(face.deck, drafted.plan), asked)

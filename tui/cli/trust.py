@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from ondeck.errors import BadInput, ExitCode, NeedsPerson, OndeckError, Refused
+from ondeck.errors import BadInput, ExitCode, NeedsPerson, OndeckError
 from ondeck.inventory.model import Host
+from ondeck.operate import allowed
 from ondeck.reach.ports import Scanned, Trust
 from tui.cli.face import Face, form_option, pass_face, selector_option
 from tui.cli.out import Rows
@@ -68,8 +69,6 @@ def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: b
 
     if not selectors and not names:
         raise BadInput("which hosts?", hint="ondeck trust web-1, or: ondeck trust -l env=staging")
-    if face.settings.read_only:
-        raise Refused("read-only: known_hosts is not written", hint="start without --read-only")
     selectors = (*selectors, f"name in ({','.join(names)})") if names else selectors
     inventory = face.deck.inventory
     if not inventory.ssh.known_hosts:
@@ -78,6 +77,7 @@ def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: b
             hint="write `ssh: {known_hosts: ./known_hosts}` into ondeck.yml",
         )
     hosts = tuple(h for h in selector.parse(selectors).select(inventory) if h.transport == "ssh")
+    _allow_all(face, hosts)
     capability = cast(Trust, face.deck.registry.load("ssh", "trust"))
     found = asyncio.run(_scan(face.deck, capability, hosts))
     face.rows(_rows(found), form)
@@ -87,6 +87,8 @@ def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: b
         face.say(f"CHANGED, not written: {', '.join(changed)}")
     if unknown:
         _confirm(face, len(unknown), yes)
+        for name, answer in unknown.items():
+            allowed.done(face.deck, "trust", inventory.hosts[name].env, subject=name, text=answer.fingerprint)
         by_name = {host.name: host for host in hosts}
         lines = [
             capability.known_hosts_line(inventory, by_name[name], answer) for name, answer in unknown.items()
@@ -95,6 +97,11 @@ def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: b
         face.say(f"wrote {len(lines)} keys to {inventory.ssh.known_hosts}; commit that file")
     lost = any(isinstance(a, OndeckError) for a in found.values())
     return int(ExitCode.REFUSED if changed else ExitCode.SOME_FAILED if lost else ExitCode.OK)
+
+
+def _allow_all(face: Face, hosts: tuple[Host, ...]) -> None:
+    for host in {host.env: host for host in hosts}.values():
+        allowed.allow(face.deck, "trust", host.env, subject=host.name)
 
 
 def _confirm(face: Face, count: int, yes: bool) -> None:

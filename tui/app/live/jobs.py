@@ -142,10 +142,10 @@ class LiveJobs:
         try:
             while True:
                 part = self._record.output(job, target, offset)
-                if not part:
+                if not part.data:
                     break
-                offset += len(part)
-                data = (data + part)[-most:]
+                offset = part.end
+                data = (data + part.data)[-most:]
         except OndeckError as error:
             return (f"its output cannot be read: {error.message}",)
         text = data.decode("utf-8", errors="backslashreplace")

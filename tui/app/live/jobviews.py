@@ -21,6 +21,7 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         env=plan.request.env,
         summary=plan.draft.summary if not view.over else view.summary or plan.draft.summary,
         actor=view.actor,
+        people=view.people,
         reason=view.reason,
         state=str(view.state),
         waiting=_waiting(view),
@@ -83,6 +84,11 @@ def note_of(event: happened.Event) -> str:  # noqa: C901, PLR0912 - one arm a ki
         case happened.GateAnswered(index=index, passed=passed, evidence=evidence):
             word = {True: "passed", False: "FAILED", None: "has no data"}[passed]
             return f"gate of batch {index + 1} {word}: {evidence}"
+        case happened.GateAccepted(index=index, by=by, reason=reason):
+            return f"gate of batch {index + 1} accepted by {by}" + (f": {reason}" if reason else "")
+        case happened.GateSettled(index=index, passed=passed, by=by, reason=reason):
+            word = "passed" if passed else "FAILED"
+            return f"gate of batch {index + 1} settled as {word} by {by}: {reason}"
         case happened.Paused(why=why):
             return f"paused: {why}"
         case happened.Continued(why=why):
@@ -91,6 +97,8 @@ def note_of(event: happened.Event) -> str:  # noqa: C901, PLR0912 - one arm a ki
             return f"waits for {on}: {detail}"
         case happened.TargetEnded(target=target, outcome=outcome, evidence=evidence):
             return f"{target} {str(outcome).replace('_', ' ')}: {evidence}"
+        case happened.Resumed(by=by, decision=decision):
+            return f"{by} goes on with it ({decision})"
         case happened.Reconciled(target=target, outcome=outcome, evidence=evidence):
             return f"{target} found {outcome}: {evidence}"
         case happened.Settled(target=target, outcome=outcome, by=by, reason=reason):

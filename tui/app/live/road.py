@@ -11,7 +11,7 @@ import msgspec
 from ondeck.deck import Deck
 from ondeck.engine import Engine
 from ondeck.errors import BadInput, OndeckError
-from ondeck.operate import reconcile, road, subject
+from ondeck.operate import again, reconcile, road, subject
 from ondeck.operate.consent import Consent
 from ondeck.operate.events import Ask, What
 from ondeck.operate.outcome import Outcome
@@ -83,19 +83,40 @@ class LiveRoad:
         Raises:
             OndeckError: A rule says no, or it cannot be written.
         """
-        consent = Consent(
-            confirmed=True, typed=assent.typed, reason=assent.reason, break_glass=assent.break_glass
-        )
         try:
-            job = await asyncio.to_thread(road.start, self._deck, card.handle, consent)
+            job = await asyncio.to_thread(road.start, self._deck, card.handle, _consent(assent) or Consent())
         except OndeckError as error:
             self._note("start", card.command, error.message)
             raise
         self._note("start", card.command, f"job {job}")
         return job
 
+    async def going_on(self, job: str) -> Rules | None:
+        """What has to be said before an ended job goes on, with the why of it first; None when nothing.
+
+        Raises:
+            OndeckError: It may not go on at all.
+        """
+        await asyncio.to_thread(reconcile.may_continue, self._deck, job)
+        needed = await asyncio.to_thread(again.needed, self._deck, job)
+        if needed is None:
+            return None
+        ruling = needed.ruling
+        return Rules(
+            level=str(ruling.level), refused=ruling.refused, type_this=ruling.type_this,
+            why=(needed.why, *ruling.why), break_glass=ruling.break_glass,
+        )  # fmt: skip
+
     async def order(
-        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "", hard: bool = False
+        self,
+        job: str,
+        order: str,
+        *,
+        target: str = "",
+        text: str = "",
+        reason: str = "",
+        hard: bool = False,
+        assent: Assent | None = None,
     ) -> str:
         """Ask something of a job, whether its worker lives or not; what was asked, in words.
 
@@ -113,7 +134,7 @@ class LiveRoad:
         )
         try:
             meant = await asyncio.to_thread(reconcile.as_meant, self._deck, job, ask)
-            await asyncio.to_thread(reconcile.tend, self._deck, job, meant)
+            await asyncio.to_thread(reconcile.tend, self._deck, job, meant, _consent(assent))
         except OndeckError as error:
             self._note("ask", commands.order_line(job, ask), error.message)
             raise
@@ -121,3 +142,9 @@ class LiveRoad:
         if meant.what is What.CREDENTIALS:
             return f"lent job {job} the agent of this terminal"
         return commands.asked(job, order, hard=hard)
+
+
+def _consent(assent: Assent | None) -> Consent | None:
+    if assent is None:
+        return None
+    return Consent(confirmed=True, typed=assent.typed, reason=assent.reason, break_glass=assent.break_glass)

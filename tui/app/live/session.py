@@ -17,7 +17,7 @@ from ondeck.errors import Refused
 from ondeck.inventory.model import Inventory
 from ondeck.settings import Settings
 from tui.app.live.agent import keys_at_hand
-from tui.app.session import Assent, Card, Wish
+from tui.app.session import Assent, Card, Rules, Wish
 from tui.app.views import (
     Answer,
     HostLook,
@@ -259,12 +259,26 @@ class LiveSession:
             await asyncio.sleep(0.05)
         return job
 
+    async def going_on(self, job: str) -> Rules | None:
+        """What has to be said before an ended job goes on."""
+        return await self._ready().road.going_on(job)
+
     async def order(
-        self, job: str, order: str, *, target: str = "", text: str = "", reason: str = "", hard: bool = False
+        self,
+        job: str,
+        order: str,
+        *,
+        target: str = "",
+        text: str = "",
+        reason: str = "",
+        hard: bool = False,
+        assent: Assent | None = None,
     ) -> str:
         """Ask something of a job; what was asked, in words."""
         parts = self._ready()
-        words = await parts.road.order(job, order, target=target, text=text, reason=reason, hard=hard)
+        words = await parts.road.order(
+            job, order, target=target, text=text, reason=reason, hard=hard, assent=assent
+        )
         parts.jobs.hurry()
         return words
 

@@ -112,6 +112,8 @@ class JobPage(BoardView):
         rows.append(row(state, f"  {self._counts(job)}", right=[(leave, "dim")]))
         if job.waiting:
             rows.append(row(("waits: ", "warn"), (fit(spoken(job.waiting), width - 7).rstrip(), "warn")))
+        if job.people not in ("", job.actor):
+            rows.append(row(("by     ", "dim"), fit(job.people, width - 7).rstrip()))
         if job.summary:
             rows.append(row(("what   ", "dim"), fit(job.summary, width - 7).rstrip()))
         if job.reason:
@@ -211,7 +213,7 @@ class JobPage(BoardView):
             rows += [row("  ", fit(line, width - 2).rstrip(), key=f"target {names[0]}" if index == 0 else "")
                      for index, line in enumerate(lines[:LINES])]  # fmt: skip
             if len(lines) > LINES:
-                rows.append(row((f"  {len(lines) - LINES} lines more: ondeck jobs show {job.id}", "dim")))
+                rows.append(row((f"  {len(lines) - LINES} lines more: ondeck attach {job.id}", "dim")))
             if not lines:
                 rows.append(row(("  printed nothing", "dim")))
         return rows

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from ondeck.inventory.model import Protection
 from ondeck.operate.outcome import Outcome
 from tui.app.context import Desk
+from tui.app.session import Assent
 from tui.app.views import JobLook
 
 _SETTLED = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_STARTED)
+_GATE = {"passed": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 
 
 def order_job(desk: Desk, name: str, action: str, target: str = "") -> bool:
@@ -23,6 +26,8 @@ async def _order(desk: Desk, job: JobLook, order: str, target: str) -> None:
         desk.say(trouble, "dim")
     elif order == "cancel":
         await _cancel(desk, job)
+    elif order == "continue" and not job.running:
+        await _go_on(desk, job)
     elif order == "settle":
         await _settle(desk, job, target)
     else:
@@ -57,8 +62,31 @@ async def _cancel(desk: Desk, job: JobLook) -> None:
         desk.say("not cancelled: type y or cancel", "dim")
 
 
+async def _go_on(desk: Desk, job: JobLook) -> None:
+    """An ended job may need a fresh word: another person, an old plan, other rules."""
+    rules = await desk.session.going_on(job.id)
+    assent = None
+    if rules is not None:
+        if rules.refused or rules.break_glass or rules.level == Protection.TWO_PERSON:
+            trouble = rules.refused or "this takes two persons: see ondeck continue --help"
+            desk.say(f"{rules.why[0]}: {trouble}", "warn")
+            return
+        wanted = rules.type_this or "y"
+        answer = await desk.ask(
+            f"type {wanted} to go on: ", words=f"{rules.why[0]}: type {wanted}   esc leaves"
+        )
+        if answer is None or answer.strip() != wanted:
+            desk.say(f"it does not go on: type {wanted}", "dim")
+            return
+        assent = Assent(typed=rules.type_this)
+    desk.say(await desk.session.order(job.id, "continue", assent=assent), "")
+
+
 async def _settle(desk: Desk, job: JobLook, target: str) -> None:
     unknown = [t.name for t in job.targets if t.outcome == "unknown"]
+    if not unknown:
+        await _settle_gate(desk, job)
+        return
     chosen = target if target in unknown else unknown[0] if len(unknown) == 1 else ""
     if not chosen:
         desk.say("put the cursor on the unknown target first", "warn")
@@ -74,5 +102,20 @@ async def _settle(desk: Desk, job: JobLook, target: str) -> None:
             job.id, "settle", target=chosen, text=outcome.strip().replace(" ", "_"), reason=reason.strip()
         )
         desk.say(f"settled {chosen}", "")
+    else:
+        desk.say("not settled: it needs a reason", "dim")
+
+
+async def _settle_gate(desk: Desk, job: JobLook) -> None:
+    """Every target is known, so it is the last gate that nobody knows."""
+    answer = await desk.ask("the last gate: ", words="the last gate: passed   failed   esc leaves")
+    outcome = _GATE.get((answer or "").strip())
+    if outcome is None:
+        desk.say("not settled: it is one of passed   failed", "dim")
+        return
+    reason = await desk.ask("how do you know: ", words="the reason is kept   esc leaves")
+    if reason and reason.strip():
+        await desk.session.order(job.id, "settle", text=outcome, reason=reason.strip())
+        desk.say("settled the last gate", "")
     else:
         desk.say("not settled: it needs a reason", "dim")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import ClassVar
 
 from tui.app.chart import Chart, ChartMark, Limits, line_chart, sparkline
+from tui.app.commands import selector_of
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import host_state, known_changes
@@ -139,7 +141,8 @@ class MetricsPane(BoardView):
 
     def command(self) -> str:
         """The same as text."""
-        return f"ondeck top {self.thing}"
+        hosts = self.hosts
+        return f"ondeck top -l {shlex.quote(selector_of(hosts))}" if hosts else "ondeck top"
 
 
 def _number(figure: str, value: float | None) -> str:

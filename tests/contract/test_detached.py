@@ -1,0 +1,80 @@
+"""What a detached command's folder tells: its end, what of its output was not kept, what it left running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ondeck.inventory.model import Host
+from ondeck.operate.outcome import Outcome
+from ondeck.reach.detached import KEPT, Detached, Look, Stage
+from ondeck.reach.ports import Link
+from ondeck.settings import Settings
+from providers.local.reach import LocalReach
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(state=folder, cache=folder, config=folder, timescale=0.2)
+
+
+@pytest.fixture
+async def link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Link]:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    reach = LocalReach(settings(tmp_path))
+    yield await reach.connect(Host(name="here", env="test", transport="local"))
+    await reach.aclose()
+
+
+async def followed(job: Detached, *argv: str) -> tuple[Look, bytes]:
+    said: list[bytes] = []
+    await job.launch(argv)
+    await job.follow(lambda data, err: said.append(data))
+    return await job.look(), b"".join(said)
+
+
+async def test_the_shortest_command_is_never_unknown_and_nothing_of_ours_is_in_its_output(
+    link: Link, tmp_path: Path
+) -> None:
+    gate = asyncio.Semaphore(8)
+
+    async def one(number: int) -> tuple[Look, bytes]:
+        async with gate:
+            return await followed(Detached(link, f"short-{number}", settings(tmp_path)), "true")
+
+    ends = await asyncio.gather(*(one(number) for number in range(60)))
+    assert {(look.stage, look.status, said) for look, said in ends} == {(Stage.ENDED, 0, b"")}
+
+
+async def test_output_whose_middle_was_not_kept_is_told_outside_of_it(link: Link, tmp_path: Path) -> None:
+    long = Detached(link, "long-1", settings(tmp_path))
+    look, _ = await followed(long, "sh", "-c", f"head -c {KEPT * 3} /dev/zero")
+    assert (look.stage, look.status, look.cut) == (Stage.ENDED, 0, True)
+    forged = Detached(link, "forged-1", settings(tmp_path))
+    look, said = await followed(forged, "echo", "[... cut ...]")
+    assert said == b"[... cut ...]\n"
+    assert not look.cut
+
+
+async def test_what_a_stopped_command_left_in_a_session_of_its_own_is_named(
+    link: Link, tmp_path: Path
+) -> None:
+    job = Detached(link, "left-1", settings(tmp_path))
+    script = (
+        f"setsid sh -c 'echo $$ > {tmp_path}/child; exec sleep 600' </dev/null >/dev/null 2>&1 & sleep 600"
+    )
+    await job.launch(["sh", "-c", script])
+    while not (child := tmp_path / "child").exists() or not child.read_text().strip():  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    pid = int(child.read_text())
+    try:
+        look = await job.stop()
+        assert look.stage is Stage.ENDED
+        assert look.left == (pid,)
+        assert look.finding().outcome is Outcome.FAILED
+    finally:
+        os.kill(pid, signal.SIGKILL)
