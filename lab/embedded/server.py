@@ -263,7 +263,7 @@ async def serve(
     authorized: str,
     ready: Callable[[], None],
 ) -> None:
-    """Serve until the process ends."""
+    """Serve until the process ends, or until who serves is cancelled."""
     acceptor = await asyncssh.listen(
         sock=listening,
         server_factory=lambda: _Login(machine),
@@ -275,5 +275,6 @@ async def serve(
         login_timeout=20,
         server_version="ondeck_demo",
     )
-    ready()
-    await acceptor.wait_closed()
+    async with acceptor:
+        ready()
+        await acceptor.wait_closed()

@@ -44,7 +44,12 @@ class ChangeReader(Protocol):
     """Capability `changes`."""
 
     async def changes(self, host: Host, bench: Bench, *, since: int) -> Asked:
-        """What changed on a host since a time (ns): restarts, packages, reboots."""
+        """What changed on a host at or after a time (ns): restarts, packages, reboots; oldest first.
+
+        Never raises for a host. Without `error` the answer is whole: an empty list means that nothing
+        changed. A part that could not be asked, an answer that was cut and a time that nothing
+        remembers are all named in `error`, beside what the other parts answered.
+        """
         ...
 
 
@@ -52,13 +57,22 @@ class ReleaseReader(Protocol):
     """Capability `releases`: what a service runs, read from its hosts."""
 
     async def running(self, service: Service, hosts: Sequence[Host], bench: Bench) -> Sequence[ReleaseFacts]:
-        """One entry a host, in the order asked; errors are entries, not exceptions."""
+        """One entry a host, in the order asked; errors are entries, not exceptions.
+
+        Whatever keeps one host from being asked is that host's `error`, and its entry says nothing else;
+        a host that answered and whose health could not be asked has `healthy=None` and the reason.
+
+        Raises:
+            BadInput: The service's own deploy or health section is wrong, whatever the host.
+        """
         ...
 
     async def available(self, service: Service, env: str, bench: Bench) -> Sequence[str]:
-        """Versions that can be deployed, newest first.
+        """Versions that can be deployed, newest first; an empty answer means that there are none.
 
         Raises:
-            Missing: The place that holds the archives is not there.
+            Missing: The place that knows them is not there, or the service does not name one.
+            RemoteFailed: It is there and could not tell.
+            Unreachable, LinkLost: It could not be asked.
         """
         ...

@@ -5,7 +5,7 @@ SSH does (OpenSSH 9.2). So each command is started in a session of its own by a 
 also watches its own standard input: when that ends, because we cancelled or because the connection
 died, the whole process group gets TERM, a moment, and KILL.
 
-Tested with dash as `sh`. A command under it has SIGINT ignored, as POSIX wants it for
+Tested with dash and busybox as `sh`. A command under it has SIGINT ignored, as POSIX wants it for
 a background job.
 """
 

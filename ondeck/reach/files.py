@@ -1,4 +1,4 @@
-"""Files on a host through commands only: POSIX shell and coreutils, no SFTP server needed.
+"""Files on a host through commands only: POSIX shell and coreutils or busybox, no SFTP server needed.
 
 Any Link can build its file methods on these functions; `run` is the link's own.
 """
@@ -17,10 +17,15 @@ _TOO_LARGE = 45
 _ODD = 46
 
 # Not there is said only of a place that we may look into. A pipe, a device or a folder is refused
-# before it is opened: reading one would wait, or never end.
+# before it is opened: reading one would wait, or never end. Links are followed step by step: busybox has
+# no `readlink -m`, and links may lead in a circle.
 _THERE = """if [ ! -e "$1" ]; then
-p=$1
-if [ -L "$1" ]; then p=$(readlink -m -- "$1") || exit 1; fi
+p=$1 i=0
+while [ -L "$p" ] && [ $i -lt 40 ]; do
+t=$(readlink -- "$p") || exit 1
+case $t in /*) p=$t;; *) p=${p%/*}/$t;; esac
+i=$((i+1))
+done
 d=${p%/*}
 while [ ! -e "${d:-/}" ]; do d=${d%/*}; done
 [ -x "${d:-/}" ] || { echo "no right to look into $d" >&2; exit 1; }

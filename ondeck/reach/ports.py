@@ -173,7 +173,10 @@ class Link(Protocol):
 
 
 class Reach(Protocol):
-    """Opens links. One object serves a whole process: it holds caps, parsed keys and known hosts."""
+    """Opens links. One object serves a whole process: it holds caps, parsed keys and known hosts.
+
+    A host that was enrolled meanwhile is known at the next connection.
+    """
 
     async def connect(self, host: Host) -> Link:
         """Open a connection of its own, or share one to the same host if there is one.
@@ -202,7 +205,11 @@ class Shell(Protocol):
     def shell_argv(
         self, inventory: Inventory, host: Host, *, become: Become | None = None, command: Sequence[str] = ()
     ) -> Sequence[str]:
-        """The local command to run in place of the app (for example the system's ssh)."""
+        """The local command to run in place of the app (for example the system's ssh).
+
+        Without a command it is a shell; a command's words arrive as they are. Its exit status is that
+        of the session. It may ask the person at the terminal, also for the password of `become`.
+        """
         ...
 
 
@@ -225,10 +232,10 @@ class Trust(Protocol):
     """Capability `trust`: enrol the keys of hosts into the inventory's known_hosts file."""
 
     async def scan(self, inventory: Inventory, settings: Settings, host: Host) -> Scanned:
-        """Ask the host for its key; logs in nowhere.
+        """Ask the host for its key; logs in nowhere but on its jump hosts, and writes nothing.
 
         Raises:
-            Unreachable: No answer.
+            Unreachable: No answer, or one that is no key.
         """
         ...
 
@@ -254,5 +261,9 @@ class LiveCheck(Protocol):
     """Capability `live_check`: is a host as a night needs it? Reads only."""
 
     async def check(self, host: Host, reach: Reach) -> Sequence[Checked]:
-        """Rows for reachable, sudo, clock and room in the state folder; never raises for a host."""
+        """Rows for reachable, sudo, clock and room in the state folder; never raises for a host.
+
+        A host that is not reached has that one row. What was lost on the way has `ok=None`: only what
+        the host itself answered is good or bad.
+        """
         ...

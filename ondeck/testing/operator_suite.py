@@ -1,4 +1,5 @@
-"""The contract of `ondeck.operate.ports.Operator` as tests: subclass `OperatorSuite`, give a `make` fixture."""
+"""The contract of `ondeck.operate.ports.Operator` as tests: subclass `OperatorSuite`, name the
+provider, give a `make` fixture."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from ondeck.operate.outcome import Outcome
 from ondeck.operate.plan import Plan, Request, decode, encode
 from ondeck.operate.ports import Applying, Attempt, Bench, Finding, Operator
 from ondeck.reach.ports import Become, Completed, FileFacts, Link, Reach, Stream
+from ondeck.testing.suite import PortSuite
 
 _MOST_STEPS = 80
 _PATIENCE = 60.0
@@ -207,7 +209,7 @@ class Quiet:
 Make = Callable[[], Awaitable[OperatorSite]]
 
 
-class OperatorSuite:
+class OperatorSuite(PortSuite):
     """Every operator that works over links passes these; fixture `make` gives a fresh site at each call.
 
     Attributes:
@@ -215,7 +217,14 @@ class OperatorSuite:
             reconcile says unknown after a success that nobody saw, and a person settles it.
     """
 
+    capability = "operator"
     tells_the_end: ClassVar[bool] = True
+
+    async def test_the_site_s_operator_is_the_one_that_its_provider_gives(
+        self, provided: Operator, make: Make
+    ) -> None:
+        """So that the promises below are those of what ondeck uses."""
+        assert type((await make()).operator) is type(provided)
 
     async def test_a_plan_only_reads(self, make: Make) -> None:
         """Nothing of the world is another after planning."""

@@ -1,9 +1,11 @@
-"""What every transport promises, as tests: subclass `ReachSuite` and give it a `link` fixture.
+"""What every transport promises, as tests: subclass `ReachSuite`, name the provider, give it a `place`.
 
 ```python
 class TestMine(ReachSuite):
+    provider = "mine"
+
     @pytest.fixture
-    async def link(self): ...
+    def place(self) -> Place: ...
 ```
 
 The other end must be this machine (over whatever the transport is), because the suite looks for
@@ -16,13 +18,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
-from ondeck.errors import BadInput, Missing, RemoteFailed
-from ondeck.reach.ports import Fd, Link
+from ondeck.errors import BadInput, Missing, OndeckError, RemoteFailed
+from ondeck.inventory.model import Host, Inventory
+from ondeck.reach.ports import Completed, Fd, Link, Transport
+from ondeck.settings import Settings
+from ondeck.testing.suite import PortSuite
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A host of an inventory that the transport can reach: this machine."""
+
+    inventory: Inventory
+    settings: Settings
+    host: Host
 
 
 def alive(mark: str) -> bool:
@@ -66,8 +81,21 @@ def names(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir())
 
 
-class ReachSuite:
+class ReachSuite(PortSuite):
     """The promises of `Link`."""
+
+    capability = "reach"
+
+    @pytest.fixture
+    async def link(self, provided: Transport, place: Place) -> AsyncIterator[Link]:
+        """A link that the provider's transport opened."""
+        reach = provided.open(place.inventory, place.settings)
+        try:
+            opened = await reach.connect(place.host)
+            yield opened
+            await opened.aclose()
+        finally:
+            await reach.aclose()
 
     @pytest.mark.parametrize("status", [0, 1, 2, 125, 255])
     async def test_the_exit_status_is_the_command_s(self, link: Link, status: int) -> None:
@@ -167,7 +195,7 @@ class ReachSuite:
     async def test_closing_the_link_ends_what_runs(self, link: Link) -> None:
         """Nothing stays behind."""
         mark = unique()
-        task = asyncio.ensure_future(link.run(["sleep", mark], timeout=600))
+        task = asyncio.ensure_future(link.run(["sleep", mark], timeout=6000))
         await started(mark)
         await link.aclose()
         ended = (await asyncio.gather(task, return_exceptions=True))[0]
@@ -175,6 +203,27 @@ class ReachSuite:
         assert not isinstance(ended, AssertionError)
         assert await gone(mark)
         assert link.closed
+
+    @pytest.mark.parametrize("steps", [1, 2, 4, 6, 8, 11, 14, 18])
+    async def test_closing_the_link_while_a_command_starts_ends_it_too(
+        self, provided: Transport, place: Place, steps: int
+    ) -> None:
+        """At whatever moment between the asking and the running; another link to the host stays."""
+        reach = provided.open(place.inventory, place.settings)
+        try:
+            kept, closing = await reach.connect(place.host), await reach.connect(place.host)
+            mark = unique()
+            task = asyncio.ensure_future(closing.run(["sleep", mark], timeout=6000))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await closing.aclose()
+            ended = (await asyncio.gather(task, return_exceptions=True))[0]
+            assert isinstance(ended, (OndeckError, Completed))
+            assert not (isinstance(ended, Completed) and ended.ok)
+            assert await gone(mark)
+            assert (await kept.run(["true"])).ok
+        finally:
+            await reach.aclose()
 
     async def test_a_stream_gives_every_byte_then_the_status(self, link: Link) -> None:
         """However slow its reader is."""
@@ -267,3 +316,6 @@ class ReachSuite:
         (tmp_path / "link").symlink_to("nothere")
         with pytest.raises(RemoteFailed, match="link is a link to nothere, which does not exist"):
             await link.stat(str(tmp_path / "link"))
+        (tmp_path / "circle").symlink_to("circle")
+        with pytest.raises(RemoteFailed, match="circle is a link to circle, which does not exist"):
+            await link.read_file(str(tmp_path / "circle"))

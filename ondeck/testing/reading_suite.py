@@ -1,8 +1,10 @@
 """The contract suite of reading: what every provider of `logs` and `facts` has to hold.
 
-Subclass the suites in a test module, give the fixtures they name, and pytest runs them:
+Subclass the suites in a test module, name the provider, give the fixtures they ask for, and pytest runs them:
 
     class TestMyLogs(LogReaderSuite):
+        provider = "mine"
+
         @pytest.fixture
         def log(self) -> LogCase: ...
 """
@@ -20,6 +22,7 @@ from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.ports import FactsReader, LogReader, UnitReader
 from ondeck.observe.records import Health, LogBatch, LogLine, SourceState
 from ondeck.operate.ports import Bench
+from ondeck.testing.suite import PortSuite
 from ondeck.text import is_safe
 
 PATIENCE = 20.0
@@ -34,7 +37,6 @@ class LogCase(msgspec.Struct, kw_only=True):
         missing: A source that is not there.
     """
 
-    reader: LogReader
     host: Host
     source: LogSource
     missing: LogSource
@@ -46,7 +48,6 @@ class LogCase(msgspec.Struct, kw_only=True):
 class FactsCase(msgspec.Struct, kw_only=True):
     """What a suite needs to try a reader of figures."""
 
-    reader: FactsReader
     host: Host
     bench: Bench
     lose: Callable[[], None]
@@ -86,12 +87,16 @@ class Reader:
         return self.states[-1].health if self.states else None
 
 
-class LogReaderSuite:
+class LogReaderSuite(PortSuite):
     """Promises of `ondeck.observe.ports.LogReader`."""
 
-    async def test_history_comes_before_what_is_written_later(self, log: LogCase) -> None:
+    capability = "logs"
+
+    async def test_history_comes_before_what_is_written_later(
+        self, provided: LogReader, log: LogCase
+    ) -> None:
         await log.write(b"one\ntwo\n")
-        async with aclosing(log.reader.follow(log.host, log.source, log.bench)) as batches:
+        async with aclosing(provided.follow(log.host, log.source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.caught_up)
             assert reader.texts[-2:] == ["one", "two"]
@@ -100,17 +105,19 @@ class LogReaderSuite:
             assert reader.texts[-3:] == ["one", "two", "three"]
             assert Health.OK in [state.health for state in reader.states]
 
-    async def test_without_follow_it_ends(self, log: LogCase) -> None:
+    async def test_without_follow_it_ends(self, provided: LogReader, log: LogCase) -> None:
         await log.write(b"one\n")
         async with asyncio.timeout(PATIENCE):
             batches = [
-                batch async for batch in log.reader.follow(log.host, log.source, log.bench, follow=False)
+                batch async for batch in provided.follow(log.host, log.source, log.bench, follow=False)
             ]
         assert [line.message for batch in batches for line in batch.lines][-1] == "one"
 
-    async def test_a_lost_link_is_told_and_nothing_is_lost_or_repeated(self, log: LogCase) -> None:
+    async def test_a_lost_link_is_told_and_nothing_is_lost_or_repeated(
+        self, provided: LogReader, log: LogCase
+    ) -> None:
         await log.write(b"one\n")
-        async with aclosing(log.reader.follow(log.host, log.source, log.bench)) as batches:
+        async with aclosing(provided.follow(log.host, log.source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.caught_up)
             await log.write(b"two\n")
@@ -123,27 +130,33 @@ class LogReaderSuite:
             await reader.until(lambda r: "four" in r.texts)
             assert reader.texts[-4:] == ["one", "two", "three", "four"]
 
-    async def test_what_acts_on_a_terminal_arrives_as_visible_text(self, log: LogCase) -> None:
+    async def test_what_acts_on_a_terminal_arrives_as_visible_text(
+        self, provided: LogReader, log: LogCase
+    ) -> None:
         await log.write(b"\x1b]52;c;aGk=\x07 \x9b2J \xc2\x9b2J bad \xff\n")
-        async with aclosing(log.reader.follow(log.host, log.source, log.bench)) as batches:
+        async with aclosing(provided.follow(log.host, log.source, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: any("52;c" in text for text in r.texts))
             assert all(is_safe(text) for text in reader.texts)
 
-    async def test_a_source_that_is_not_there_is_lost_with_a_reason(self, log: LogCase) -> None:
-        async with aclosing(log.reader.follow(log.host, log.missing, log.bench)) as batches:
+    async def test_a_source_that_is_not_there_is_lost_with_a_reason(
+        self, provided: LogReader, log: LogCase
+    ) -> None:
+        async with aclosing(provided.follow(log.host, log.missing, log.bench)) as batches:
             reader = Reader(batches)
             await reader.until(lambda r: r.health is Health.LOST)
             assert reader.states[-1].error
             assert not reader.lines
 
 
-class FactsReaderSuite:
+class FactsReaderSuite(PortSuite):
     """Promises of `ondeck.observe.ports.FactsReader`."""
 
-    async def test_figures_come_again_and_again(self, facts: FactsCase) -> None:
+    capability = "facts"
+
+    async def test_figures_come_again_and_again(self, provided: FactsReader, facts: FactsCase) -> None:
         found = []
-        async with aclosing(facts.reader.watch(facts.host, facts.bench)) as batches:
+        async with aclosing(provided.watch(facts.host, facts.bench)) as batches:
             async with asyncio.timeout(PATIENCE):
                 async for batch in batches:
                     if batch.facts is not None:
@@ -153,9 +166,11 @@ class FactsReaderSuite:
         assert all(sample.host == facts.host.name and sample.boot_id for sample in found)
         assert found[0].time < found[1].time < found[2].time
 
-    async def test_a_lost_link_is_told_and_opened_again(self, facts: FactsCase) -> None:
+    async def test_a_lost_link_is_told_and_opened_again(
+        self, provided: FactsReader, facts: FactsCase
+    ) -> None:
         healths: list[Health] = []
-        async with aclosing(facts.reader.watch(facts.host, facts.bench)) as batches:
+        async with aclosing(provided.watch(facts.host, facts.bench)) as batches:
             async with asyncio.timeout(PATIENCE):
                 async for batch in batches:
                     if batch.state is not None:
@@ -166,12 +181,14 @@ class FactsReaderSuite:
                         break
 
 
-class UnitReaderSuite:
-    """Promises of `ondeck.observe.ports.UnitReader`; give `units` and an `unreachable` bench."""
+class UnitReaderSuite(PortSuite):
+    """Promises of `ondeck.observe.ports.UnitReader`; give an `unreachable` bench."""
+
+    capability = "units"
 
     async def test_a_host_that_cannot_be_asked_is_an_error_and_not_no_units(
-        self, units: UnitReader, unreachable: Bench
+        self, provided: UnitReader, unreachable: Bench
     ) -> None:
-        asked = await units.units(Host(name="web-1", env="prod"), unreachable)
+        asked = await provided.units(Host(name="web-1", env="prod"), unreachable)
         assert asked.error
         assert asked.units == ()

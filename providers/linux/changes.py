@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -26,19 +26,23 @@ MESSAGES = {
     "5eb03494b6584870a536b337290809b3": "restarts by itself",
 }
 TOGETHER = 60 * NS
+# What is taken of an answer: entries of the journal, lines of the package history, bytes.
+MOST_ENTRIES = 5000
+MOST_PACKAGES = 2000
+LIMIT = 4 << 20
 
 PACKAGES = r"""
 LC_ALL=C; export LC_ALL
 if [ -r /var/log/dpkg.log ]; then
   echo "dpkg $(date +%z)"
   cat /var/log/dpkg.log.1 /var/log/dpkg.log 2>/dev/null |
-    grep -E '^[^ ]+ [^ ]+ (install|upgrade|remove|purge) ' | tail -n 2000
+    grep -E '^[^ ]+ [^ ]+ (install|upgrade|remove|purge) ' | tail -n "$1"
   echo @history
   cat /var/log/apt/history.log 2>/dev/null |
     grep -E '^(Start-Date|End-Date|Commandline|Requested-By):' | tail -n 1000
 elif command -v rpm >/dev/null; then
   echo rpm
-  rpm -qa --qf '%{INSTALLTIME} %{NAME} %{VERSION}-%{RELEASE}\n' | sort -n | tail -n 500
+  rpm -qa --qf '%{INSTALLTIME} %{NAME} %{VERSION}-%{RELEASE}\n' | sort -n | tail -n "$1"
 else
   echo 'neither /var/log/dpkg.log can be read nor rpm is there' >&2; exit 1
 fi
@@ -46,7 +50,11 @@ fi
 BOOTS = r"""
 LC_ALL=C; export LC_ALL
 grep '^btime' /proc/stat || exit
-last -x --time-format=iso reboot 2>/dev/null | grep '^reboot' | head -n 50
+if boots=$(last -x --time-format=iso reboot 2>/dev/null); then
+  printf '%s\n' "$boots" | grep '^reboot' | head -n 50
+else
+  echo forgotten
+fi
 exit 0
 """
 
@@ -62,7 +70,7 @@ class LinuxChanges:
         try:
             async with linked(host, bench) as link:
                 parts = await asyncio.gather(
-                    _units(link, host, since), _packages(link, host), _boots(link, host)
+                    _units(link, host, since), _packages(link, host, since), _boots(link, host, since)
                 )
         except (OndeckError, TimeoutError, OSError) as error:
             return Asked(source=host.name, error=words(error))
@@ -76,21 +84,28 @@ async def _run(link: Link, argv: list[str], host: Host) -> Completed:
     """As root where the inventory says that the host has sudo: the journal and logs are often closed."""
     # `sudo` names the tool, not a user.
     become = (Become() if host.become == "sudo" else Become(host.become)) if host.become else None
-    return await link.run(argv, become=become, timeout=20.0, limit=4 << 20)
+    return await link.run(argv, become=become, timeout=20.0, limit=LIMIT)
 
 
 async def _units(link: Link, host: Host, since: int) -> tuple[list[Change], str]:
     argv = ["env", "LC_ALL=C", "journalctl", "--no-pager", "--output=json", "_PID=1"]
     fields = "--output-fields=MESSAGE_ID,UNIT,JOB_RESULT"
-    done = await _run(link, [*argv, fields, f"--since=@{since // NS}", "--lines=5000"], host)
+    done = await _run(link, [*argv, fields, f"--since=@{since // NS}", f"--lines={MOST_ENTRIES}"], host)
     if not done.ok:
         return [], f"journal: {why(done)}"
+    found = unit_changes(host, done.stdout)
+    # The newest entries stand last: what is cut off at the limit is the newest, what --lines leaves out the oldest.
+    if done.dropped:
+        return found, f"journal: there is more than {LIMIT >> 20} MiB of it since then; the newest is missing"
+    if done.stdout.count(b"\n") >= MOST_ENTRIES:
+        said = f"journal: there are more than {MOST_ENTRIES - 1} entries since then; the oldest are missing"
+        return found, said
     closed = no_journal(done)
     if not closed and not done.stdout:
         # Nothing since then, or nothing at all? A journal that nobody writes says nothing of restarts.
         any_entry = await _run(link, [*argv, fields, "--lines=1"], host)
         closed = "" if any_entry.stdout else "it has no entry of systemd at all"
-    return unit_changes(host, done.stdout), f"journal: {closed}" if closed else ""
+    return found, f"journal: {closed}" if closed else ""
 
 
 def unit_changes(host: Host, data: bytes) -> list[Change]:
@@ -118,11 +133,15 @@ def unit_changes(host: Host, data: bytes) -> list[Change]:
     return found
 
 
-async def _packages(link: Link, host: Host) -> tuple[list[Change], str]:
-    done = await _run(link, ["sh", "-c", PACKAGES], host)
+async def _packages(link: Link, host: Host, since: int) -> tuple[list[Change], str]:
+    done = await _run(link, ["sh", "-c", PACKAGES, "sh", str(MOST_PACKAGES)], host)
     if not done.ok:
         return [], f"packages: {why(done)}"
-    return package_changes(host, decode(done.stdout)), ""
+    found = package_changes(host, decode(done.stdout))
+    oldest = min((change.time for change in found), default=since)
+    if len(found) >= MOST_PACKAGES and oldest > since:
+        return found, f"packages: there are more than {MOST_PACKAGES - 1} since then; the oldest are missing"
+    return found, ""
 
 
 def package_changes(host: Host, text: str) -> list[Change]:
@@ -192,11 +211,17 @@ def _moment(text: str, zone: str) -> int | None:
         return None
 
 
-async def _boots(link: Link, host: Host) -> tuple[list[Change], str]:
+async def _boots(link: Link, host: Host, since: int) -> tuple[list[Change], str]:
     done = await link.run(["sh", "-c", BOOTS], timeout=20.0)
     if not done.ok:
         return [], f"boots: {why(done)}"
-    return boot_changes(host, decode(done.stdout)), ""
+    text = decode(done.stdout)
+    found = boot_changes(host, text)
+    known = found[0].time if found else 0
+    if "forgotten" in text.splitlines() and since < known:
+        when = datetime.fromtimestamp(known // NS, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return found, f"boots: those before {when} are not known: `last` cannot tell them"
+    return found, ""
 
 
 def boot_changes(host: Host, text: str) -> list[Change]:

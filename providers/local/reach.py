@@ -158,6 +158,9 @@ class LocalLink:
         with_env(argv, env)  # what no command line can carry is refused here as over any other transport
         grace = self._settings.seconds(GRACE)
         running = await Running.start(argv, env=env, become=become, grace=grace)
+        if self._closed:
+            await running.stop()
+            raise LinkLost("the link was closed while a command was starting", where=self._host)
         self._running.add(running)
         return running
 

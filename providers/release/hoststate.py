@@ -133,7 +133,8 @@ def _read(host: str, text: str, ours: float) -> HostState:
 
 def _offset(found: Mapping[str, str], ours: float) -> float | None:
     try:
-        return float(found["now"]) - ours
+        # busybox counts whole seconds and leaves %N as it is.
+        return float(found["now"].removesuffix("%N")) - ours
     except (KeyError, ValueError):
         return None
 

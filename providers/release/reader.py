@@ -15,12 +15,19 @@ from providers.release.options import VERSION, ReleaseDir, archive_pattern, opti
 from providers.release.staging import said
 from providers.release.survey import Seen, look_at
 
+_NO_PROGRAM = 127
+"""What a shell ends with when there is no such program."""
+
 
 class ReleaseReader:
     """Reads releases from hosts and from the bastion; changes nothing."""
 
     async def running(self, service: Service, hosts: Sequence[Host], bench: Bench) -> Sequence[ReleaseFacts]:
-        """One entry a host, in the order asked; errors are entries."""
+        """One entry a host, in the order asked; errors are entries.
+
+        Raises:
+            BadInput: The service's deploy or health section is wrong.
+        """
         _, options = options_of(service)
         seen = await look_at(bench, service, options, hosts)
         return [_facts(service, seen[host.name]) for host in hosts]
@@ -29,8 +36,8 @@ class ReleaseReader:
         """Versions that can be deployed, newest first.
 
         Raises:
-            Missing: The archives' folder is not there, or the service does not say how to list versions.
-            RemoteFailed: Its own command failed.
+            Missing: The archives' folder or the command is not there, or the service names none.
+            RemoteFailed: Its own command failed, or did not end in time.
         """
         _, options = options_of(service)
         if isinstance(options, ReleaseDir):
@@ -41,8 +48,12 @@ class ReleaseReader:
         link = await bench.reach("local").connect(here)
         try:
             done = await link.run(words(options.available, service, here))
+        except TimeoutError as error:
+            raise RemoteFailed(f"deploy.available of {service.name} did not end in time") from error
         finally:
             await link.aclose()
+        if done.status == _NO_PROGRAM:
+            raise Missing(f"deploy.available of {service.name}: {said(done)}")
         if not done.ok:
             raise RemoteFailed(f"deploy.available of {service.name}: {said(done)}")
         lines = (safe_line(line.strip()) for line in decode(done.stdout).splitlines())

@@ -90,11 +90,12 @@ for version; do
 done
 """
 
-# $1 path, $2 unit or nothing. Lines `key<TAB>value`; reads only.
+# $1 path, $2 unit or nothing. Lines `key<TAB>value`, so that no value may hold a line's end; reads only.
 LOOK = """
 export LC_ALL=C
 tab=$(printf '\\t')
 say() { printf '%s\\t%s\\n' "$1" "$2"; }
+flat() { printf %s "$1" | tr '\\n\\t' '  '; }
 say now "$(date +%s.%N)"
 there=$1
 while [ ! -d "$there" ]; do there=$(dirname -- "$there"); done
@@ -106,17 +107,17 @@ fi
 [ -d "$1" ] || exit 0
 cd -- "$1" || exit 1
 if [ -L current ]; then
-  say link "$(readlink current)"
+  say link "$(flat "$(readlink current)")"
   say since "$(stat -c %Y current)"
 elif [ -e current ]; then say link "?"
 fi
-if [ -e .ondeck/drained ]; then say drained "$(head -c 200 .ondeck/drained)"; else say drained ""; fi
-if [ -f .ondeck/previous ]; then say previous "$(head -c 200 .ondeck/previous)"; fi
+if [ -e .ondeck/drained ]; then say drained "$(flat "$(head -c 200 .ondeck/drained)")"; else say drained ""; fi
+if [ -f .ondeck/previous ]; then say previous "$(flat "$(head -c 200 .ondeck/previous)")"; fi
 for folder in releases/*/; do
   [ -f "$folder/.ondeck/release.json" ] || continue
   name=${folder#releases/}
-  done=$(cd "$folder/.ondeck" && echo migrated-*)
-  say kept "${name%/}$tab$(head -c 2000 "$folder/.ondeck/release.json" | tr '\\n\\t' '  ')$tab$done"
+  json=$(flat "$(head -c 2000 "$folder/.ondeck/release.json")")
+  say kept "$(flat "${name%/}")$tab$json$tab$(flat "$(cd "$folder/.ondeck" && echo migrated-*)")"
 done
 """
 

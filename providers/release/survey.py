@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
-from ondeck.errors import BadInput, LinkLost, NoMatch, OndeckError, Unreachable
+from ondeck.errors import BadInput, NoMatch, OndeckError, Unreachable
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.operate.health import Probe, ask, declared
@@ -131,7 +131,11 @@ def _host(bench: Bench, name: str) -> Host:
 
 
 async def look_at(bench: Bench, service: Service, options: Options, hosts: Iterable[Host]) -> dict[str, Seen]:
-    """State and health of some hosts, a few at once."""
+    """State and health of some hosts, a few at once.
+
+    Raises:
+        BadInput: The service's health section is wrong.
+    """
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(host: Host) -> Seen:
@@ -147,7 +151,7 @@ async def _see(bench: Bench, service: Service, options: Options, host: Host) -> 
             link = await link_to(bench, host, options)
             links.push_async_callback(link.aclose)
             state = await look(link, service, host, for_host(options, host))
-        except (OndeckError, TimeoutError) as error:
+        except (OndeckError, TimeoutError, OSError) as error:
             return Seen(host.name, error=why(error))
         if service.health is None or not declared(service.health):
             return Seen(host.name, state, Probe(None, "no health check is declared"))
@@ -157,8 +161,10 @@ async def _see(bench: Bench, service: Service, options: Options, host: Host) -> 
                 direct = await bench.reach(host.transport).connect(host)
                 links.push_async_callback(direct.aclose)
             return Seen(host.name, state, await ask(direct, service.health, host, bench.settings))
-        except (Unreachable, LinkLost) as error:
-            return Seen(host.name, state, Probe(None, error.message))
+        except BadInput:
+            raise  # the health section is wrong for every host: no plan may be made over that
+        except (OndeckError, TimeoutError, OSError) as error:
+            return Seen(host.name, state, Probe(None, why(error)))
 
 
 def preflight(found: Survey, need: int) -> list[Preflight]:

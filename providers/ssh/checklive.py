@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from ondeck import text
-from ondeck.errors import LinkLost, OndeckError, Unreachable
+from ondeck.errors import OndeckError, Reason, Unreachable
 from ondeck.inventory.model import Host
 from ondeck.reach.ports import Become, Checked, Link, Reach
 
@@ -48,10 +48,9 @@ class SshLiveCheck:
         user = "root" if host.become in ("sudo", "") else host.become
         try:
             done = await link.run(["true"], become=Become(user), timeout=15)
-        except Unreachable as error:
-            return Checked(host=host.name, what="sudo", ok=False, text=error.message)
-        except (LinkLost, TimeoutError) as error:
-            return Checked(host=host.name, what="sudo", ok=None, text=str(error))
+        except (OndeckError, TimeoutError) as error:
+            refused = isinstance(error, Unreachable) and error.reason is Reason.BECOME
+            return Checked(host=host.name, what="sudo", ok=False if refused else None, text=_said(error))
         return Checked(host=host.name, what="sudo", ok=done.ok, text=f"{user} without a password")
 
     async def _facts(self, host: Host, link: Link) -> list[Checked]:
@@ -59,7 +58,7 @@ class SshLiveCheck:
         try:
             done = await link.run(["sh", "-c", _ASK], timeout=15)
         except (OndeckError, TimeoutError) as error:
-            return [Checked(host=host.name, what="commands", ok=None, text=str(error))]
+            return [Checked(host=host.name, what="commands", ok=None, text=_said(error))]
         lines = text.decode(done.stdout).splitlines()
         if not done.ok or len(lines) < 4:
             said = f"exit {done.status}: {text.safe_line(text.decode(done.stderr))[:200]}"
@@ -76,9 +75,14 @@ class SshLiveCheck:
         ]
 
 
+def _said(error: OndeckError | TimeoutError) -> str:
+    return text.safe_line(error.message if isinstance(error, OndeckError) else str(error) or "timed out")
+
+
 def _clock(host: str, line: str, ours: float) -> Checked:
     try:
-        offset = float(line) - ours
+        # busybox counts whole seconds and leaves %N as it is.
+        offset = float(line.removesuffix("%N")) - ours
     except ValueError:
         return Checked(host=host, what="clock", ok=None, text="its date cannot be read")
     return Checked(host=host, what="clock", ok=abs(offset) <= OFFSET, text=f"{offset:+.1f} s from ours")

@@ -35,6 +35,10 @@ _SIGNS: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (re.compile("open failed|mux_client_request_session|Session open refused"), Reason.SESSIONS),
     (re.compile("kex_exchange|Connection reset|Connection closed|banner exchange"), Reason.RESET),
 )
+_TRIES = 25
+_AGAIN = 0.2
+"""Seconds between two signals to a master that is to end."""
+
 _CHUNK = 65536
 _QUEUE = 16
 
@@ -71,6 +75,8 @@ class Master:
     def argv(self, command: str) -> list[str]:
         """The local command that runs a remote one through the master."""
         socket = ["-o", f"ControlPath={self._folder}/s", "-o", "ControlMaster=no", "-o", "BatchMode=yes"]
+        # Without its master it would open a connection of its own, which nobody would end.
+        socket += ["-o", "ProxyCommand=false"]
         return ["ssh", "-T", "-e", "none", *socket, *self._base, "--", self.endpoint.name, command]
 
     async def open(self) -> None:
@@ -118,11 +124,29 @@ class Master:
 
     async def aclose(self) -> None:
         """End it and remove its folder."""
-        if self._process is not None and self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.terminate()
-            await self._process.wait()
+        if self._process is not None:
+            await _ended(self._process)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """End the master.
+
+    ssh looks for a signal before it waits: one that comes between the two is slept over until the next
+    keepalive, so it is sent again.
+    """
+    for _ in range(_TRIES):
+        if process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_AGAIN):
+                await process.wait()
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 class _Child:
@@ -178,6 +202,13 @@ class _Child:
                 await self.process.wait()
             for task in (*self._pumps, self._last):
                 task.cancel()
+            self._tell_the_end()
+
+    def _tell_the_end(self) -> None:
+        """Who still reads chunks must not wait for an end that the draining has taken."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
 
     async def _drain(self) -> None:
         while await self.queue.get() is not None:
@@ -220,6 +251,7 @@ class FallbackLink:
         self._grace = settings.seconds(GRACE)
         self._slots = asyncio.Semaphore(8)
         self._children: set[_Child] = set()
+        self._open = True
 
     @property
     def host(self) -> str:
@@ -228,8 +260,8 @@ class FallbackLink:
 
     @property
     def closed(self) -> bool:
-        """True once the master has ended."""
-        return self._master.closed
+        """True once this link was closed or the master has ended."""
+        return not self._open or self._master.closed
 
     def completed(
         self, status: int, out: bytes, err: bytes, any_out: bool, become: Become | None, dropped: int = 0
@@ -253,11 +285,11 @@ class FallbackLink:
 
     @asynccontextmanager
     async def _child(self, command: str) -> AsyncIterator[_Child]:
-        if self.closed:
-            raise Unreachable(
-                "the connection has ended", reason=Reason.RESET, hint="connect again", where=self.host
-            )
         async with self._slots:
+            if self.closed:
+                raise Unreachable(
+                    "the connection has ended", reason=Reason.RESET, hint="connect again", where=self.host
+                )
             process = await asyncio.create_subprocess_exec(
                 *self._master.argv(command),
                 stdin=asyncio.subprocess.PIPE,
@@ -268,6 +300,8 @@ class FallbackLink:
             child = _Child(process)
             self._children.add(child)
             try:
+                if not self._open:
+                    raise LinkLost("the link was closed while a command was starting", where=self.host)
                 yield child
             finally:
                 self._children.discard(child)
@@ -350,6 +384,7 @@ class FallbackLink:
 
     async def aclose(self) -> None:
         """Stop what runs, then end the master."""
+        self._open = False
         await asyncio.gather(*(child.stop(self._patience) for child in list(self._children)))
         await self._master.aclose()
 

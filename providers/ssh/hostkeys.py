@@ -181,12 +181,22 @@ def read(path: str) -> KnownHosts:
         raise StateBroken(f"cannot read known hosts: {error.strerror}", where=path) from error
 
 
+def _seal(path: str) -> tuple[int, ...]:
+    """What is another after a file was written or replaced; empty when it is not there."""
+    try:
+        facts = Path(path).expanduser().stat()
+    except OSError:
+        return ()
+    return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
 class HostKeys:
     """Several known_hosts files; the first one that knows a host decides, revoked counts from any."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        """Remember the paths; a file is read when the first host is asked for."""
+        """Remember the paths; a file is read when the first host is asked for, and again when it changed."""
         self._paths = tuple(dict.fromkeys(path for path in paths if path))
+        self._seals: dict[str, tuple[int, ...]] = {}
         self._files: dict[str, KnownHosts] = {}
         self._recorded: dict[tuple[str, int, tuple[str, ...]], Recorded] = {}
 
@@ -197,10 +207,20 @@ class HostKeys:
 
     def quick(self, address: str, port: int, more: Sequence[str] = ()) -> bool:
         """True when a lookup costs no more than microseconds: all read, and few hashes to try."""
+        self._forget_changed((*self._paths, *more))
         if (address, port, tuple(more)) in self._recorded:
             return True
         files = [self._files.get(path) for path in (*self._paths, *more)]
         return sum(file.hashes for file in files if file is not None) < _HASHES and None not in files
+
+    def _forget_changed(self, paths: Iterable[str]) -> None:
+        """A key that was enrolled or revoked meanwhile counts from the next connection on."""
+        for path in paths:
+            seal = _seal(path)
+            if self._seals.get(path) != seal:
+                self._seals[path] = seal
+                self._files.pop(path, None)
+                self._recorded.clear()
 
     def _file(self, path: str) -> KnownHosts:
         if path not in self._files:
@@ -218,6 +238,7 @@ class HostKeys:
         Raises:
             StateBroken: A file cannot be read.
         """
+        self._forget_changed((*self._paths, *more))
         key = (address, port, tuple(more))
         if key not in self._recorded:
             self._recorded[key] = self._look_up(address, port, (*self._paths, *more))

@@ -17,6 +17,10 @@ SESSIONS = 8
 
 CONNECTIONS = 4
 
+_FREEING = 0.05
+_REFUSALS = 40
+"""A daemon counts a session until it has tidied up after it: how long to wait between two tries, and how often."""
+
 _S = TypeVar("_S", bound=Session)
 
 
@@ -27,6 +31,7 @@ class Carrier:
         self.conn = conn
         self.used = 0
         self.cap = SESSIONS
+        self.served = False
         self._name = name
 
     @property
@@ -64,6 +69,7 @@ class Carrier:
             for session in made:
                 session.drop()
             raise
+        self.served = True
         return made[-1]
 
     def _gone(self) -> Unreachable:
@@ -142,6 +148,7 @@ class Line:
             await self._give_back(carrier)
 
     async def _start(self, command: str, make: Callable[[], _S]) -> tuple[Carrier, _S]:
+        refusals = 0
         while True:
             carrier = await self._take()
             alone = carrier.used == 1
@@ -151,9 +158,12 @@ class Line:
                 alone = alone and carrier.used == 1
                 await self._give_back(carrier)
                 full = isinstance(error, Unreachable) and error.reason is Reason.SESSIONS
-                if not full or alone:
+                if not full or (alone and (not carrier.served or refusals >= _REFUSALS)):
                     raise
                 carrier.cap = max(1, carrier.used)
+            if alone:
+                refusals += 1
+                await asyncio.sleep(_FREEING)
 
     async def _give_back(self, carrier: Carrier) -> None:
         carrier.used -= 1

@@ -189,6 +189,8 @@ class SshLink:
         async with self._line.running(command, make) as session:
             self._running.add(session)
             try:
+                if not self._open:
+                    raise self.lost("a command that was starting")
                 yield session
             finally:
                 self._running.discard(session)

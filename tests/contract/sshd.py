@@ -106,8 +106,10 @@ def _wait(address: str, port: int, process: subprocess.Popen[bytes], log: Path) 
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *options: str, keys: tuple[str, ...] = ("ed25519",)) -> Iterator[Sshd]:
-    """A server in a fresh folder; `options` are lines of its configuration.
+def serving(
+    folder: Path, *options: str, keys: tuple[str, ...] = ("ed25519",), path: str = ""
+) -> Iterator[Sshd]:
+    """A server in a fresh folder; `options` are lines of its configuration, `path` is PATH of its sessions.
 
     Skips the test when there is no OpenSSH server here.
     """
@@ -139,7 +141,7 @@ def serving(folder: Path, *options: str, keys: tuple[str, ...] = ("ed25519",)) -
         "PasswordAuthentication no",
         "KbdInteractiveAuthentication no",
         "PermitRootLogin prohibit-password",
-        f"SetEnv HOME={home}",
+        f"SetEnv HOME={home}" + (f" PATH={path}" if path else ""),
     ]
     (folder / "sshd_config").write_text("\n".join(lines) + "\n")
     if os.geteuid() == 0:

@@ -87,6 +87,8 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 class TestExec(OperatorSuite):
+    provider = "host"
+
     @pytest.fixture
     def make(self, roots: Iterator[Path]) -> Callable[[], Any]:  # type: ignore[override]
         async def fresh() -> HostSite:

@@ -37,6 +37,8 @@ class PutSite(HostSite):
 
 
 class TestPut(OperatorSuite):
+    provider = "host"
+
     @pytest.fixture
     def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:  # type: ignore[override]
         numbers: Iterator[int] = count()

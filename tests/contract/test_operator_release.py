@@ -11,7 +11,6 @@ import pytest
 
 from ondeck.errors import BadInput, Refused, RemoteFailed
 from ondeck.inventory.model import Host
-from ondeck.testing.operator_suite import OperatorSuite
 from tests.contract.release_site import ContractSite, Log, Site
 
 Make = Callable[..., Site]
@@ -446,21 +445,6 @@ async def test_the_plan_shows_every_command_and_no_value_is_formatted_into_a_scr
         if command.argv[:2] == ("sh", "-c"):
             assert str(site.root) not in command.argv[2]
             assert "1.0" not in command.argv[2]
-
-
-class TestContract(OperatorSuite):
-    """The contract of every operator, with a deploy over an older release."""
-
-    @pytest.fixture
-    def make(self, make: Make) -> Callable[[], Any]:  # type: ignore[override]
-        async def fresh() -> ContractSite:
-            site = make(drains=True)
-            for version in ("1.0", "1.1"):
-                site.build(version)
-            await site.do("deploy", version="1.0")
-            return ContractSite(site)
-
-        return fresh
 
 
 async def cancelled_once(site: Site, step: str) -> Any:

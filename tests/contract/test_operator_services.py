@@ -1,4 +1,4 @@
-"""The contract of every operator, for each way a service is changed besides the deploy of a release."""
+"""The contract of every operator, for each way a service is changed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,22 @@ def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sites]:
         site.close()
 
 
+class TestDeploy(OperatorSuite):
+    provider = "release"
+
+    @pytest.fixture
+    def make(self, sites: Sites) -> Callable[[], Any]:  # type: ignore[override]
+        async def fresh() -> ContractSite:
+            site = await sites("1.0", drains=True)
+            site.build("1.1")
+            return ContractSite(site)
+
+        return fresh
+
+
 class TestRollback(OperatorSuite):
+    provider = "release"
+
     @pytest.fixture
     def make(self, sites: Sites) -> Callable[[], Any]:  # type: ignore[override]
         async def fresh() -> ContractSite:
@@ -50,6 +65,8 @@ class TestRollback(OperatorSuite):
 
 
 class TestRestart(OperatorSuite):
+    provider = "release"
+
     @pytest.fixture
     def make(self, sites: Sites) -> Callable[[], Any]:  # type: ignore[override]
         async def fresh() -> RestartSite:
@@ -61,6 +78,7 @@ class TestRestart(OperatorSuite):
 class DrainSuite(OperatorSuite):
     """What is promised of a balancer's command: it is not a step of its own, and a cancel comes too late for it."""
 
+    provider = "release"
     tells_the_end = False
 
     async def test_cancelling_really_stops_the_work(self, make: Make) -> None:
@@ -138,6 +156,8 @@ class TestUndrain(DrainSuite):
 
 
 class TestCommand(OperatorSuite):
+    provider = "release"
+
     @pytest.fixture
     def make(self, sites: Sites) -> Callable[[], Any]:  # type: ignore[override]
         async def fresh() -> CommandSite:

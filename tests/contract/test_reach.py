@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ondeck.reach.ports import Link
-from ondeck.testing.reach_suite import ReachSuite
-from providers.ssh.reach import SshTransport
+from ondeck.testing.reach_suite import Place, ReachSuite
 from tests.contract.sshd import Sshd, serving, settings
 
 
@@ -20,20 +18,17 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 class TestSsh(ReachSuite):
+    provider = "ssh"
+
     @pytest.fixture
-    async def link(self, sshd: Sshd, tmp_path: Path) -> AsyncIterator[Link]:
-        reach = SshTransport().open(sshd.inventory(), settings(tmp_path, 0.1))
-        opened = await reach.connect(sshd.host())
-        yield opened
-        await opened.aclose()
-        await reach.aclose()
+    def place(self, sshd: Sshd, tmp_path: Path) -> Place:
+        return Place(inventory=sshd.inventory(), settings=settings(tmp_path, 0.1), host=sshd.host())
 
 
 class TestSystemSsh(ReachSuite):
+    provider = "ssh"
+
     @pytest.fixture
-    async def link(self, sshd: Sshd, tmp_path: Path) -> AsyncIterator[Link]:
-        reach = SshTransport().open(sshd.inventory(fallback=True), settings(tmp_path, 0.1))
-        opened = await reach.connect(sshd.host())
-        yield opened
-        await opened.aclose()
-        await reach.aclose()
+    def place(self, sshd: Sshd, tmp_path: Path) -> Place:
+        inventory = sshd.inventory(fallback=True)
+        return Place(inventory=inventory, settings=settings(tmp_path, 0.1), host=sshd.host())

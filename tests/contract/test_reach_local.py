@@ -7,22 +7,31 @@ from pathlib import Path
 import pytest
 
 from ondeck.errors import LinkLost, Unreachable
-from ondeck.inventory.model import Host
+from ondeck.inventory.model import Host, Inventory, Revision
 from ondeck.reach.ports import Link
-from ondeck.settings import Settings
-from ondeck.testing.reach_suite import ReachSuite, gone, started, unique
+from ondeck.testing.reach_suite import Place, ReachSuite, gone, started, unique
 from providers.local.reach import LocalReach
+from tests.contract.sshd import settings
+
+HERE = Host(name="here", env="test", transport="local")
 
 
 @pytest.fixture
 async def link(tmp_path: Path) -> AsyncIterator[Link]:
-    reach = LocalReach(Settings(state=tmp_path, cache=tmp_path, config=tmp_path, timescale=0.1))
-    yield await reach.connect(Host(name="here", env="test", transport="local"))
+    reach = LocalReach(settings(tmp_path, 0.1))
+    yield await reach.connect(HERE)
     await reach.aclose()
 
 
 class TestLocal(ReachSuite):
     """The promises of a link over child processes."""
+
+    provider = "local"
+
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> Place:
+        inventory = Inventory(revision=Revision(root=str(tmp_path)), hosts={HERE.name: HERE})
+        return Place(inventory=inventory, settings=settings(tmp_path, 0.1), host=HERE)
 
 
 async def test_closing_a_link_stops_what_runs_and_says_that_it_was_lost(link: Link) -> None:

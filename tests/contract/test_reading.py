@@ -26,39 +26,9 @@ from providers.linux.facts import LinuxFacts
 from providers.linux.logs import LinuxLogs
 from providers.linux.units import LinuxUnits
 from tests.contract.childlink import ChildBench
+from tests.contract.programs import JOURNALCTL, program
 
 HOST = Host(name="web-1", env="prod")
-
-# A journalctl over a file of entries: cursor, --since, --lines and --follow as the real one has them.
-JOURNALCTL = """#!/usr/bin/env python3
-import json, os, sys, time
-path = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "journal")
-args = dict(a.partition("=")[::2] for a in sys.argv[1:])
-if args.get("--unit") == "missing": sys.exit("No journal files were found.")
-at = 0
-def rows():
-    return open(path).read().splitlines() if os.path.exists(path) else []
-have = rows()
-if "--after-cursor" in args:
-    cursors = [json.loads(r)["__CURSOR"] for r in have]
-    if args["--after-cursor"] not in cursors: sys.exit("Failed to seek to cursor: Invalid argument")
-    at = cursors.index(args["--after-cursor"]) + 1
-elif "--since" in args:
-    since = float(args["--since"][1:]) * 1e6
-    while at < len(have) and int(json.loads(have[at])["__REALTIME_TIMESTAMP"]) < since: at += 1
-while True:
-    have = rows()
-    for row in have[at:]: print(row, flush=True)
-    at = len(have)
-    if "--follow" not in args: break
-    time.sleep(0.02)
-"""
-
-
-def program(folder: Path, name: str, text: str) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(text)
-    (folder / name).chmod(0o755)
 
 
 def append(path: Path, word: str) -> None:
@@ -67,6 +37,8 @@ def append(path: Path, word: str) -> None:
 
 
 class TestFiles(LogReaderSuite):
+    provider = "linux"
+
     @pytest.fixture
     def log(self, tmp_path: Path) -> LogCase:
         path = tmp_path / "app.log"
@@ -78,7 +50,6 @@ class TestFiles(LogReaderSuite):
                 file.write(data)
 
         return LogCase(
-            reader=LinuxLogs(),
             host=HOST,
             source=LogSource(name="app", file=str(path)),
             missing=LogSource(name="app", file=str(tmp_path / "none.log")),
@@ -215,6 +186,8 @@ class TestFiles(LogReaderSuite):
 
 
 class TestJournal(LogReaderSuite):
+    provider = "linux"
+
     @pytest.fixture
     def log(self, tmp_path: Path) -> LogCase:
         programs = tmp_path / "bin"
@@ -240,7 +213,6 @@ class TestJournal(LogReaderSuite):
                     file.write(json.dumps(entry) + "\n")
 
         return LogCase(
-            reader=LinuxLogs(),
             host=HOST,
             source=LogSource(name="jrn", unit="checkout"),
             missing=LogSource(name="jrn", unit="missing"),
@@ -265,10 +237,12 @@ class TestJournal(LogReaderSuite):
 
 
 class TestFacts(FactsReaderSuite):
+    provider = "linux"
+
     @pytest.fixture
     def facts(self) -> FactsCase:
         bench: Any = ChildBench()
-        return FactsCase(reader=LinuxFacts(), host=HOST, bench=bench, lose=bench.children.lose)
+        return FactsCase(host=HOST, bench=bench, lose=bench.children.lose)
 
     async def test_the_figures_of_this_machine_make_sense(self, facts: FactsCase) -> None:
         async with aclosing(LinuxFacts().watch(HOST, facts.bench)) as batches:
@@ -287,9 +261,7 @@ class TestFacts(FactsReaderSuite):
 
 
 class TestUnits(UnitReaderSuite):
-    @pytest.fixture
-    def units(self) -> LinuxUnits:
-        return LinuxUnits()
+    provider = "linux"
 
     @pytest.fixture
     def unreachable(self) -> Any:

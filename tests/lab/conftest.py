@@ -13,14 +13,9 @@ from lab.real.systemd_host import RealHost
 from lab.real.systemd_host import real_hosts as started
 from ondeck.errors import Missing
 from tests.lab.real_site import Site, site
+from tests.required import cannot
 
 _CACHE = rootfs.cache()  # before a test's own HOME is set
-
-
-def _cannot(reason: str) -> None:
-    if os.environ.get("ONDECK_LAB") == "required":
-        pytest.fail(f"the lab is required here, but {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -28,14 +23,13 @@ def real_hosts() -> Iterator[tuple[RealHost, RealHost]]:
     """Two Debian hosts with systemd, journald and sshd."""
     reason = rootfs.missing()
     if reason:
-        _cannot(reason)
+        cannot(reason)
     os.environ["ONDECK_LAB_CACHE"] = str(_CACHE)
     context = started(["deb-1", "deb-2"])
     try:
         hosts = context.__enter__()
     except Missing as error:
-        _cannot(error.message)
-        raise
+        cannot(error.message)
     try:
         yield hosts[0], hosts[1]
     finally:
