@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.widget import Widget
 
@@ -68,8 +69,35 @@ def spread(left: Text, right: Text, width: int) -> Text:
     return Text.assemble(left, " " * max(1, gap), right)
 
 
+class Clock(Line):
+    """`03:13:05 UTC` at the right end; a widget of its own, because what is left of a change is sent again."""
+
+    DEFAULT_CSS = f"Clock {{ dock: right; width: {len('03:13:05 UTC ')}; }}"
+
+    def show(self) -> int:
+        """Draw the time; how many cells it takes."""
+        desk, now = self.desk, self.desk.session.now()
+        text = Text(f"{phrases.clock(now, desk.zone)} {phrases.zone_word(now, desk.zone)} ")
+        if desk.at:
+            cursor = (f"AT {phrases.clock(desk.at, desk.zone)}  ", desk.roles.style("warn"))
+            text = Text.assemble(cursor, text)
+        width = cell_len(text.plain)
+        if self.size.width != width:
+            self.styles.width = width
+        self.put(text)
+        return width
+
+
 class ContextLine(Line):
     """`PROD  anna@bastion-1  may change  inv a1b2c3d ok  creds agent  03:13:05 UTC`."""
+
+    def __init__(self, desk: Desk, *, id: str) -> None:
+        super().__init__(desk, id=id)
+        self.clock = Clock(desk, id="clock")
+
+    def compose(self) -> ComposeResult:
+        """The clock lies on the line's right end."""
+        yield self.clock
 
     def show(self, env: str) -> None:
         """For the environment of the view on screen; empty means all."""
@@ -93,11 +121,7 @@ class ContextLine(Line):
             lacking = credentials.startswith("no ")
             brief = credentials if wide or lacking else credentials.removeprefix("agent ")
             left.append(f"{gap}{'creds ' if wide else ''}{brief}", style("warn" if lacking else ""))
-        now = session.now()
-        right = Text(f"{phrases.clock(now, desk.zone)} {phrases.zone_word(now, desk.zone)}")
-        if desk.at:
-            right = Text.assemble((f"AT {phrases.clock(desk.at, desk.zone)}  ", style("warn")), right)
-        self.put(spread(left, right, width))
+        self.put(spread(left, Text(" " * (self.clock.show() - 1)), width))
 
     def _inventory(self, wide: bool) -> Sequence[tuple[str, str]]:
         revision = self.desk.session.inventory.revision
