@@ -42,7 +42,11 @@ class Desk:
         """Append; what has to survive is on disk when this returns."""
         self.write(event)
         if isinstance(event, DURABLE):
-            await self._durable.wait()
+            await self.synced()
+
+    async def synced(self) -> None:
+        """Everything written so far is on disk when this returns."""
+        await self._durable.wait()
 
     def note(self, text: str) -> None:
         """Tell something that changes no state; the first thing given up on a full disk."""

@@ -118,7 +118,13 @@ class Drive:
             for decision in self.rollout.decide():
                 ended = await self._do(decision)
             if ended is not None:
+                await self._all_recorded()
                 return ended
+            await self._pause_between()
+
+    async def _all_recorded(self) -> None:
+        """Outcomes are on disk before the evidence of them is tidied away on the hosts."""
+        while self._tasks:
             await self._pause_between()
 
     async def _do(self, decision: object) -> Ended | None:
@@ -230,7 +236,7 @@ class Drive:
         if target not in self.rollout.running:
             return
         self.rollout.ended(target, finding.outcome)
-        await self.desk.record(
+        self.desk.write(
             TargetEnded(
                 target=target,
                 outcome=finding.outcome,
@@ -240,6 +246,10 @@ class Drive:
                 seconds=clock.seconds(),
             )
         )
+        # The next target's intent stands behind this in the log, and is on disk before anything is
+        # sent: one sync serves both.
+        self.wake.set()
+        await self.desk.synced()
 
     async def _void(self, attempt: Attempt, why: str, *, intended: bool) -> None:
         self.rollout.again(attempt.target)
