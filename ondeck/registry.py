@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ondeck.errors import Missing
+from ondeck.installed import entry_points
 from ondeck.operate.spec import OperationSpec
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from ondeck.inventory.serving import Serves
 
 GROUP = "ondeck.providers"
@@ -44,10 +43,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @cache
-def _entries() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points  # dear, and the first frame needs no provider
+def _entries() -> dict[str, str]:
+    return entry_points(GROUP)
 
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+def _at(path: str) -> Any:  # noqa: ANN401 - what a provider names is known to who asks for it
+    """What stands at `package.module:attribute`."""
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 class Registry:
@@ -76,7 +79,7 @@ class Registry:
         if entry is None:
             raise Missing(f"no provider named {name!r} is installed", hint=self._known())
         try:
-            manifest = entry.load()
+            manifest = _at(entry)
         except ImportError as error:
             raise Missing(
                 f"provider {name!r} cannot be imported: {error}", hint="see `ondeck doctor`"
@@ -135,9 +138,8 @@ class Registry:
             path = self.manifest(name).capabilities.get(capability)
             if path is None:
                 raise Missing(f"provider {name!r} cannot do {capability!r}")
-            module, _, attribute = path.partition(":")
             try:
-                self._loaded[key] = getattr(importlib.import_module(module), attribute)()
+                self._loaded[key] = _at(path)()
             except ImportError as error:
                 raise Missing(
                     f"provider {name!r} needs a library that is not installed: {error.name or error}",

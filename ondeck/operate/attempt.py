@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import time
@@ -129,12 +128,3 @@ class Clock:
     def seconds(self) -> float:
         """Seconds since it was made."""
         return round(time.monotonic() - self._start, 3)
-
-
-async def finished(tasks: set[asyncio.Task[None]], seconds: float) -> set[asyncio.Task[None]]:
-    """Wait until one of them ends or time is up; those that ended."""
-    if not tasks:
-        await asyncio.sleep(seconds)
-        return set()
-    done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    return done

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pwd
 
 from ondeck.operate.attempt import short
 from ondeck.operate.events import DURABLE, Ask, Asked, Event, Note, Step
+from ondeck.operate.syncing import SharedSync
 from ondeck.record.jobfolder import JobFolder
 from ondeck.record.journal import Fault, Journal
 from ondeck.record.outputs import Output
@@ -27,6 +27,7 @@ class Desk:
         self.journal = Journal(at.events, fault=fault)
         self.view: JobView = fold(at.blank(), at.events_after(0))
         self._outputs: dict[str, Output] = {}
+        self._durable = SharedSync(self.journal.sync)
 
     @property
     def full(self) -> bool:
@@ -41,7 +42,11 @@ class Desk:
         """Append; what has to survive is on disk when this returns."""
         self.write(event)
         if isinstance(event, DURABLE):
-            await asyncio.to_thread(self.journal.sync)
+            await self.synced()
+
+    async def synced(self) -> None:
+        """Everything written so far is on disk when this returns."""
+        await self._durable.wait()
 
     def note(self, text: str) -> None:
         """Tell something that changes no state; the first thing given up on a full disk."""

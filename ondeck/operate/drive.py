@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 
 from ondeck.errors import StateBroken
@@ -14,7 +15,6 @@ from ondeck.operate.attempt import (
     asked,
     attempt_id,
     broken,
-    finished,
     observed,
     short,
 )
@@ -65,6 +65,7 @@ class Drive:
         self._herald = herald
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._gate: asyncio.Task[None] | None = None
+        self._ends: list[asyncio.Task[None]] = []
         self._checked: set[str] = set()
         self._credentials = ""
         self._standing = ""
@@ -118,7 +119,13 @@ class Drive:
             for decision in self.rollout.decide():
                 ended = await self._do(decision)
             if ended is not None:
+                await self._all_recorded()
                 return ended
+            await self._pause_between()
+
+    async def _all_recorded(self) -> None:
+        """Outcomes are on disk before the evidence of them is tidied away on the hosts."""
+        while self._tasks:
             await self._pause_between()
 
     async def _do(self, decision: object) -> Ended | None:
@@ -126,24 +133,38 @@ class Drive:
             case OpenBatch(index=index, targets=targets):
                 await self.desk.record(BatchStarted(index=index, targets=targets))
             case Start(target=target):
-                self._tasks[target] = asyncio.create_task(self._target(target), name=target)
+                self._tasks[target] = self._begin(self._target(target), target)
             case AskGate(index=index, targets=targets):
-                self._gate = asyncio.create_task(self._ask_gate(index, targets), name="gate")
+                self._gate = self._begin(self._ask_gate(index, targets), "gate")
             case Hold(why=why):
                 await self._stand(why)
             case Finish(why=why):
                 return why
         return None
 
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        """Its end wakes the loop: with many in flight, watching each of them at every turn is dear."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._came_to_end)
+        return task
+
+    def _came_to_end(self, task: asyncio.Task[None]) -> None:
+        self._ends.append(task)
+        self.wake.set()
+
     async def _pause_between(self) -> None:
-        tasks = set(self._tasks.values()) | ({self._gate} if self._gate else set())
-        waker = asyncio.create_task(self._woken(), name="wake")
-        done = await finished(tasks | {waker}, self.settings.seconds(POLL))
-        waker.cancel()
-        for task in done - {waker}:
-            self._tasks.pop(task.get_name(), None)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.seconds(POLL)):
+                await self.wake.wait()
+        self.wake.clear()
+        ends, self._ends = self._ends, []
+        for task in ends:
             if task is self._gate:
                 self._gate = None
+            elif self._tasks.get(task.get_name()) is task:
+                del self._tasks[task.get_name()]
+            else:
+                continue  # given up when it did not stop in time: its outcome is recorded
             if not task.cancelled() and (error := task.exception()) is not None:
                 await self._broke(task.get_name(), error)
         self._give_up_stopping()
@@ -161,10 +182,6 @@ class Drive:
         outcome = Outcome.UNKNOWN if row.in_doubt else Outcome.NOT_STARTED
         attempt = row.attempt if row.in_doubt else ""
         await self._ended(target, Finding(outcome=outcome, evidence=said), attempt, Clock())
-
-    async def _woken(self) -> None:
-        await self.wake.wait()
-        self.wake.clear()
 
     async def _stand(self, why: str) -> None:
         """Nothing is in flight: say once why it stands and what may be asked."""
@@ -221,7 +238,7 @@ class Drive:
         if target not in self.rollout.running:
             return
         self.rollout.ended(target, finding.outcome)
-        await self.desk.record(
+        self.desk.write(
             TargetEnded(
                 target=target,
                 outcome=finding.outcome,
@@ -231,6 +248,10 @@ class Drive:
                 seconds=clock.seconds(),
             )
         )
+        # The next target's intent stands behind this in the log, and is on disk before anything is
+        # sent: one sync serves both.
+        self.wake.set()
+        await self.desk.synced()
 
     async def _void(self, attempt: Attempt, why: str, *, intended: bool) -> None:
         self.rollout.again(attempt.target)

@@ -478,4 +478,9 @@ def main(argv: list[str], read: Callable[[], bytes] = sys.stdin.buffer.read) -> 
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv))
+    code = main(sys.argv)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is recorded and closed: taking every module and connection apart is for nobody, and
+    # whoever follows the job waits for it.
+    os._exit(code)

@@ -82,7 +82,7 @@ class Stream(Protocol):
         ...
 
     async def send(self, data: bytes) -> None:
-        """Write to the command's standard input."""
+        """Write to the command's standard input; only of a stream that relays."""
         ...
 
 
@@ -133,8 +133,12 @@ class Link(Protocol):
         *,
         env: Mapping[str, str] | None = None,
         become: Become | None = None,
+        relay: bool = False,
     ) -> AbstractAsyncContextManager[Stream]:
-        """Follow a command: `async with link.stream(argv) as s: async for chunk in s: ...`."""
+        """Follow a command: `async with link.stream(argv) as s: async for chunk in s: ...`.
+
+        With `relay` it reads what is sent; without it has no input, which spares the host four processes.
+        """
         ...
 
     async def read_file(self, path: str, *, limit: int = 8 << 20, become: Become | None = None) -> bytes:

@@ -174,8 +174,10 @@ class JobFolder:
     def asks_left(self) -> list[tuple[str, int, Ask]]:
         """Requests with their id and the user id of who left them, oldest first."""
         found = []
-        for path in sorted(self.asks.glob("*.json")):
-            if path.name.startswith("."):
+        # Asked at every turn of a worker and nearly always empty: cheaper than a glob.
+        for name in sorted(os.listdir(self.asks)):  # noqa: PTH208
+            path = self.asks / name
+            if name.startswith(".") or path.suffix != ".json":
                 continue
             try:
                 data = folder.read_private(path, limit=64 << 10)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 from ondeck.errors import BadInput, Refused, StateBroken
 from ondeck.observe.records import Change
-from ondeck.operate.events import Ask, Event
+from ondeck.operate.events import Ask, Event, JobEnded
 from ondeck.operate.lock import Lock, LockView, views
 from ondeck.operate.spec import Risk
 from ondeck.record import folder, marks, outputs
@@ -19,6 +19,11 @@ from ondeck.record.jobfolder import JobFolder, first_id, time_of, valid_id
 from ondeck.record.journal import Tail
 from ondeck.record.view import JobView
 from ondeck.settings import Settings
+
+_SOON, _LATE = 0.05, 0.2
+"""Seconds between two looks at a log: while it is written, and at most while nothing happens."""
+_ENDING = 0.01
+"""The last record is there: its worker is about to go."""
 
 
 class Record:
@@ -103,7 +108,7 @@ class Record:
             StateBroken: It cannot be read.
         """
         at = self.folder(job)
-        tail, pause = Tail(at.events), 0.05
+        tail, pause = Tail(at.events), _SOON
         while True:
             alive = at.is_alive()
             before = tail.count
@@ -113,8 +118,9 @@ class Record:
                     yield number, event
             if not events and not alive:
                 return
-            pause = 0.05 if events else min(0.5, pause * 1.5)
-            await asyncio.sleep(self.settings.seconds(pause))
+            pause = _SOON if events else min(_LATE, pause * 1.5)
+            ending = bool(events) and isinstance(events[-1], JobEnded)
+            await asyncio.sleep(self.settings.seconds(_ENDING if ending else pause))
 
     def output(self, job: str, target: str, offset: int = 0, limit: int = 65536) -> outputs.Part:
         """What a target printed, from a place on; raw: make it safe before it is shown.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -158,18 +158,18 @@ class CutLink:
             self._cuts.pass_one(self.host)
         return done
 
-    def stream(
-        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, become: Become | None = None
-    ) -> AbstractAsyncContextManager[Stream]:
-        """Follow unless it is cut."""
-        return self._stream(argv, env, become)
-
     @asynccontextmanager
-    async def _stream(
-        self, argv: Sequence[str], env: Mapping[str, str] | None, become: Become | None
+    async def stream(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        become: Become | None = None,
+        relay: bool = False,
     ) -> AsyncIterator[Stream]:
+        """Follow unless it is cut."""
         self._cuts.pass_one(self.host)
-        async with self._link.stream(argv, env=env, become=become) as stream:
+        async with self._link.stream(argv, env=env, become=become, relay=relay) as stream:
             yield stream
 
     async def read_file(self, path: str, *, limit: int = 8 << 20, become: Become | None = None) -> bytes:

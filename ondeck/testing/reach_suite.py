@@ -241,7 +241,7 @@ class ReachSuite(PortSuite):
         """Line by line, both ways."""
         script = "while read -r x; do echo got $x; [ $x = end ] && exit 3; done"
         seen = b""
-        async with link.stream(["sh", "-c", script]) as stream:
+        async with link.stream(["sh", "-c", script], relay=True) as stream:
             await stream.send(b"one\n")
             async for chunk in stream:
                 seen += chunk.data
@@ -249,6 +249,13 @@ class ReachSuite(PortSuite):
                     await stream.send(b"end\n")
             assert (await stream.wait()).status == 3
         assert seen == b"got one\ngot end\n"
+
+    async def test_a_stream_that_does_not_relay_has_no_input(self, link: Link) -> None:
+        """Who reads sees the end at once instead of waiting for somebody to type."""
+        async with link.stream(["sh", "-c", "cat; echo done; exit 4"]) as stream:
+            seen = b"".join([chunk.data async for chunk in stream])
+            done = await stream.wait()
+        assert (seen, done.status) == (b"done\n", 4)
 
     async def test_a_file_comes_back_as_it_was_written(self, link: Link, tmp_path: Path) -> None:
         """With mode and checksum."""

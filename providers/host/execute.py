@@ -33,6 +33,7 @@ from providers.host.links import Links, become_of, host_of
 from providers.host.params import ExecParams
 
 PARALLEL = 32
+READS = 64
 
 
 def is_read(environment: Environment | None, argv: tuple[str, ...]) -> bool:
@@ -74,7 +75,7 @@ def plan_exec(request: Request, params: ExecParams, bench: Bench) -> Draft:
     if read:
         plan = RolloutPlan(
             batches=(Batch(targets=request.targets, why="a read: all at once"),),
-            parallel=PARALLEL,
+            parallel=READS,
             max_failures=len(request.targets),
         )
     else:

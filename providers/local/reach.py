@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from ondeck.errors import LinkLost, Reason, Unreachable
 from ondeck.inventory.model import Host, Inventory
@@ -109,16 +109,16 @@ class LocalLink:
             status, done[0], done[1], signal=sign, dropped=done[2], seconds=time.monotonic() - started
         )
 
-    def stream(
-        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, become: Become | None = None
-    ) -> AbstractAsyncContextManager[Stream]:
-        """Follow a command; see `ondeck.reach.ports.Link.stream`."""
-        return self._stream(argv, env, become)
-
     @asynccontextmanager
-    async def _stream(
-        self, argv: Sequence[str], env: Mapping[str, str] | None, become: Become | None
+    async def stream(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        become: Become | None = None,
+        relay: bool = False,
     ) -> AsyncIterator[Stream]:
+        """Follow a command; see `ondeck.reach.ports.Link.stream`."""
         if become is not None:
             await self.run(["true"], become=become)
         started = time.monotonic()
@@ -127,6 +127,8 @@ class LocalLink:
         except NotStarted as error:
             yield _NeverStarted(error)
             return
+        if not relay:
+            await running.feed(b"", close=True)
         stream = LocalStream(running, self, started, self._settings.seconds(_PIPES_STAY))
         try:
             yield stream

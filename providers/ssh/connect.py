@@ -7,13 +7,12 @@ import random
 import socket
 from contextlib import AsyncExitStack
 
-import asyncssh
-
 from ondeck.errors import AuthFailed, HostKeyChanged, HostKeyUnknown, OndeckError, Reason, Unreachable
 from ondeck.settings import Settings
 from providers.ssh.endpoint import Endpoint, KeySet
 from providers.ssh.hostkeys import HostKeys, Recorded, Verdict
 from providers.ssh.keys import Agents, Loaded, agent_path, load, offered
+from providers.ssh.library import asyncssh
 
 AT_ONCE = 64
 PER_GATE = 8

@@ -359,10 +359,11 @@ class FallbackLink:
         *,
         env: Mapping[str, str] | None = None,
         become: Become | None = None,
+        relay: bool = False,
     ) -> AsyncIterator[FallbackStream]:
         """Follow a command; leaving really stops it."""
-        login = self._master.endpoint.user
-        command = watched(argv, grace=self._grace, given=Input.RELAYED, become=become, login=login, env=env)
+        login, given = self._master.endpoint.user, Input.RELAYED if relay else Input.NONE
+        command = watched(argv, grace=self._grace, given=given, become=become, login=login, env=env)
         async with self._child(command) as child:
             yield FallbackStream(self, child, become)
 

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-import asyncssh
 import msgspec
 
 from ondeck.errors import StateBroken
+from providers.ssh.library import asyncssh
 
 _HASHES = 2000
 

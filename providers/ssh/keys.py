@@ -8,10 +8,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import asyncssh
 import msgspec
 
 from providers.ssh.endpoint import KeySet
+from providers.ssh.library import asyncssh
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-import asyncssh
-
 from ondeck.errors import Reason, Unreachable
+from providers.ssh.library import asyncssh
 from providers.ssh.session import Session
 
 SESSIONS = 8

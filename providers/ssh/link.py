@@ -173,11 +173,11 @@ class SshLink:
         *,
         env: Mapping[str, str] | None = None,
         become: Become | None = None,
+        relay: bool = False,
     ) -> AsyncIterator[SshStream]:
         """Follow a command; leaving really stops it."""
-        command = watched(
-            argv, grace=self._grace, given=Input.RELAYED, become=become, login=self._login, env=env
-        )
+        given = Input.RELAYED if relay else Input.NONE
+        command = watched(argv, grace=self._grace, given=given, become=become, login=self._login, env=env)
         async with self._session(command, Follow) as session:
             yield SshStream(self, session, become)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 
-import asyncssh
-
 from ondeck.errors import AuthFailed, HostKeyChanged, HostKeyUnknown, Reason, Unreachable
 from ondeck.inventory.model import Host, Inventory
 from ondeck.reach.ports import Link
@@ -15,6 +13,7 @@ from providers.ssh.connect import PER_GATE, Connector
 from providers.ssh.endpoint import Endpoint, Endpoints
 from providers.ssh.fallback import FallbackLink, Master
 from providers.ssh.hostkeys import HostKeys
+from providers.ssh.library import asyncssh
 from providers.ssh.line import Line
 from providers.ssh.link import SshLink
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-import asyncssh
-
 from ondeck.reach.ports import Chunk, Fd
+from providers.ssh.library import asyncssh
 
 HIGH = 256 << 10
 LOW = 64 << 10

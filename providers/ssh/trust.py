@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncssh
-
 from ondeck.errors import OndeckError, Unreachable
 from ondeck.inventory.model import Host, Inventory
 from ondeck.reach.ports import Scanned
@@ -13,6 +11,7 @@ from ondeck.settings import Settings
 from providers.ssh.connect import Connector, host_key_algorithms
 from providers.ssh.endpoint import Endpoint, Endpoints
 from providers.ssh.hostkeys import HostKeys, Recorded, Verdict
+from providers.ssh.library import asyncssh
 from providers.ssh.reach import SshReach
 
 

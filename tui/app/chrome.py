@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.widget import Widget
 
@@ -68,8 +69,36 @@ def spread(left: Text, right: Text, width: int) -> Text:
     return Text.assemble(left, " " * max(1, gap), right)
 
 
+class Clock(Line):
+    """`03:13:05 UTC` at the right end; a widget of its own, because what is left of a change is sent again."""
+
+    DEFAULT_CSS = f"Clock {{ dock: right; width: {len('03:13:05 UTC ')}; }}"
+
+    def show(self) -> int:
+        """Draw the time; how many cells it takes."""
+        desk = self.desk
+        text = Text(f"{desk.stamp(desk.session.now())} ")
+        if desk.at and self.app.size.width >= 100:
+            text = Text.assemble((f"AT {desk.clock(desk.at)}  ", desk.roles.style("warn")), text)
+        elif desk.at:
+            text = Text(f"AT {desk.stamp(desk.at)} ", desk.roles.style("warn"))
+        width = cell_len(text.plain)
+        if self.size.width != width:
+            self.styles.width = width
+        self.put(text)
+        return width
+
+
 class ContextLine(Line):
     """`PROD  anna@bastion-1  may change  inv a1b2c3d ok  creds agent  03:13:05 UTC`."""
+
+    def __init__(self, desk: Desk, *, id: str) -> None:
+        super().__init__(desk, id=id)
+        self.clock = Clock(desk, id="clock")
+
+    def compose(self) -> ComposeResult:
+        """The clock lies on the line's right end."""
+        yield self.clock
 
     def show(self, env: str) -> None:
         """For the environment of the view on screen; empty means all."""
@@ -94,13 +123,7 @@ class ContextLine(Line):
             brief = credentials if wide else credentials.partition(":")[0]
             brief = brief if wide or lacking else brief.removeprefix("agent ")
             left.append(f"{gap}{'creds ' if wide else ''}{brief}", style("warn" if lacking else ""))
-        now = session.now()
-        right = Text(desk.stamp(now))
-        if desk.at and wide:
-            right = Text.assemble((f"AT {desk.clock(desk.at)}  ", style("warn")), right)
-        elif desk.at:
-            right = Text(f"AT {desk.stamp(desk.at)}", style("warn"))
-        self.put(spread(left, right, width))
+        self.put(spread(left, Text(" " * (self.clock.show() - 1)), width))
 
     def _inventory(self, wide: bool) -> Sequence[tuple[str, str]]:
         revision = self.desk.session.inventory.revision

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from typing import TYPE_CHECKING
 
 from ondeck.settings import Settings
 from tui.app import terminal
+
+if TYPE_CHECKING:
+    from ondeck.deck import Deck
 
 
 def open_app(settings: Settings) -> int:
@@ -16,6 +21,7 @@ def open_app(settings: Settings) -> int:
         BadInput: The terminal is too small, keys or inventory have problems.
         StateBroken: Our own state cannot be used.
     """
+    gc.disable()  # it would walk every host again and again while the first frame is made
     conditions = terminal.sniff()
     terminal.check(conditions)
     terminal.set_environment(conditions)
@@ -32,7 +38,14 @@ def open_app(settings: Settings) -> int:
 
     keymap = read_keymap(settings.config / "keys.yml")
     themes = theming.load(settings.config, cache=settings.cache)
-    session = LiveSession(inventory, settings, lambda: open_deck(settings, inventory))
+
+    def opened() -> Deck:
+        """Called once the first frame is drawn: what was made for it stays as long as the app does."""
+        gc.freeze()
+        gc.enable()
+        return open_deck(settings, inventory)
+
+    session = LiveSession(inventory, settings, opened)
     app = OndeckApp(
         session, keymap=keymap, hertz=conditions.hz, themes=themes,
         theme=themes.chosen("", sixteen=conditions.sixteen),

@@ -13,6 +13,7 @@ from ondeck.operate import events as ev
 from ondeck.operate.events import Ended
 from ondeck.operate.outcome import JobState, Outcome, WaitingFor
 from ondeck.operate.spec import Risk
+from ondeck.record import outputs as printed
 from tui.cli import out
 from tui.narration import line_of
 
@@ -21,31 +22,53 @@ if TYPE_CHECKING:
     from ondeck.record.view import JobView
     from tui.cli.face import Face
 
+_CHUNK = 65536
 _PATIENCE = 10.0  # seconds that a job may wait for a person before a face without one leaves
 
 
 class _Outputs:
-    """What is new in the output of every target, a whole line at a time with the target before it."""
+    """What is new in the output of every target, a whole line at a time with the target before it.
+
+    A target prints between the intent of its attempt and its end, so that only targets in flight are
+    looked at: on many hosts the others would be most of the work.
+    """
 
     def __init__(self, record: Record, job: str, targets: tuple[str, ...], face: Face) -> None:
-        self._record = record
-        self._job = job
-        self._offsets = dict.fromkeys(targets, 0)
-        self._rest = dict.fromkeys(targets, b"")
+        self._at = record.folder(job).out
+        self._offsets: dict[str, int] = {}
+        self._rest: dict[str, bytes] = {}
+        self._printing: dict[str, None] = {}
         self._face = face
         self._width = max((len(t) for t in targets), default=0) if len(targets) > 1 else 0
 
-    def pump(self, *, last: bool = False) -> None:
-        """Print what arrived; with `last` also what has no newline yet."""
-        for target, offset in self._offsets.items():
-            while (part := self._record.output(self._job, target, offset=offset)).data:
-                self._offsets[target] = offset = part.end
-                *whole, rest = (self._rest[target] + part.data).split(b"\n")
-                self._rest[target] = rest
+    def note(self, event: ev.Event) -> None:
+        """Print what stands before an event, and know who prints from here on."""
+        if isinstance(event, ev.AttemptIntended):
+            self._printing[event.target] = None
+        elif isinstance(event, ev.TargetEnded):
+            self._printing.pop(event.target, None)
+            self._take(event.target, last=True)
+        elif isinstance(event, ev.Step) and event.target in self._printing:
+            self._take(event.target)
+
+    def pump(self) -> None:
+        """Print what arrived from targets in flight."""
+        for target in self._printing:
+            self._take(target)
+
+    def finish(self) -> None:
+        """Print what is left of targets whose end was not seen, also what has no newline yet."""
+        for target in self._printing:
+            self._take(target, last=True)
+
+    def _take(self, target: str, *, last: bool = False) -> None:
+        while (part := printed.read(self._at, target, self._offsets.get(target, 0), _CHUNK)).data:
+            self._offsets[target] = part.end
+            *whole, self._rest[target] = (self._rest.get(target, b"") + part.data).split(b"\n")
+            if whole:
                 self._print(target, whole)
-            if last and self._rest[target]:
-                self._print(target, [self._rest[target]])
-                self._rest[target] = b""
+        if last and (rest := self._rest.pop(target, b"")):
+            self._print(target, [rest])
 
     def _print(self, target: str, lines: list[bytes]) -> None:
         head = f"{target:{self._width}}  " if self._width else ""
@@ -111,7 +134,7 @@ class _Follower:
             if pumping is not None:
                 pumping.cancel()
                 await asyncio.gather(pumping, return_exceptions=True)
-                outputs.pump(last=True)
+                outputs.finish()
 
     async def _pump(self, outputs: _Outputs) -> None:
         while True:
@@ -125,7 +148,7 @@ class _Follower:
             self._face.data(out.compact(event) + "\n")
             return
         if self._form == "text":
-            outputs.pump(last=isinstance(event, ev.TargetEnded))
+            outputs.note(event)
             if not (self._quiet and _goes_well(event)) and (line := line_of(event)):
                 self._face.say(f"  {line}")
 

@@ -7,7 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -134,7 +133,7 @@ Exit codes:
     "-i", "--inventory", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the inventory."
 )
 @click.option("--read-only", is_flag=True, help="Refuse every change.")
-@click.version_option(version("ondeck"), prog_name="ondeck")
+@click.version_option(package_name="ondeck", prog_name="ondeck")
 @click.pass_context
 def root(ctx: click.Context, inventory: Path | None, read_only: bool) -> None:
     """The terminal an on-call engineer opens on the bastion.
