@@ -219,16 +219,15 @@ class Drive:
         if target not in self.rollout.running:
             return
         self.rollout.ended(target, finding.outcome)
-        await self.desk.record(
-            TargetEnded(
-                target=target,
-                outcome=finding.outcome,
-                evidence=finding.evidence,
-                attempt=attempt,
-                status=finding.status,
-                seconds=clock.seconds(),
-            )
+        event = TargetEnded(
+            target=target,
+            outcome=finding.outcome,
+            evidence=finding.evidence,
+            attempt=attempt,
+            status=finding.status,
+            seconds=clock.seconds(),
         )
+        await self.desk.record(self.desk.ended(event))
 
     async def _void(self, attempt: Attempt, why: str, *, intended: bool) -> None:
         self.rollout.again(attempt.target)

@@ -334,7 +334,9 @@ class Worker:
         counts = ", ".join(f"{n} {word}" for word, n in self.desk.view.counts().items())
         gate = {False: "; the last gate did not pass", None: "; the last gate had no data"}
         untidy = f"; after the last batch: {self.untidy}" if self.untidy else ""
-        return counts + (gate.get(rollout.last_gate(), "") if why is Ended.COMPLETE else "") + untidy
+        cut = self.desk.view.cut
+        lost = f"; output of {len(cut)} targets was cut: {', '.join(cut[:5])}" if cut else ""
+        return counts + (gate.get(rollout.last_gate(), "") if why is Ended.COMPLETE else "") + untidy + lost
 
     # --- the end
 
@@ -359,10 +361,11 @@ class Worker:
         if why is Ended.CANCELLED and outcome is not Outcome.SUCCEEDED:
             return Outcome.CANCELLED
         if self.drive is not None and why is Ended.COMPLETE and outcome is Outcome.SUCCEEDED:
-            # Every target is fine and the work after them is not: never a quiet green.
-            tidy = Outcome.MIXED if self.untidy else outcome
-            return {True: tidy, False: Outcome.FAILED, None: Outcome.UNKNOWN}[self.drive.rollout.last_gate()]
-        return outcome
+            gate = {False: Outcome.FAILED, None: Outcome.UNKNOWN}
+            outcome = gate.get(self.drive.rollout.last_gate(), outcome)
+        # Every target is fine and the work after them or what we wrote down is not: never a quiet green.
+        untidy = self.untidy or self.desk.view.cut
+        return Outcome.MIXED if untidy and outcome is Outcome.SUCCEEDED else outcome
 
     async def _close(self) -> None:
         try:

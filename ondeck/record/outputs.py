@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from ondeck.record import folder
 
 HEAD = 4 << 20
 TAIL = 12 << 20
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def name_of(target: str) -> str:
@@ -21,7 +23,12 @@ def name_of(target: str) -> str:
 class Output:
     """Writes one target's output. Beyond the head only the latest bytes are kept, and the cut is told.
 
-    Output is the least of what a job records: when the disk is full it is dropped and counted.
+    Output is the least of what a job records: when the disk is full it is dropped, counted and told.
+
+    Attributes:
+        dropped: Bytes between head and tail that the bound left out.
+        lost: Bytes that could not be written.
+        why: Why not: `no space`, or what the system said.
     """
 
     def __init__(self, root: Path, target: str, *, head: int = HEAD, tail: int = TAIL) -> None:
@@ -32,6 +39,9 @@ class Output:
         self._ring = b""
         self._ring_dirty = False
         self.dropped = 0
+        self.lost = 0
+        self.why = ""
+        self._hole = 0
         self._fd = -1
 
     def write(self, data: bytes) -> None:
@@ -48,9 +58,20 @@ class Output:
             if self._fd < 0:
                 self._fd = folder.open_private(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
                 self._room = max(0, self._head - os.fstat(self._fd).st_size - len(data))
-            folder.write_all(self._fd, data)
-        except (OSError, StateBroken):
-            self.dropped += len(data)
+            hole = b"\n[ondeck: %d bytes were lost here]\n" % self._hole if self._hole else b""
+            folder.write_all(self._fd, hole + data)
+            self._hole = 0
+        except (OSError, StateBroken) as error:
+            self._hole += len(data)
+            self._lose(len(data), error)
+
+    def _lose(self, count: int, error: OSError | StateBroken) -> None:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError) and cause.errno not in _NO_SPACE:
+            self.why = self.why or cause.strerror or "it cannot be written"
+        else:
+            self.why = "no space"
+        self.lost += count
 
     def _to_tail(self, data: bytes) -> None:
         self._ring += data
@@ -67,11 +88,12 @@ class Output:
         if self._ring_dirty:
             cut = max(0, len(self._ring) - self._tail)
             self.dropped += cut
-            note = b"\n[ondeck: %d bytes left out here]\n" % self.dropped if self.dropped else b""
+            left_out = self.dropped + self._hole
+            note = b"\n[ondeck: %d bytes left out here]\n" % left_out if left_out else b""
             try:
                 folder.write_new(self._late, note + self._ring[cut:], durable=False)
-            except StateBroken:
-                self.dropped += len(self._ring)
+            except StateBroken as error:
+                self._lose(len(self._ring) - cut, error)
 
 
 def read(root: Path, target: str, offset: int, limit: int) -> bytes:

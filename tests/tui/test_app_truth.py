@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -11,10 +12,10 @@ from ondeck.errors import OndeckError, StateBroken
 from ondeck.observe.records import FactsBatch, HostFacts
 from tests import road as on_road
 from tests.tui.playing import playing
-from tests.tui.stage import NOW, FakeSession, S
+from tests.tui.stage import NOW, FakeSession, S, old_job
 from tui.app.live.hosts import KEPT_HOSTS, LiveHosts
 from tui.app.live.jobs import LiveJobs
-from tui.app.views import RecordLook
+from tui.app.views import RecordLook, TargetLook
 
 
 @pytest.mark.parametrize("error", [StateBroken("jobs cannot be read"), RuntimeError("surprise")])
@@ -154,3 +155,15 @@ def test_curves_of_hosts_long_not_seen_are_let_go_and_drops_are_counted() -> Non
         hosts._mailbox.put(FactsBatch(facts=HostFacts(host="h-9", time=2, cpu=0.5)))
     hosts.drain()
     assert hosts.dropped >= 1
+
+
+async def test_output_that_was_lost_is_said_on_the_page_of_its_job() -> None:
+    session = FakeSession()
+    lost = TargetLook(name="web-1", outcome="succeeded", evidence="exit 0; output was cut: no space", lost=14)
+    session.job_list = [msgspec.structs.replace(old_job(), outcome="mixed", targets=(lost,))]
+    async with playing(session) as play:
+        await play.press("0", "enter")
+        shown = await play.until("output of web-1")
+        assert "output was cut: 14 bytes could not be written down" in shown
+        assert "output was cut: no space" in shown
+        assert "MIXED" in shown

@@ -190,21 +190,22 @@ class JobPage(BoardView):
         name = name or next((t.name for t in job.targets if t.started and not t.outcome), "")
         name = name or (job.targets[0].name if job.targets else "")
         lines = self.session.output(job.id, name) if name else ()
-        if not lines:
+        lost = sum(target.lost for target in job.targets if target.name == name)
+        if not lines and not lost:
             return []
-        shown = [row("  ", fit(line, width - 2).rstrip()) for line in lines[-8:]]
+        shown = [row("  ", fit(line, width - 2).rstrip()) for line in lines[-8:]] + _lost(lost)
         return [
             rule(f"output of {name}", width, "" if len(lines) <= 8 else f"last 8 of {len(lines)} lines"),
             *shown,
         ]
 
     def _grouped(self, job: JobLook, width: int) -> list[Row]:
-        alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
+        alike: dict[tuple[tuple[str, ...], str, int], list[str]] = {}
         for target in job.targets:
             lines = self.session.output(job.id, target.name)
-            alike.setdefault((lines, target.outcome), []).append(target.name)
+            alike.setdefault((lines, target.outcome, target.lost), []).append(target.name)
         rows = []
-        for (lines, outcome), names in sorted(alike.items(), key=lambda item: -len(item[1])):
+        for (lines, outcome, lost), names in sorted(alike.items(), key=lambda item: -len(item[1])):
             word = f"{len(names)} alike: " if len(names) > 1 else ""
             bad = "" if outcome == "succeeded" else f"  {spoken(outcome)}"
             rows.append(rule(fit(f"{word}{' '.join(names)}{bad}", min(width - 8, 110)).rstrip(), width))
@@ -212,8 +213,9 @@ class JobPage(BoardView):
                      for index, line in enumerate(lines[:LINES])]  # fmt: skip
             if len(lines) > LINES:
                 rows.append(row((f"  {len(lines) - LINES} lines more: ondeck jobs show {job.id}", "dim")))
-            if not lines:
+            if not lines and not lost:
                 rows.append(row(("  printed nothing", "dim")))
+            rows += _lost(lost)
         return rows
 
     def _notes(self, job: JobLook, width: int) -> list[Row]:
@@ -227,6 +229,10 @@ class JobPage(BoardView):
     def command(self) -> str:
         """The same from a shell."""
         return f"ondeck attach {self.name_of}"
+
+
+def _lost(count: int) -> list[Row]:
+    return [row((f"  output was cut: {count} bytes could not be written down", "warn"))] if count else []
 
 
 def _outcome(target: TargetLook) -> Part:
