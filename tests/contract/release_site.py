@@ -25,6 +25,7 @@ from ondeck.inventory.model import (
     Migration,
     Revision,
     Service,
+    Signal,
 )
 from ondeck.operate.plan import Draft, Plan, Request
 from ondeck.operate.ports import Attempt
@@ -189,6 +190,11 @@ class Site:
         if done.returncode == 0:
             self._mounts.append(folder)
         return done.returncode == 0
+
+    def declare(self, *signals: Signal) -> None:
+        """Let the service declare signals."""
+        services = self.bench.inventory.services
+        services["shop"] = msgspec.structs.replace(services["shop"], signals=signals)
 
     def stop(self, host: str) -> None:
         """End the service of a host."""

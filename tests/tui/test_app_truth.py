@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from ondeck.errors import OndeckError, StateBroken
+from ondeck.inventory.model import Signal
 from ondeck.observe.records import FactsBatch, HostFacts
 from tests import road as on_road
 from tests.tui.playing import playing
@@ -167,3 +168,15 @@ async def test_output_that_was_lost_is_said_on_the_page_of_its_job() -> None:
         assert "output was cut: 14 bytes could not be written down" in shown
         assert "output was cut: no space" in shown
         assert "MIXED" in shown
+
+
+async def test_a_signal_that_nobody_reads_is_said_and_never_shown_as_fine() -> None:
+    session = FakeSession()
+    services = session.inventory.services
+    signals = (Signal(name="p95", prom="x", crit=1.0), Signal(name="err", log="app", ratio="status >= 500"))
+    services["checkout"] = msgspec.structs.replace(services["checkout"], signals=signals)
+    async with playing(session) as play:
+        await play.press("enter")
+        shown = await play.until("HOSTS, worst first")
+        named = [line for line in shown.splitlines() if "p95" in line or "err" in line.split()]
+        assert [line.strip() for line in named] == ["signals not read yet: p95, err"]
