@@ -234,7 +234,7 @@ class ReleaseApplying:
             if claim is None:
                 continue
             try:
-                await self._on(target).step(claim).forget()
+                await self._on(target).forget(claim)
             except (OndeckError, TimeoutError) as error:
                 emit(f"{target}: its job folder stays: {why(error)}")
 

@@ -17,7 +17,7 @@ from ondeck.operate.plan import Action, Change, Draft, Precondition, Preflight, 
 from ondeck.operate.ports import Bench
 from ondeck.operate.spec import Risk
 from providers.release.archive import Archive, find, inspect
-from providers.release.commands import commands
+from providers.release.commands import commands, irreversible
 from providers.release.hoststate import HostState, labelled
 from providers.release.manifest import DeployParams, HostsParams, RollbackParams
 from providers.release.options import ByCommand, ReleaseDir, archive_pattern, version_of
@@ -352,7 +352,7 @@ def _summary(found: Survey, hosts: list[Host]) -> str:
 
 
 def _irreversible(found: Survey, names: Sequence[str]) -> list[str]:
-    return [m.name for m in found.deploy.before if m.name in names and m.undo in ((), ("irreversible",))]
+    return [m.name for m in found.deploy.before if m.name in names and irreversible(m)]
 
 
 def _undo(found: Survey, work: Work) -> str:

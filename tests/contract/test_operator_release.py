@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,7 @@ import pytest
 from ondeck.errors import BadInput, Refused, RemoteFailed
 from ondeck.inventory.model import Host, Signal
 from ondeck.testing.operator_suite import OperatorSuite
-from tests.contract.release_site import ContractSite, Log, Site
-
-Make = Callable[..., Site]
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    (tmp_path / "home").mkdir()
-    sites: list[Site] = []
-
-    def build(**more: Any) -> Site:
-        sites.append(Site(tmp_path / f"site{len(sites)}", **more))
-        return sites[-1]
-
-    yield build
-    for site in sites:
-        site.close()
+from tests.contract.release_site import ContractSite, Log, Make, Site
 
 
 async def test_a_good_release_is_unpacked_switched_and_waited_for(make: Make) -> None:
