@@ -180,3 +180,19 @@ async def test_a_signal_that_nobody_reads_is_said_and_never_shown_as_fine() -> N
         shown = await play.until("HOSTS, worst first")
         named = [line for line in shown.splitlines() if "p95" in line or "err" in line.split()]
         assert [line.strip() for line in named] == ["signals not read yet: p95, err"]
+
+
+async def test_services_that_were_not_asked_are_counted_as_such_and_never_as_known() -> None:
+    session = FakeSession()
+    session.hosts = {}
+    for subject, look in session.looks.items():
+        asked = NOW if subject == "checkout@staging" else 0
+        session.looks[subject] = msgspec.structs.replace(
+            look, asked=asked, releases=look.releases if asked else ()
+        )
+    async with playing(session) as play:
+        shown = await play.until("no failing check is known; 2 of 3 services not asked")
+        assert "1 of 3 services known  2 not asked" in shown
+        line = next(line for line in shown.splitlines() if line.lstrip("> ").startswith("orders-db"))
+        assert "ok" not in line
+        assert "?" in line

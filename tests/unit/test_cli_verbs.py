@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from ondeck.observe.firing import Standing
 from ondeck.operate.spec import OperationSpec
 from ondeck.registry import Registry
 from tui.cli import flags
@@ -274,3 +275,21 @@ def test_logs_say_where_a_cut_history_begins_on_standard_error_and_as_json(
     assert [line["message"] for line in lines] == ["one", "two"]
     code, out, err = run(capsys, *argv, "2025-11-24T03:12:12")
     assert (len(out.splitlines()), "HISTORY" in err) == (1, False)
+
+
+def test_now_counts_and_names_services_that_were_not_asked_and_is_no_quiet_success(
+    inventory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*_: Any, **__: Any) -> list[Standing]:
+        return [
+            Standing(subject="shop@lab", env="lab", hosts=("here-1",), error="x", asked=False),
+            Standing(subject="cart@lab", env="lab", hosts=("here-1",), checked=False),
+        ]
+
+    monkeypatch.setattr("ondeck.observe.firing.standings", late)
+    code, out, err = run(capsys, "now")
+    assert code == 3
+    assert "NOT ASKED 1 of 2 services, time was up: shop@lab" in out
+    assert "NOT ASKED 1 of 2 services" in err
+    assert json.loads(run(capsys, "now", "-o", "json")[1])["not_asked"] == ["shop@lab"]
+    assert "shop@lab,?,check" in run(capsys, "now", "-o", "csv")[1]
