@@ -18,8 +18,12 @@ from ondeck.text import safe_line
 
 AT_ONCE = 8
 """Services that are asked at the same time."""
+HOSTS_AT_ONCE = 16
+"""Hosts that are asked for nothing but health at the same time."""
 LONGEST = 15.0
 """Seconds that asking one service may take."""
+WITHIN = 30.0
+"""Seconds after which no more services are asked."""
 ABOUT_A_SERVICE = ("deploy", "rollback", "restart", "job", "mark")
 """Kinds of changes that may be why a service fails."""
 
@@ -36,6 +40,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         facts: One entry a host; a host that could not be asked has its error set.
         error: Why nothing could be asked; then `facts` is empty and nothing is known.
         checked: False where the inventory declares nothing that could be asked.
+        asked: False when time was up before its turn: nothing is known of it.
     """
 
     subject: str
@@ -44,6 +49,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[ReleaseFacts, ...] = ()
     error: str = ""
     checked: bool = True
+    asked: bool = True
 
     @property
     def failing(self) -> tuple[ReleaseFacts, ...]:
@@ -67,32 +73,60 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def standings(
-    bench: Bench, releases: Releases, *, only: Callable[[Service, str], bool] | None = None
+    bench: Bench,
+    releases: Releases,
+    *,
+    first: Callable[[Service, str], bool] | None = None,
+    within: float = WITHIN,
 ) -> list[Standing]:
-    """Ask every service in every environment; never raises for one that cannot be asked.
+    """Ask every service in every environment, a few at once; never raises for one that cannot be asked.
 
     Args:
         bench: What readers work with.
         releases: Gives the reader of releases for a service that declares `deploy`.
-        only: Which services to ask; all when None.
+        first: Which services are asked first and for everything; of the others only the health is asked, from
+            here where the check allows it, which logs in nowhere. None asks all for everything.
+        within: Seconds, timescale applied, until no more are asked: the rest is `asked=False`.
     """
-    gate = asyncio.Semaphore(AT_ONCE)
+    services, hosts = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(HOSTS_AT_ONCE)
     inventory = bench.inventory
+    begun: set[str] = set()
 
-    async def one(service: Service, env: str) -> Standing:
-        async with gate:
-            return await _standing(bench, releases, service, env)
+    async def one(service: Service, env: str, light: asyncio.Semaphore | None) -> Standing:
+        async with services:
+            begun.add(f"{service.name}@{env}")
+            return await _standing(bench, releases, service, env, light)
 
-    wanted = [
-        (service, env)
-        for service in inventory.services.values()
-        for env in service.on
-        if only is None or only(service, env)
+    every = {f"{s.name}@{env}": (s, env) for s in inventory.services.values() for env in s.on}
+    full = {subject for subject, pair in every.items() if first is None or first(*pair)}
+    tasks = {
+        subject: asyncio.create_task(one(*every[subject], None if subject in full else hosts))
+        for subject in sorted(every, key=lambda subject: subject not in full)
+    }
+    if tasks:
+        await asyncio.wait(tasks.values(), timeout=bench.settings.seconds(within))
+    late = [subject for subject, task in tasks.items() if not task.done()]
+    for subject in late:
+        tasks[subject].cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+    return [
+        _too_late(bench, *pair, begun=subject in begun) if subject in late else tasks[subject].result()
+        for subject, pair in every.items()
     ]
-    return list(await asyncio.gather(*(one(service, env) for service, env in wanted)))
 
 
-async def _standing(bench: Bench, releases: Releases, service: Service, env: str) -> Standing:
+def _too_late(bench: Bench, service: Service, env: str, *, begun: bool) -> Standing:
+    error = "no answer before time was up" if begun else "not asked: time was up before its turn"
+    try:
+        names = _names(hosts_of(bench.inventory, service, env))
+    except OndeckError as failed:
+        names, error = (), safe_line(failed.message)
+    return Standing(subject=f"{service.name}@{env}", env=env, hosts=names, error=error, asked=begun)
+
+
+async def _standing(
+    bench: Bench, releases: Releases, service: Service, env: str, light: asyncio.Semaphore | None
+) -> Standing:
     subject = f"{service.name}@{env}"
     hosts: tuple[Host, ...] = ()
     error = ""
@@ -100,11 +134,15 @@ async def _standing(bench: Bench, releases: Releases, service: Service, env: str
         hosts = hosts_of(bench.inventory, service, env)
         if not hosts:
             error = "the inventory names no host for it"
-        elif service.deploy is None and not health.declared(service.health):
+        elif (service.deploy is None or light) and not health.declared(service.health):
             return Standing(subject=subject, env=env, hosts=_names(hosts), checked=False)
         else:
             async with asyncio.timeout(bench.settings.seconds(LONGEST)):
-                facts = await running(bench, releases, service, hosts)
+                facts = await (
+                    _healths(bench, service, hosts, light)
+                    if light
+                    else running(bench, releases, service, hosts)
+                )
             checked = health.declared(service.health)
             return Standing(subject=subject, env=env, hosts=_names(hosts), facts=facts, checked=checked)
     except TimeoutError:
@@ -127,6 +165,39 @@ async def running(
     if service.deploy is not None:
         return tuple(await releases(service).running(service, hosts, bench))
     return tuple(await asyncio.gather(*(_probe(bench, service, host) for host in hosts)))
+
+
+async def _healths(
+    bench: Bench, service: Service, hosts: Sequence[Host], gate: asyncio.Semaphore
+) -> tuple[ReleaseFacts, ...]:
+    """Health alone: from here where that asks the same, and of the host itself only where it is not fine so."""
+
+    async def one(host: Host) -> ReleaseFacts:
+        async with gate:
+            return await _from_here(bench, service, host) or await _probe(bench, service, host)
+
+    return tuple(await asyncio.gather(*(one(host) for host in hosts)))
+
+
+async def _from_here(bench: Bench, service: Service, host: Host) -> ReleaseFacts | None:
+    """A healthy answer over the network; None when there was none, which is no word on the host's health."""
+    assert service.health is not None
+    if not health.from_outside(service.health, host):
+        return None
+    try:
+        link = await bench.reach("local").connect(host)
+        try:
+            probe = await health.ask(link, service.health, host, bench.settings, outside=True)
+        finally:
+            await link.aclose()
+    except OndeckError:
+        return None
+    text = f"{probe.text}, asked from here"
+    return (
+        ReleaseFacts(host=host.name, service=service.name, healthy=True, health_text=text)
+        if probe.ok
+        else None
+    )
 
 
 async def _probe(bench: Bench, service: Service, host: Host) -> ReleaseFacts:

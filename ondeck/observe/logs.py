@@ -210,9 +210,7 @@ class _Merge:
         if feed.state.health is Health.LOST and health is Health.ENDED:
             return
         now = time.time_ns()
-        feed.state = SourceState(
-            feed.tail.name, health, now, feed.state.seen or 0, feed.state.dropped, safe_line(error)
-        )
+        feed.state = msgspec.structs.replace(feed.state, health=health, since=now, error=safe_line(error))
         self._states.append(feed.state)
 
 

@@ -47,6 +47,18 @@ class Health(StrEnum):
     ENDED = "ended"
 
 
+class HistoryCut(msgspec.Struct, frozen=True):
+    """What was asked for of a source from before some time could not be had: rotated away, or past our own limit.
+
+    Attributes:
+        time: From here on it is complete, ns; 0 when there is no line at all.
+        why: One line: `/var/log/app.log has nothing older`.
+    """
+
+    time: int
+    why: str
+
+
 class SourceState(msgspec.Struct, frozen=True):
     """How one source is and since when.
 
@@ -55,6 +67,7 @@ class SourceState(msgspec.Struct, frozen=True):
         seen: When its last record arrived; 0 when none did.
         dropped: Records that were thrown away because nobody kept up.
         error: One line; empty when ok.
+        cut: Where its history begins when not all of it could be had; None means that all that was asked came.
     """
 
     source: str
@@ -63,6 +76,7 @@ class SourceState(msgspec.Struct, frozen=True):
     seen: int = 0
     dropped: int = 0
     error: str = ""
+    cut: HistoryCut | None = None
 
 
 class LogBatch(msgspec.Struct, frozen=True):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 
+import msgspec
+
 from ondeck.operate.attempt import short
-from ondeck.operate.events import DURABLE, Ask, Asked, Event, Note, Step
+from ondeck.operate.events import DURABLE, Ask, Asked, Event, Note, Step, TargetEnded
 from ondeck.operate.syncing import SharedSync
 from ondeck.record.jobfolder import JobFolder
 from ondeck.record.journal import Fault, Journal
@@ -28,6 +30,7 @@ class Desk:
         self.view: JobView = fold(at.blank(), at.events_after(0))
         self._outputs: dict[str, Output] = {}
         self._durable = SharedSync(self.journal.sync)
+        self._lost: dict[str, tuple[int, str]] = {}
 
     @property
     def full(self) -> bool:
@@ -87,7 +90,18 @@ class Desk:
     def end_output(self, target: str) -> None:
         """A target prints no more."""
         if target in self._outputs:
-            self._outputs.pop(target).close()
+            output = self._outputs.pop(target)
+            output.close()
+            if output.lost:
+                self._lost[target] = output.lost, output.why
+
+    def ended(self, event: TargetEnded) -> TargetEnded:
+        """The end of a target, with what was lost of its output."""
+        lost, why = self._lost.pop(event.target, (0, ""))
+        if not lost:
+            return event
+        text = f"{event.evidence}; output was cut: {why}, {lost} bytes lost"
+        return msgspec.structs.replace(event, evidence=text, lost=lost)
 
     def close(self, *, ended: bool) -> None:
         """Close every file."""

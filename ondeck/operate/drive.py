@@ -238,16 +238,15 @@ class Drive:
         if target not in self.rollout.running:
             return
         self.rollout.ended(target, finding.outcome)
-        self.desk.write(
-            TargetEnded(
-                target=target,
-                outcome=finding.outcome,
-                evidence=finding.evidence,
-                attempt=attempt,
-                status=finding.status,
-                seconds=clock.seconds(),
-            )
+        event = TargetEnded(
+            target=target,
+            outcome=finding.outcome,
+            evidence=finding.evidence,
+            attempt=attempt,
+            status=finding.status,
+            seconds=clock.seconds(),
         )
+        self.desk.write(self.desk.ended(event))
         # The next target's intent stands behind this in the log, and is on disk before anything is
         # sent: one sync serves both.
         self.wake.set()

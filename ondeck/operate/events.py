@@ -99,7 +99,11 @@ class Step(Happened, frozen=True, kw_only=True, tag="step"):
 
 
 class TargetEnded(Happened, frozen=True, kw_only=True, tag="target-ended"):
-    """How it ended for a target, with what was seen; attempt is empty when none was made."""
+    """How it ended for a target, with what was seen; attempt is empty when none was made.
+
+    Attributes:
+        lost: Bytes of its output that could not be written down.
+    """
 
     target: str
     outcome: Outcome
@@ -107,6 +111,7 @@ class TargetEnded(Happened, frozen=True, kw_only=True, tag="target-ended"):
     attempt: str = ""
     status: int | None = None
     seconds: float = 0.0
+    lost: int = 0
 
 
 class GateAnswered(Happened, frozen=True, kw_only=True, tag="gate-answered"):

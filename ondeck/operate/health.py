@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -133,19 +134,45 @@ def filled(text: str, values: dict[str, str]) -> str:
     return _PLACE.sub(value, text)
 
 
-async def ask(link: Link, check: HealthCheck, host: Host, settings: Settings) -> Probe:
+def from_outside(check: HealthCheck, host: Host) -> bool:
+    """Whether it asks the same when another machine asks: no command, nothing on a loopback address.
+
+    Raises:
+        BadInput: A placeholder that is not known here.
+    """
+    if check.run or host.via or not (check.http or check.tcp):
+        return False
+    asked = [urlsplit(filled(check.http, _values(host))).hostname or ""] if check.http else []
+    asked += [_values(host)["address"]] if check.tcp else []
+    return not any(place in ("localhost", "::1") or place.startswith("127.") for place in asked)
+
+
+def _values(host: Host) -> dict[str, str]:
+    return {"address": host.address or host.name, "host": host.name}
+
+
+async def ask(
+    link: Link, check: HealthCheck, host: Host, settings: Settings, *, outside: bool = False
+) -> Probe:
     """Ask once, every declared way; healthy only if all say so.
+
+    Args:
+        link: To the host, or with `outside` to the machine that asks over the network.
+        check: What to ask.
+        host: For `${address}` and `${host}`.
+        settings: For the timescale.
+        outside: Never the loopback address, which is another machine's there.
 
     Raises:
         LinkLost: The connection ended.
     """
-    values = {"address": host.address or host.name, "host": host.name}
+    values = _values(host)
     seconds = f"{max(1, round(settings.seconds(check.timeout)))}"
     questions: list[tuple[str, list[str]]] = []
     if check.http:
         questions.append(("http", ["sh", "-c", _HTTP, "sh", filled(check.http, values), seconds]))
     if check.tcp:
-        addresses = dict.fromkeys(("127.0.0.1", host.address or host.name))
+        addresses = dict.fromkeys((*(() if outside else ("127.0.0.1",)), values["address"]))
         questions.append((f"tcp {check.tcp}", ["sh", "-c", _TCP, "sh", str(check.tcp), seconds, *addresses]))
     if check.run:
         questions.append((check.run[0], [filled(word, values) for word in check.run]))

@@ -362,7 +362,9 @@ class Worker:
         gate = self.desk.view.last_gate
         words = {False: "; the last gate did not pass", None: "; the last gate had no data"}
         untidy = f"; after the last batch: {self.untidy}" if self.untidy else ""
-        return counts + (words.get(gate.verdict, "") if gate is not None else "") + untidy
+        cut = self.desk.view.cut
+        lost = f"; output of {len(cut)} targets was cut: {', '.join(cut[:5])}" if cut else ""
+        return counts + (words.get(gate.verdict, "") if gate is not None else "") + untidy + lost
 
     # --- the end
 
@@ -382,8 +384,9 @@ class Worker:
         outcome = self.desk.view.verdict()
         if why is Ended.CANCELLED and outcome not in (Outcome.SUCCEEDED, Outcome.UNKNOWN):
             return Outcome.CANCELLED
-        # Every target is fine and the work after them is not: never a quiet green.
-        return Outcome.MIXED if self.untidy and outcome is Outcome.SUCCEEDED else outcome
+        # Every target is fine and the work after them or what we wrote down is not: never a quiet green.
+        untidy = self.untidy or self.desk.view.cut
+        return Outcome.MIXED if untidy and outcome is Outcome.SUCCEEDED else outcome
 
     async def _close(self) -> None:
         try:

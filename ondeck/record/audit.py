@@ -1,8 +1,9 @@
 """The audit: who changed what, when and why. A chain of hashes in one file, one line of JSON each.
 
 Each line carries its number and the sha256 of the line before. `head` beside the file remembers the
-newest line, so that a cut-off end is seen as well. It is evidence, not a wall: who owns the files can
-write a new chain; send `ondeck audit export` elsewhere for more.
+newest line and is there before the first one, so that a cut-off end is seen as well, also when `head` went
+with it; the next line would hide that, so a line `gap` comes before it and stays. It is evidence, not a
+wall: who owns the files can write a new chain; send `ondeck audit export` elsewhere for more.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         prev: sha256 of the line before.
         at: Nanoseconds since 1970, UTC.
         phase: `intent`, `outcome`, `refused`, `settle`, `lock-break`, `with-lock`,
-            `trust`, `shell` or `mended`.
+            `trust`, `shell`, `mended` or `gap`.
         decision: How it was allowed: `free`, `confirmed`, `typed`, `break-glass`.
         plan: sha256 of the plan's bytes.
     """
@@ -98,7 +99,13 @@ class Audit:
         with self._locked():
             fd = folder.open_private(self.path, os.O_RDWR | os.O_CREAT)
             try:
+                head = self._read_head()
                 seq, prev = self._mend(fd)
+                if head is None and seq == 0:
+                    self._remember(0, _FIRST)
+                elif gap := _gap(head, seq, prev):
+                    added = self._add(fd, self._entry(seq + 1, prev, "gap", time.time_ns(), {"text": gap}))
+                    seq, prev = added.seq, _sha(msgspec.json.encode(added) + b"\n")
                 entry = self._entry(seq + 1, prev, phase, at or time.time_ns(), fields)
                 return self._add(fd, entry)
             except OSError as error:
@@ -119,9 +126,11 @@ class Audit:
         except OSError:
             os.ftruncate(fd, end)
             raise
-        head = b"%d %s\n" % (entry.seq, _sha(line).encode())
-        folder.write_new(self._head, head, durable=False)
+        self._remember(entry.seq, _sha(line))
         return entry
+
+    def _remember(self, seq: int, digest: str) -> None:
+        folder.write_new(self._head, b"%d %s\n" % (seq, digest.encode()))
 
     def _mend(self, fd: int) -> tuple[int, str]:
         """Number and hash of the last line; a half-written end, never acknowledged, is cut and told."""
@@ -183,21 +192,25 @@ class Audit:
         """Walk the chain; names the first line that is not as it was written."""
         seq, prev = 0, _FIRST
         intents: dict[str, None] = {}
-        hashes: dict[int, str] = {}
+        hashes = {0: _FIRST}
         head = self._read_head()
         for line in self._lines():
             fault = _fault(line, seq + 1, prev)
             if isinstance(fault, str):
                 return Verified(entries=seq, bad=seq + 1, why=fault)
             seq, prev = fault.seq, _sha(line)
-            hashes = {seq: prev} if head is None or seq == head[0] else hashes
+            if fault.phase == "gap":
+                return Verified(entries=seq, bad=seq, why=fault.text)
+            hashes = {seq: prev} if head is not None and seq == head[0] else hashes
             if fault.phase == "intent":
                 intents[fault.job] = None
             elif fault.phase == "outcome":
                 intents.pop(fault.job, None)
+        if head is None and seq:
+            return Verified(entries=seq, bad=seq + 1, why=_gap(head, seq, prev))
         if head is not None and hashes.get(head[0]) != head[1]:
             why = "lines at the end are missing" if head[0] > seq else "it is not the line that was written"
-            return Verified(entries=seq, bad=min(head[0], seq + 1), why=why)
+            return Verified(entries=seq, bad=max(1, min(head[0], seq + 1)), why=why)
         return Verified(entries=seq, open=tuple(intents))
 
     def _read_head(self) -> tuple[int, str] | None:
@@ -208,6 +221,17 @@ class Audit:
             return None
         except ValueError:
             return 1, "unreadable"
+
+
+def _gap(head: tuple[int, str] | None, seq: int, prev: str) -> str:
+    """What is wrong between what `head` remembers and the last line; empty when nothing is."""
+    if head is None:
+        return f"head was taken away: whatever stood behind line {seq} is missing"
+    if head[1] == "unreadable":
+        return f"head cannot be read: whether anything stood behind line {seq} is not known"
+    if head[0] > seq:
+        return f"lines behind line {seq} are missing: head remembers line {head[0]}"
+    return f"line {seq} is not the one that was written" if head[0] == seq and head[1] != prev else ""
 
 
 def _sha(line: bytes) -> str:

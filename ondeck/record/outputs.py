@@ -7,6 +7,7 @@ older bytes are left out.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from urllib.parse import quote
@@ -20,6 +21,9 @@ HEAD = 4 << 20
 TAIL = 12 << 20
 _PIECES = 12
 """Files of the tail; what is kept of it is never less than `TAIL` and at most one file more."""
+
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -38,6 +42,10 @@ class Output:
     """Writes one target's output. Between the head and the latest bytes the rest is left out.
 
     Output is the least of what a job records: when the disk is full it is dropped, and the gap is told.
+
+    Attributes:
+        lost: Bytes that could not be written.
+        why: Why not: `no space`, or what the system said.
     """
 
     def __init__(self, root: Path, target: str, *, head: int = HEAD, tail: int = TAIL) -> None:
@@ -51,6 +59,9 @@ class Output:
         self._room = 0
         self._end = -1
         self._in_head = True
+        self._at = 0
+        self.lost = 0
+        self.why = ""
 
     def write(self, data: bytes) -> None:
         """Take some bytes."""
@@ -66,14 +77,25 @@ class Output:
         self._room -= len(part)
         self._end += len(part)
         if self._fd < 0:
+            self.lost += len(part)
             return
         try:
             folder.write_all(self._fd, bytes(part))
-        except OSError:
+        except OSError as error:
             # What follows goes into a file that says where it begins: the gap shows.
             self._room, self._in_head = 0, False
-            if os.fstat(self._fd).st_size == 0:
+            written = os.fstat(self._fd).st_size
+            self._lose(self._end - self._at - written, error)
+            if written == 0:
                 self._path.unlink(missing_ok=True)
+
+    def _lose(self, count: int, error: OSError | StateBroken) -> None:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError) and cause.errno not in _NO_SPACE:
+            self.why = self.why or cause.strerror or "it cannot be written"
+        else:
+            self.why = "no space"
+        self.lost += count
 
     def _next(self) -> None:
         """The file for what comes next; without one it is dropped up to where the next would begin."""
@@ -82,20 +104,21 @@ class Output:
             if self._end < 0:
                 self._begin()
             if self._in_head and self._end < self._limit:
-                self._open(self._head)
+                self._open(self._head, 0)
                 self._room = self._limit - self._end
                 return
             self._in_head = False
             folder.ensure(self._tail)
-            self._open(self._tail / f"{self._end:015d}")
+            self._open(self._tail / f"{self._end:015d}", self._end)
             for old in _pieces(self._tail)[: -self._most]:
                 (self._tail / f"{old:015d}").unlink(missing_ok=True)
-        except (OSError, StateBroken):
+        except (OSError, StateBroken) as error:
             self._end, self._in_head = max(0, self._end), False
+            self._lose(0, error)
         self._room = self._piece
 
-    def _open(self, path: Path) -> None:
-        self._path = path
+    def _open(self, path: Path, begin: int) -> None:
+        self._path, self._at = path, begin
         self._fd = folder.open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def _begin(self) -> None:

@@ -211,6 +211,22 @@ class Record:
         """
         return views(self.locks_root, self.in_doubt)
 
+    def unaudited(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Jobs that changed something and have no intent in the audit: since it begins, and from before.
+
+        Raises:
+            StateBroken: Jobs or audit cannot be read.
+        """
+        first = 0
+        intents = set()
+        for entry in self.audit.entries():
+            first = first or entry.at
+            if entry.phase == "intent":
+                intents.add(entry.job)
+        found = [v for v in self._index.views().views if _has_changed(v) and v.id not in intents]
+        missing = tuple(sorted(v.id for v in found if v.started >= first))
+        return missing, tuple(sorted(v.id for v in found if v.started < first))
+
     def break_lock(self, key: str, *, typed: str, reason: str) -> None:
         """Free the lock of a job that is over, against its doubt. Audited.
 
@@ -240,6 +256,11 @@ def _unreadable(name: str, why: str) -> Change:
     return Change(
         time=time_of(name), env="", kind="job", subject=name, text=f"cannot be read: {why}", job=name
     )
+
+
+def _has_changed(view: JobView) -> bool:
+    begun = any(row.attempts for row in view.targets.values())
+    return begun and view.plan.draft.risk is not Risk.READ
 
 
 def _change(view: JobView) -> Change:

@@ -46,6 +46,7 @@ class TargetView(msgspec.Struct, kw_only=True):
         in_doubt: Something was sent and no answer was seen: only reconcile or settle ends that.
         text: Latest line of progress, or the evidence once it ended.
         still_running: Reconcile saw it alive on its host.
+        lost: Bytes of its output that could not be written down.
     """
 
     target: str
@@ -61,6 +62,7 @@ class TargetView(msgspec.Struct, kw_only=True):
     ended: int = 0
     still_running: bool = False
     settled_by: str = ""
+    lost: int = 0
 
 
 class BatchView(msgspec.Struct, kw_only=True):
@@ -190,6 +192,11 @@ class JobView(msgspec.Struct, kw_only=True):
         last = self.last_gate
         failed = last is not None and last.verdict is False
         return Outcome.FAILED if failed and outcome is Outcome.SUCCEEDED else outcome
+
+    @property
+    def cut(self) -> tuple[str, ...]:
+        """Targets of whose output something could not be written down."""
+        return tuple(name for name, row in self.targets.items() if row.lost)
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -346,6 +353,7 @@ def _target(
             row.running, row.ended = False, event.at
             row.in_doubt = event.outcome is Outcome.UNKNOWN and bool(event.attempt)
             row.still_running = isinstance(event, Reconciled) and event.still_running
+            row.lost += event.lost if isinstance(event, TargetEnded) else 0
         case Settled():
             row.outcome, row.settled_by, row.ended = event.outcome, event.by, event.at
             row.text = f"settled by {event.by}: {event.reason}"

@@ -8,9 +8,11 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from ondeck.errors import AuthFailed, HostKeyChanged, HostKeyUnknown, OndeckError
 from ondeck.inventory.model import Host
-from ondeck.observe.records import Health, SourceState
+from ondeck.observe.records import Health, HistoryCut, SourceState
 from ondeck.operate.ports import Bench
 from ondeck.reach.ports import Become, Chunk, Completed, Fd, Link, Stream
 from ondeck.settings import Settings
@@ -104,7 +106,15 @@ class States:
         if health is self._now.health and error == self._now.error:
             return None
         since = self._now.since if health is self._now.health else time.time_ns()
-        self._now = SourceState(self._now.source, health, since, self._seen, 0, error)
+        self._now = SourceState(self._now.source, health, since, self._seen, 0, error, self._now.cut)
+        return self._now
+
+    def begun(self, cut: HistoryCut | None) -> SourceState | None:
+        """Its history is known and it is ok; the new state, None when it is the one that was told already."""
+        changed = self.to(Health.OK)
+        if cut is None:
+            return changed
+        self._now = msgspec.structs.replace(self._now, cut=cut)
         return self._now
 
 

@@ -19,11 +19,12 @@ import msgspec
 from ondeck.errors import LinkLost, Missing, RemoteFailed
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import Parser
-from ondeck.observe.records import Health, Level, LogBatch, LogLine
+from ondeck.observe.records import Health, LogBatch, LogLine
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
 from ondeck.text import MORE, Lines, decode, safe_line
 from providers.linux.asking import Following, States, become_root, why
+from providers.linux.reach_back import Part, cut_of
 
 HISTORY = 200
 # Bytes of history that are read back at most, for one file.
@@ -164,21 +165,19 @@ class FileTail:
             raise Missing(f"no such file {self._source.file}", where=self._host.name)
         if done.status == _NOT_A_FILE or (not done.ok and not done.stdout):
             raise RemoteFailed(why(done), where=self._host.name)
-        found: list[LogLine] = []
+        parts: list[Part] = []
         for row in done.stdout.decode("utf-8", "surrogateescape").splitlines():
             inode, size, written, path = row.split(" ", 3)
             # Lines without a time of their own were written by then, and not after.
             latest = min(time.time_ns(), (int(written) + 1) * 1_000_000_000)
-            found.extend(await self._back(link, inode, int(size), path, latest, follow))
-        found.sort(key=lambda line: line.time)
+            parts.append(await self._back(link, inode, int(size), path, latest, follow))
+        found = sorted((line for part in parts for line in part.lines), key=lambda line: line.time)
         self._states.saw()
-        yield LogBatch(state=self._states.to(Health.OK))
+        yield LogBatch(state=self._states.begun(cut_of(parts, 0 if self._since else HISTORY)))
         for at in range(0, len(found), BATCH):
             yield LogBatch(tuple(found[at : at + BATCH]))
 
-    async def _back(
-        self, link: Link, inode: str, size: int, path: str, latest: int, follow: bool
-    ) -> list[LogLine]:
+    async def _back(self, link: Link, inode: str, size: int, path: str, latest: int, follow: bool) -> Part:
         """The wanted end of one file: looks further and further back until it is enough."""
         look = FIRST_LOOK
         while True:
@@ -202,11 +201,8 @@ class FileTail:
                 break
             look = min(look * 8, FURTHEST)
         wanted = [line for line in lines if line.time >= self._since] if self._since else lines[-HISTORY:]
-        if not enough and start:
-            said = f"{MORE} {start} bytes of {safe_line(path)} before this were not read"
-            at = wanted[0].time if wanted else latest
-            wanted.insert(0, LogLine(at, self._name, Level.WARN, said))
-        return wanted
+        first = wanted[0].time if wanted and not enough else lines[0].time if lines else 0
+        return Part(path=path, lines=wanted, first=first, reached=enough, unread=start)
 
     def _placed(self, lines: list[LogLine], parser: Parser, latest: int) -> list[LogLine]:
         """Lines at the start without a time get that of the first that has one. Lines at the end keep that

@@ -12,7 +12,7 @@ import msgspec
 from ondeck.errors import RemoteFailed
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import LATE, level_in, level_of_priority
-from ondeck.observe.records import Health, Level, LogBatch, LogLine
+from ondeck.observe.records import Health, HistoryCut, Level, LogBatch, LogLine
 from ondeck.reach.ports import Completed, Link
 from ondeck.settings import Settings
 from ondeck.text import decode, styled
@@ -40,6 +40,7 @@ class JournalTail:
         self._become = become_root(source.become)
         self._cursor = ""
         self._last = 0
+        self._told = False
         self._begun = False
 
     async def read(self, link: Link, follow: bool) -> AsyncGenerator[LogBatch, None]:
@@ -50,11 +51,9 @@ class JournalTail:
             RemoteFailed: journalctl says no.
         """
         if not self._begun:
-            lines = await self._history(link)
-            self._states.saw()
-            yield LogBatch(state=self._states.to(Health.OK))
-            for at in range(0, len(lines), BATCH):
-                yield LogBatch(tuple(lines[at : at + BATCH]))
+            async with aclosing(self._history(link)) as batches:
+                async for batch in batches:
+                    yield batch
             self._begun = True
             yield LogBatch(caught_up=True)
         if not follow:
@@ -68,6 +67,8 @@ class JournalTail:
                 raise
             # The journal was rotated away below the cursor: go on by time, without what we have.
             self._cursor = ""
+            gone = HistoryCut(self._last, "entries before this may be missing: rotated away below the cursor")
+            yield LogBatch(state=self._states.begun(gone))
             async with aclosing(self._follow(link)) as batches:
                 async for batch in batches:
                     yield batch
@@ -82,15 +83,53 @@ class JournalTail:
         """`*` is the whole journal: with `--unit=*` what no unit said would be missing, as the kernel's."""
         return [] if self._source.unit == "*" else [f"--unit={self._source.unit}"]
 
-    async def _history(self, link: Link) -> list[LogLine]:
-        wanted = f"--since=@{self._since // 1_000_000_000}" if self._since else f"--lines={HISTORY}"
-        done = await link.run(self._argv(wanted), become=self._become, limit=FURTHEST)
-        if not done.ok:
-            raise RemoteFailed(why(done), where=self._host.name)
-        if closed := no_journal(done):
-            raise RemoteFailed(closed, where=self._host.name)
-        lines = [line for entry in done.stdout.splitlines() for line in self._entry(entry, backlog=True)]
-        return [line for line in lines if line.time >= self._since]
+    async def _history(self, link: Link) -> AsyncGenerator[LogBatch, None]:
+        """The wanted end, page by page where it is more than one answer may hold."""
+        place = f"--since=@{self._since // 1_000_000_000}" if self._since else f"--lines={HISTORY}"
+        if self._told:  # a connection was lost between two pages
+            place = f"--after-cursor={self._cursor}"
+        while place:
+            done = await link.run(self._argv(place), become=self._become, limit=FURTHEST)
+            if not done.ok:
+                raise RemoteFailed(why(done), where=self._host.name)
+            if closed := no_journal(done):
+                raise RemoteFailed(closed, where=self._host.name)
+            entries = done.stdout.splitlines()
+            before = self._cursor
+            lines = [line for entry in entries for line in self._entry(entry, backlog=True)]
+            self._states.saw()
+            if not self._told:
+                enough = not self._since and len(entries) >= HISTORY
+                cut = None if enough else await self._cut(link)
+                self._told = True
+                yield LogBatch(state=self._states.begun(cut))
+            lines = [line for line in lines if line.time >= self._since]
+            for at in range(0, len(lines), BATCH):
+                yield LogBatch(tuple(lines[at : at + BATCH]))
+            more = len(done.stdout) >= FURTHEST
+            if more and self._cursor == before:
+                raise RemoteFailed(f"an entry of more than {FURTHEST >> 20} MiB", where=self._host.name)
+            place = f"--after-cursor={self._cursor}" if more else ""
+
+    async def _cut(self, link: Link) -> HistoryCut | None:
+        """Where the whole journal begins, when that is after what was asked for."""
+        argv = [
+            "env",
+            "LC_ALL=C",
+            "journalctl",
+            "--no-pager",
+            "--quiet",
+            "--output=json",
+            "--output-fields=_PID",
+        ]
+        done = await link.run(["sh", "-c", '"$@" | head -n 1', "sh", *argv], become=self._become)
+        try:
+            begins = int(_DECODER.decode(done.stdout)["__REALTIME_TIMESTAMP"]) * 1000
+        except (msgspec.DecodeError, RecursionError, KeyError, ValueError, TypeError):
+            return HistoryCut(0, "how far back the journal reaches could not be read")
+        if self._since and begins <= self._since:
+            return None
+        return HistoryCut(begins, "the journal has nothing older")
 
     async def _follow(self, link: Link) -> AsyncGenerator[LogBatch, None]:
         since = self._last or time.time_ns()

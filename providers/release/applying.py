@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 from ondeck.errors import OndeckError, RemoteFailed, Unreachable
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Host
@@ -19,7 +21,14 @@ from providers.release.onhost import OnHost
 from providers.release.options import for_host, options_of
 from providers.release.planning import FACT
 from providers.release.reconciling import reconcile
-from providers.release.survey import Seen, from_bastion, link_to, look_at, service_of
+from providers.release.survey import (
+    Seen,
+    from_bastion,
+    link_to,
+    look_at,
+    service_of,
+    unread_signals,
+)
 from providers.release.work import Release, Work, to_remember
 
 _AT_ONCE = 8
@@ -138,7 +147,14 @@ class ReleaseApplying:
         return self._on(self._work.pinned)
 
     async def gate(self, targets: tuple[str, ...]) -> Gate:
-        """Ask the health of a whole batch again, as often as the service says."""
+        """Ask the health of a whole batch again, as often as the service says; signals are said as not read."""
+        found = await self._ask_health(targets)
+        unread = unread_signals(self._service)
+        if not unread or not self._plan.draft.rollout.gate:
+            return found
+        return msgspec.structs.replace(found, evidence=f"{found.evidence}; {unread}")
+
+    async def _ask_health(self, targets: tuple[str, ...]) -> Gate:
         check = self._service.health
         if check is None or not declared(check):
             return Gate(passed=True, evidence="no health check is declared: nothing was looked at")
@@ -218,7 +234,7 @@ class ReleaseApplying:
             if claim is None:
                 continue
             try:
-                await self._on(target).step(claim).forget()
+                await self._on(target).forget(claim)
             except (OndeckError, TimeoutError) as error:
                 emit(f"{target}: its job folder stays: {why(error)}")
 

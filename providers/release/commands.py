@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ondeck.inventory.model import Deploy, Host, Service
+from ondeck.inventory.model import Deploy, Host, Migration, Service
 from ondeck.operate.plan import Command
 from providers.release import scripts
 from providers.release.options import ByCommand, Options, ReleaseDir, for_host, words
@@ -45,8 +45,16 @@ def migration_argv(service: Service, options: Options, host: Host, work: Work, n
     deploy = service.deploy
     assert deploy is not None
     run = next(m.run for m in deploy.before if m.name == name)
-    path = options.path if isinstance(options, ReleaseDir) else ""
-    return words(run, service, host, work.release.version, path)
+    version = work.release.version
+    if not isinstance(options, ReleaseDir):
+        return words(run, service, host, version)
+    argv = words(run, service, host, version, options.path)
+    return scripts.argv(scripts.MIGRATE, f"{options.path}/releases/{version}", name, then=argv)
+
+
+def irreversible(migration: Migration) -> bool:
+    """Whether nothing takes it back: it says so, or names no way."""
+    return migration.undo in ((), ("irreversible",))
 
 
 def drain_argv(service: Service, deploy: Deploy, host: Host, verb: str) -> list[str]:

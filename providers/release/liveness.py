@@ -6,8 +6,8 @@ from ondeck.inventory.model import Host, Service
 from ondeck.operate.health import Alive
 from ondeck.reach.ports import Link
 from ondeck.text import decode
+from providers.release.claimed import said
 from providers.release.options import Options, words
-from providers.release.staging import said
 
 _SHOW = ("ActiveState", "SubState", "NRestarts", "MainPID")
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 
-from ondeck.errors import LinkLost, RemoteFailed
+from ondeck.errors import RemoteFailed
 from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.operate.health import Alive, Verdict, declared, wait_healthy
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.ports import Attempt, Emit, Finding
-from ondeck.reach.detached import CUT, Detached, Look, Stage
+from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
 from ondeck.text import safe_line
-from providers.release import scripts
-from providers.release.commands import change_argv, drain_argv, migration_argv
+from providers.release import claimed, migrating, scripts, traffic
+from providers.release.commands import change_argv
 from providers.release.hoststate import HostState, look
 from providers.release.liveness import watch
 from providers.release.options import Options, ReleaseDir
-from providers.release.staging import said, stage
+from providers.release.staging import stage
 from providers.release.uncut import last, uncut
 from providers.release.work import Release, Work
 
@@ -84,7 +82,7 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         already = await self._already(state)
         if already and state.drained:
             # What an earlier change left out of the traffic, and the plan warned of.
-            return await self._back_in(emit, already)
+            return await self._back_in(attempt, emit, already)
         if already:
             return Finding(outcome=Outcome.SUCCEEDED, evidence=already)
         release = self.work.release
@@ -92,8 +90,8 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
             if not self.work.archive:
                 raise RemoteFailed(f"release {release.version} is not on the host any more")
             await stage(self.link, self.options, self.work, attempt, emit)
-        await self._migrate(emit, pinned, state)
-        await uncut(self._drain(attempt, emit))
+        await migrating.migrate(self, attempt, emit, pinned, state)
+        await uncut(traffic.drain(self, attempt, emit))
         done = await self._run(attempt.id, self._argv(attempt.id), emit)
         if done.status == 0:
             emit.step(f"switched to {release.version} and restarted")
@@ -101,7 +99,7 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         else:
             verdict = Verdict(False, f"the step failed: {done.finding().evidence}")
         if verdict.ok:
-            return await self._back_in(emit, f"exit 0, runs {release.version}, {verdict.text}")
+            return await self._back_in(attempt, emit, f"exit 0, runs {release.version}, {verdict.text}")
         if verdict.ok is None:
             drained = ", still drained" if self.deploy.drain else ""
             text = f"runs {release.version}, health could not be asked: {verdict.text}{drained}"
@@ -122,30 +120,9 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         return change_argv(self.service, self.options, self.host, self.work, claim, release)
 
     async def _run(self, claim: str, argv: list[str], emit: Emit) -> Look:
-        """Run one claimed step; cancelled or out of time means that it was seen to stop.
-
-        Raises:
-            LinkLost: Not known whether it stopped.
-            TimeoutError: It took too long and was stopped.
-        """
-        step = self.step(claim)
-        try:
-            await step.launch(argv)
-            async with asyncio.timeout(self.settings.seconds(self.options.seconds())):
-                await step.follow(lambda data, err: emit.output(data, err=err))
-        except asyncio.CancelledError:
-            await asyncio.shield(step.stop())
-            raise
-        except TimeoutError as error:
-            ended = await step.stop()
-            if ended.stage is not Stage.ENDED:
-                raise LinkLost(f"took too long; {ended.finding().evidence}") from error
-            said = f"the step took too long and was stopped: {ended.finding().evidence}{self._out()}"
-            raise TimeoutError(said) from error
-        look = await step.look()
-        if look.cut:
-            emit.step(CUT)
-        return look
+        """Run the step of a claim on the host; see `claimed.run`."""
+        seconds = self.settings.seconds(self.options.seconds())
+        return (await claimed.run(self.step(claim), argv, emit, seconds, self._out())).look
 
     async def _go_back(
         self, attempt: Attempt, emit: Emit, before: HostState, why: str, status: int | None
@@ -160,79 +137,32 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
             or not kept
         ):
             reason = "a rollback is not taken back by itself" if old.version else "it ran no release before"
-            text = f"{why}; left on {self.work.release.version}{self._out()}: {reason}"
+            text = f"{why}; left on {self.work.release.version}{self._out()}: {reason}{migrating.stays(self)}"
             return Finding(outcome=Outcome.FAILED, evidence=text, status=status)
+        stays = migrating.stays(self)
         emit.step(f"going back to {old.version}")
         back = await self._run(attempt.id + BACK, self._argv(attempt.id + BACK, old), emit)
         verdict = await self.healthy() if back.status == 0 else Verdict(False, back.finding().evidence)
         if not verdict.ok:
-            text = f"{why}; went back to {old.version}, NOT healthy: {verdict.text}{self._out()}"
+            text = f"{why}; went back to {old.version}, NOT healthy: {verdict.text}{self._out()}{stays}"
             return Finding(outcome=Outcome.FAILED, evidence=text, status=status)
-        taken = await self._back_in(emit, f"went back to {old.version}, healthy")
-        return Finding(outcome=Outcome.FAILED, evidence=f"{why}; {taken.evidence}", status=status)
+        taken = await self._back_in(attempt, emit, f"went back to {old.version}, healthy")
+        return Finding(outcome=Outcome.FAILED, evidence=f"{why}; {taken.evidence}{stays}", status=status)
 
     def _out(self) -> str:
         return ", still drained" if self.deploy.drain else ""
 
-    async def _migrate(self, emit: Emit, pinned: OnHost | None, state: HostState) -> None:
-        release = self.work.release
-        mine = state.has(release.version)
-        for migration in self.deploy.before:
-            name = migration.name
-            if name not in self.work.migrations or (mine and name in mine.migrated):
-                continue
-            if migration.on == "one" and pinned is not None:
-                done = (await pinned.state()).has(release.version)
-                if isinstance(self.options, ReleaseDir) and not (done and name in done.migrated):
-                    raise RemoteFailed(f"{name} has not run: it runs once, with {pinned.host.name}")
-                continue
-            emit.step(f"runs {name}")
-            argv = migration_argv(self.service, self.options, self.host, self.work, name)
-            running = self.link.run(argv, become=self.options.as_user(), timeout=self.options.seconds())
-            ended = await uncut(running)
-            emit.output(ended.stdout)
-            emit.output(ended.stderr, err=True)
-            if not ended.ok:
-                raise RemoteFailed(f"{name} failed: {said(ended)}; nothing was switched")
-            if isinstance(self.options, ReleaseDir):
-                folder = f"{self.options.path}/releases/{release.version}"
-                await self._mark(scripts.argv(scripts.MIGRATED, folder, name))
-
-    async def _mark(self, argv: list[str]) -> None:
-        done = await self.link.run(argv, become=self.options.as_user())
-        if not done.ok:
-            raise RemoteFailed(f"cannot write a mark on the host: {said(done)}")
-
-    async def _drain(self, attempt: Attempt, emit: Emit) -> None:
-        argv = drain_argv(self.service, self.deploy, self.host, "drain")
-        if not argv:
-            return
-        if isinstance(self.options, ReleaseDir):
-            await self._mark(scripts.argv(scripts.DRAINED, self.options.path, "on", attempt.id))
-        done = await self.drain_link.run(argv, timeout=self.options.seconds())
-        emit.output(done.stdout)
-        emit.output(done.stderr, err=True)
-        if not done.ok:
-            raise RemoteFailed(f"drain failed: {said(done)}; nothing was switched")
-        emit.step("drained")
-
-    async def undrain(self, emit: Emit) -> str:
+    async def undrain(self, attempt: Attempt, emit: Emit) -> str:
         """Take it back in; answers what went wrong."""
-        argv = drain_argv(self.service, self.deploy, self.host, "undrain")
-        if not argv:
-            return ""
-        done = await self.drain_link.run(argv, timeout=self.options.seconds())
-        emit.output(done.stdout)
-        emit.output(done.stderr, err=True)
-        if not done.ok:
-            return f"undrain failed: {said(done)}"
-        if isinstance(self.options, ReleaseDir):
-            await self._mark(scripts.argv(scripts.DRAINED, self.options.path, "off", ""))
-        emit.step("taken back in")
-        return ""
+        return await traffic.undrain(self, attempt, emit)
 
-    async def _back_in(self, emit: Emit, evidence: str) -> Finding:
-        wrong = await last(self.undrain(emit))
+    async def forget(self, attempt: str) -> None:
+        """Remove the folders of an attempt; its outcome is recorded."""
+        for step in (self.step(attempt), *migrating.steps(self, attempt), *traffic.steps(self, attempt)):
+            await step.forget()
+
+    async def _back_in(self, attempt: Attempt, emit: Emit, evidence: str) -> Finding:
+        wrong = await last(self.undrain(attempt, emit))
         if wrong:
             return Finding(outcome=Outcome.FAILED, evidence=f"{evidence}, but still out: {wrong}")
         return Finding(outcome=Outcome.SUCCEEDED, evidence=safe_line(evidence), status=0)
@@ -246,25 +176,25 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
 
     async def restart(self, attempt: Attempt, emit: Emit) -> Finding:
         """Drain, restart, wait, take back in; the release stays."""
-        await uncut(self._drain(attempt, emit))
+        await uncut(traffic.drain(self, attempt, emit))
         done = await self._run(attempt.id, self._argv(attempt.id), emit)
         if done.stage is not Stage.ENDED or done.status != 0:
             finding = done.finding()
             return msgspec.structs.replace(finding, evidence=f"restart: {finding.evidence}{self._out()}")
         verdict = await self.healthy()
         if verdict.ok:
-            return await self._back_in(emit, f"exit 0, {verdict.text}")
+            return await self._back_in(attempt, emit, f"exit 0, {verdict.text}")
         outcome = Outcome.UNKNOWN if verdict.ok is None else Outcome.FAILED
         return Finding(outcome=outcome, evidence=f"restarted, {verdict.text}{self._out()}", status=0)
 
     async def drain_only(self, attempt: Attempt, emit: Emit) -> Finding:
         """Take it out; a cancel comes too late."""
-        await last(self._drain(attempt, emit))
+        await last(traffic.drain(self, attempt, emit))
         return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0, drained", status=0)
 
     async def undrain_only(self, attempt: Attempt, emit: Emit) -> Finding:
         """Take it back in; a cancel comes too late."""
-        wrong = await last(self.undrain(emit))
+        wrong = await last(self.undrain(attempt, emit))
         if wrong:
             return Finding(outcome=Outcome.FAILED, evidence=wrong)
         return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0, taken back in", status=0)

@@ -17,12 +17,12 @@ from ondeck.operate.plan import Action, Change, Draft, Precondition, Preflight, 
 from ondeck.operate.ports import Bench
 from ondeck.operate.spec import Risk
 from providers.release.archive import Archive, find, inspect
-from providers.release.commands import commands
+from providers.release.commands import commands, irreversible
 from providers.release.hoststate import HostState, labelled
 from providers.release.manifest import DeployParams, HostsParams, RollbackParams
 from providers.release.options import ByCommand, ReleaseDir, archive_pattern, version_of
 from providers.release.retention import to_remove
-from providers.release.survey import Survey, counted, preflight
+from providers.release.survey import Survey, counted, preflight, unread_signals
 from providers.release.work import Release, Work, good_releases, last_good
 
 P = TypeVar("P", DeployParams, RollbackParams, HostsParams)
@@ -156,7 +156,7 @@ def restart(request: Request, found: Survey, bench: Bench) -> Draft:
     )
     after = {"restart": "restarted", "drain": "out", "undrain": "in"}[verb]
     rollout = _rollout(found, bench, hosts, request)
-    warnings = list(_warnings(found))
+    warnings = list(_warnings(found, gated=verb == "restart"))
     if verb == "restart":
         warnings += _all_out(found, rollout)
     if verb == "drain" and {h.name for h in hosts} >= set(found.members):
@@ -305,6 +305,8 @@ def _rollout(found: Survey, bench: Bench, hosts: list[Host], request: Request) -
         sizes = [s for s in sizes if s != "1"] or sizes
     check = found.service.health
     gate = f"health {check.times}x in a row on every host" if check and declared(check) else ""
+    if gate and (unread := unread_signals(found.service)):
+        gate += f"; {unread}"
     return RolloutPlan(
         batches=batches(
             [h.name for h in hosts],
@@ -369,7 +371,7 @@ def _summary(found: Survey, hosts: list[Host]) -> str:
 
 
 def _irreversible(found: Survey, names: Sequence[str]) -> list[str]:
-    return [m.name for m in found.deploy.before if m.name in names and m.undo in ((), ("irreversible",))]
+    return [m.name for m in found.deploy.before if m.name in names and irreversible(m)]
 
 
 def _undo(found: Survey, work: Work) -> str:
@@ -382,13 +384,13 @@ def _undo(found: Survey, work: Work) -> str:
     return "service.rollback"
 
 
-def _warnings(found: Survey, *, back: bool = False) -> list[str]:
+def _warnings(found: Survey, *, back: bool = False, gated: bool = True) -> list[str]:
     result = []
     if not declared(found.service.health):
         result.append(f"{found.service.name} declares no health check: only exit statuses will be known")
-    names = [signal.name for signal in found.service.signals]
-    if names:
-        result.append(f"no data source for {', '.join(names)} in this version: the gate looks at health only")
+    if gated and (unread := unread_signals(found.service)):
+        by = "health" if declared(found.service.health) else "exit statuses"
+        result.append(f"{unread}: this rollout is gated on {by} alone")
     once = _irreversible(found, [m.name for m in found.deploy.before])
     if back and once:
         result.append(f"{', '.join(once)} cannot be taken back: the older release meets what it left")

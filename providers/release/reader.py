@@ -11,8 +11,8 @@ from ondeck.observe.records import ReleaseFacts
 from ondeck.operate.ports import Bench
 from ondeck.text import decode, safe_line
 from providers.release.archive import available
+from providers.release.claimed import said
 from providers.release.options import VERSION, ReleaseDir, archive_pattern, options_of, words
-from providers.release.staging import said
 from providers.release.survey import Seen, look_at
 
 _NO_PROGRAM = 127

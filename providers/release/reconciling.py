@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.ports import Attempt, Finding
 from ondeck.reach.detached import Look, Stage
+from providers.release import migrating, traffic
 from providers.release.hoststate import HostState
 from providers.release.onhost import BACK, OnHost
 from providers.release.options import ByCommand
@@ -22,34 +25,41 @@ async def reconcile(on: OnHost, attempt: Attempt) -> Finding:
     """
     state = await on.state()
     if on.work.operation not in _CLAIMED:
-        return _drained(on, attempt, state)
+        return await traffic.became(on, attempt, state)
     seen = await on.step(attempt.id).look(take=True)
     if seen.stage in (Stage.RUNNING, Stage.STARTING):
         return seen.finding()
-    back = await on.step(attempt.id + BACK).look()
-    runs = f"runs {state.label()}"
+    if (busy := await traffic.busy(on, attempt)) is not None:
+        return busy
+    state = await traffic.told(on, attempt, state)
     if seen.stage in (Stage.ABSENT, Stage.UNSTARTED):
-        return _not_started(on, attempt, state, runs)
+        return await _not_started(on, attempt, state)
+    back = await on.step(attempt.id + BACK).look()
     if back.stage is not Stage.ABSENT:
-        return await _went_back(on, back, state, seen)
-    if seen.stage is not Stage.ENDED or seen.status != 0:
-        found = seen.finding()
+        found = await _went_back(on, back, state, seen)
+    elif seen.stage is Stage.ENDED and seen.status == 0:
+        found = await _ended(on, state)
+    else:
         outcome = Outcome.FAILED if seen.stage is Stage.ENDED else Outcome.UNKNOWN
-        return Finding(outcome=outcome, evidence=f"{found.evidence}; {runs}{_out(state)}", status=seen.status)
-    return await _ended(on, state, runs)
+        text = f"{seen.finding().evidence}; runs {state.label()}{traffic.words(on, state)}"
+        found = Finding(outcome=outcome, evidence=text, status=seen.status)
+    if found.outcome is Outcome.SUCCEEDED:
+        return found
+    return msgspec.structs.replace(found, evidence=f"{found.evidence}{migrating.stays(on)}")
 
 
-async def _ended(on: OnHost, state: HostState, runs: str) -> Finding:
+async def _ended(on: OnHost, state: HostState) -> Finding:
     """The step ended with 0: the link, the health and the drain have to agree."""
-    wanted = on.work.release
+    wanted, runs = on.work.release, f"runs {state.label()}"
     if wanted.version and not _is(on, state, wanted):
         return Finding(outcome=Outcome.FAILED, evidence=f"exit 0, but it {runs} now", status=0)
     verdict = await on.healthy()
     text = f"exit 0, {runs}, {verdict.text}"
-    if verdict.ok is None:
-        return Finding(outcome=Outcome.UNKNOWN, evidence=f"{text}{_out(state)}", status=0)
+    not_known = state.drained is None and bool(on.deploy.drain)
+    if verdict.ok is None or (verdict.ok and not_known):
+        return Finding(outcome=Outcome.UNKNOWN, evidence=f"{text}{traffic.words(on, state)}", status=0)
     if not verdict.ok or state.drained:
-        return Finding(outcome=Outcome.FAILED, evidence=f"{text}{_out(state)}", status=0)
+        return Finding(outcome=Outcome.FAILED, evidence=f"{text}{traffic.words(on, state)}", status=0)
     return Finding(outcome=Outcome.SUCCEEDED, evidence=text, status=0)
 
 
@@ -68,25 +78,21 @@ async def _went_back(on: OnHost, back: Look, state: HostState, seen: Look) -> Fi
         f"{seen.finding().evidence}, then went back: {back.finding().evidence}; runs {state.label()}, {how}"
     )
     outcome = Outcome.FAILED if back.stage is Stage.ENDED else Outcome.UNKNOWN
-    return Finding(outcome=outcome, evidence=text + _out(state), status=seen.status)
+    return Finding(outcome=outcome, evidence=text + traffic.words(on, state), status=seen.status)
 
 
-def _not_started(on: OnHost, attempt: Attempt, state: HostState, runs: str) -> Finding:
-    """Nothing was switched; but it may have been drained already."""
-    if state.drained == attempt.id:
+async def _not_started(on: OnHost, attempt: Attempt, state: HostState) -> Finding:
+    """Nothing was switched; but what comes before may have been done already."""
+    runs = f"runs {state.label()}"
+    out = state.drained == attempt.id
+    not_known = state.drained is None and bool(on.deploy.drain)
+    if begun := await migrating.ran(on, attempt):
+        found = migrating.became(begun, f"{runs}{traffic.words(on, state)}")
+        return msgspec.structs.replace(found, outcome=Outcome.UNKNOWN) if not_known else found
+    if out:
         text = f"nothing was switched, {runs}; drained and not taken back in: ondeck undrain {on.work.name}"
         return Finding(outcome=Outcome.FAILED, evidence=text)
+    if not_known:
+        text = f"nothing was switched, {runs}{traffic.words(on, state)}"
+        return Finding(outcome=Outcome.UNKNOWN, evidence=text)
     return Finding(outcome=Outcome.NOT_STARTED, evidence=f"no claim on the host, {runs}")
-
-
-def _drained(on: OnHost, attempt: Attempt, state: HostState) -> Finding:
-    if isinstance(on.options, ByCommand) or state.drained is None:
-        return Finding(outcome=Outcome.UNKNOWN, evidence="nothing on the host tells whether it is drained")
-    said = f"marked as drained by {state.drained}" if state.drained else "not marked as drained"
-    text = f"{said}; whether the command itself ended is not recorded"
-    wanted = state.drained == attempt.id if on.work.operation == "service.drain" else not state.drained
-    return Finding(outcome=Outcome.UNKNOWN if wanted else Outcome.FAILED, evidence=text)
-
-
-def _out(state: HostState) -> str:
-    return ", still drained" if state.drained else ""

@@ -71,10 +71,13 @@ mkdir -p -- "$1/.ondeck"
 if [ "$2" = on ]; then printf '%s\\n' "$3" > "$1/.ondeck/drained"; else rm -f -- "$1/.ondeck/drained"; fi
 """
 
-# $1 release folder, $2 name of a migration: it ran to its end.
-MIGRATED = """
+# $1 release folder, $2 name of a migration, then its argv. The mark is there as soon as it ended well: a link
+# that is lost in between cannot make it run twice.
+MIGRATE = """
 set -eu; umask 022
-: > "$1/.ondeck/migrated-$2"
+mark=$1/.ondeck/migrated-$2; shift 2
+"$@"
+: > "$mark"
 """
 
 # $1 path, then the versions to remove. Never what `current` names, whatever was asked.

@@ -8,9 +8,9 @@ from pathlib import Path
 from ondeck.errors import RemoteFailed
 from ondeck.operate.ports import Attempt, Emit
 from ondeck.reach.ports import Become, Completed, Link
-from ondeck.text import decode, safe_line
 from providers.release import scripts
 from providers.release.archive import pieces
+from providers.release.claimed import said
 from providers.release.hoststate import release_json
 from providers.release.options import ReleaseDir
 from providers.release.work import Work
@@ -71,10 +71,3 @@ async def _must(
     if not done.ok:
         raise RemoteFailed(f"{what}: {said(done)}", where=link.host)
     return done
-
-
-def said(done: Completed) -> str:
-    """The last line that a failed command wrote, with its status."""
-    lines = decode((done.stderr.strip() or done.stdout.strip())[-4096:]).splitlines()
-    ended = f"signal {done.signal}" if done.signal else f"exit {done.status}"
-    return f"{ended}: {safe_line(lines[-1])[:300]}" if lines else ended

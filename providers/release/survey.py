@@ -79,6 +79,16 @@ def service_of(bench: Bench, subject: str) -> Service:
     return service
 
 
+def unread_signals(service: Service) -> str:
+    """Names the signals that a service declares: nothing reads them yet. Empty when it declares none."""
+    names = [signal.name for signal in service.signals]
+    if not names:
+        return ""
+    several = len(names) > 1
+    said = "are declared and cannot" if several else "is declared and cannot"
+    return f"signal{'s' if several else ''} {', '.join(names)} {said} be read yet"
+
+
 def from_bastion(options: Options) -> bool:
     """Whether the steps run on this machine instead of on the host."""
     return isinstance(options, ByCommand) and options.on == "bastion"

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ondeck.inventory.model import (
     Migration,
     Revision,
     Service,
+    Signal,
 )
 from ondeck.operate.plan import Draft, Plan, Request
 from ondeck.operate.ports import Attempt
@@ -74,9 +76,16 @@ drain|undrain)
   [ ! -f "$2/no-$1" ] ;;
 version) cat "$2/version" 2>/dev/null || echo none ;;
 deploy) echo "$3" > "$2/version"; exec "$0" restart "$2" "$4" ;;
-migrate) echo "migrate $2 $3" >> "$2/../log" ;;
+migrate)
+  echo "migrate $2 $3" >> "$2/../log"
+  i=0; while [ -f "$2/hold-migrate" ] && [ $i -lt 1500 ]; do sleep 0.02; i=$((i+1)); done
+  [ ! -f "$2/no-migrate" ] ;;
 esac
 """
+
+
+Make = Callable[..., "Site"]
+"""Fixture `make`: builds a site, ended with the test."""
 
 
 class Log:
@@ -189,6 +198,11 @@ class Site:
         if done.returncode == 0:
             self._mounts.append(folder)
         return done.returncode == 0
+
+    def declare(self, *signals: Signal) -> None:
+        """Let the service declare signals."""
+        services = self.bench.inventory.services
+        services["shop"] = msgspec.structs.replace(services["shop"], signals=signals)
 
     def stop(self, host: str) -> None:
         """End the service of a host."""
@@ -308,6 +322,10 @@ class Site:
         """What the service's own commands were called with, in order."""
         path = self.root / "log"
         return path.read_text().replace(str(self.root) + "/", "").splitlines() if path.exists() else []
+
+    def forget_log(self) -> None:
+        """What was called so far counts no more."""
+        (self.root / "log").unlink(missing_ok=True)
 
     def current(self, host: str = "web-1") -> str:
         link = self.root / host / "app" / "current"

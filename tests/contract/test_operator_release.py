@@ -3,32 +3,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ondeck.errors import BadInput, Refused, RemoteFailed
-from ondeck.inventory.model import Host
-from tests.contract.release_site import ContractSite, Log, Site
-
-Make = Callable[..., Site]
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    (tmp_path / "home").mkdir()
-    sites: list[Site] = []
-
-    def build(**more: Any) -> Site:
-        sites.append(Site(tmp_path / f"site{len(sites)}", **more))
-        return sites[-1]
-
-    yield build
-    for site in sites:
-        site.close()
+from ondeck.inventory.model import Host, Signal
+from tests.contract.release_site import ContractSite, Log, Make, Site
 
 
 async def test_a_good_release_is_unpacked_switched_and_waited_for(make: Make) -> None:
@@ -353,6 +335,35 @@ async def test_the_gate_without_data_is_neither_passed_nor_failed(make: Make) ->
         gate = await applying.gate(("web-2",))
     assert gate.passed is None
     assert "could not ask" in gate.evidence
+
+
+@pytest.mark.parametrize(
+    ("verb", "params"), [("deploy", {"version": "1.1"}), ("rollback", {}), ("restart", {})]
+)
+async def test_signals_that_nobody_reads_are_said_in_the_plan_and_by_the_gate(
+    make: Make, verb: str, params: dict[str, str]
+) -> None:
+    site = make()
+    for version in ("1.0", "1.1"):
+        site.build(version)
+        await site.do("deploy", version=version)
+    site.declare(Signal(name="p95", prom="x", warn=1.0), Signal(name="err", log="access", ratio="a"))
+    plan = await site.plan(verb, **params)
+    unread = "signals p95, err are declared and cannot be read yet"
+    assert f"{unread}: this rollout is gated on health alone" in plan.draft.warnings
+    assert plan.draft.rollout.gate.endswith(unread)
+    async with site.operator.open(plan, site.bench) as applying:
+        gate = await applying.gate(("web-1",))
+        assert (gate.passed, gate.evidence.endswith(unread)) == (True, True)
+        site.stop("web-1")
+        assert unread in (await applying.gate(("web-1",))).evidence
+
+
+async def test_a_drain_has_no_gate_and_says_nothing_of_signals(make: Make) -> None:
+    site = make(drains=True)
+    site.declare(Signal(name="p95", prom="x", warn=1.0))
+    assert not [w for w in (await site.draft("drain")).warnings if "p95" in w]
+    assert "signal p95 is declared" in " ".join((await site.draft("restart")).warnings)
 
 
 async def test_available_versions_come_newest_first(make: Make) -> None:

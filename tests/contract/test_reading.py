@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import time
 from contextlib import aclosing
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from ondeck.inventory.model import Host, LogSource
-from ondeck.observe.records import Health
+from ondeck.observe.records import Health, HistoryCut, LogBatch
 from ondeck.testing.reading_suite import (
     FactsCase,
     FactsReaderSuite,
@@ -21,6 +22,7 @@ from ondeck.testing.reading_suite import (
     Reader,
     UnitReaderSuite,
 )
+from providers.linux import journal
 from providers.linux.changes import LinuxChanges
 from providers.linux.facts import LinuxFacts
 from providers.linux.logs import LinuxLogs
@@ -34,6 +36,11 @@ HOST = Host(name="web-1", env="prod")
 def append(path: Path, word: str) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write(f"{word}\n")
+
+
+def cut_of(batches: list[LogBatch]) -> HistoryCut | None:
+    """What the last state says of the begin of the history."""
+    return [b.state for b in batches if b.state is not None][-1].cut
 
 
 class TestFiles(LogReaderSuite):
@@ -137,6 +144,42 @@ class TestFiles(LogReaderSuite):
         more = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=since, follow=False)]
         assert [line.message for b in more for line in b.lines] == [f"n {n}" for n in range(100, 3000)]
 
+    @pytest.mark.parametrize(
+        ("lines", "since", "begins"), [(3000, 100, 0), (3000, -5, 1), (50, 0, 1), (200, 0, 0)]
+    )
+    async def test_a_history_that_does_not_reach_back_so_far_says_where_it_begins(
+        self, log: LogCase, lines: int, since: int, begins: int
+    ) -> None:
+        start = 1795489200
+        stamps = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + n)) for n in range(lines)]
+        await log.write("".join(f"{stamp} INFO n\n" for stamp in stamps).encode())
+        asked = (start + since) * 10**9 if since else 0
+        got = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=asked, follow=False)]
+        cut = cut_of(got)
+        assert (cut is not None) is bool(begins)
+        if cut is not None:
+            assert (cut.time, cut.why) == (start * 10**9, f"{log.source.file} has nothing older")
+
+    @pytest.mark.parametrize("kept", [True, False])
+    async def test_generations_of_a_log_are_one_history(
+        self, log: LogCase, tmp_path: Path, kept: bool
+    ) -> None:
+        now = int(time.time())
+        for name, ago in (("app.log", 60), ("app.log.1", 7200 if kept else 1800)):
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - ago))
+            (tmp_path / name).write_text(f"{stamp} INFO x\n")
+        source = LogSource(name="app", file=f"{tmp_path}/app.log*")
+        since = (now - 3600) * 10**9
+        got = [b async for b in LinuxLogs().follow(HOST, source, log.bench, since=since, follow=False)]
+        cut = cut_of(got)
+        assert cut == (
+            None if kept else HistoryCut((now - 1800) * 10**9, f"{tmp_path}/app.log has nothing older")
+        )
+
+    async def test_an_empty_file_is_not_a_complete_history(self, log: LogCase) -> None:
+        got = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, follow=False)]
+        assert cut_of(got) == HistoryCut(0, f"{log.source.file} is empty")
+
     @pytest.mark.parametrize("hour_old", [True, False])
     async def test_lines_without_a_time_are_not_hidden_by_since(self, log: LogCase, hour_old: bool) -> None:
         now = time.time()
@@ -163,9 +206,11 @@ class TestFiles(LogReaderSuite):
         since = int((time.time() - 3600) * 1e9)
         got = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=since, follow=False)]
         lines = [line for b in got for line in b.lines]
-        assert "bytes of" in lines[0].message
-        assert lines[0].message.endswith("were not read")
-        assert lines[1].message.startswith("…AAAA")
+        cut = cut_of(got)
+        assert cut is not None
+        assert re.fullmatch(r"\d+ bytes of \S+ before this were not read", cut.why)
+        assert cut.time == lines[0].time
+        assert lines[0].message.startswith("…AAAA")
         assert [line.message for line in lines[-2:]] == ["escapes", "after"]
         assert len({line.time for line in lines}) == 1
 
@@ -221,6 +266,35 @@ class TestJournal(LogReaderSuite):
             lose=bench.children.lose,
         )
 
+    @pytest.mark.parametrize("reaches", [True, False])
+    async def test_a_vacuumed_journal_says_where_it_begins(self, log: LogCase, reaches: bool) -> None:
+        before = time.time_ns()
+        await log.write(b"one\n")
+        since = before + 1_000_000_000 if reaches else before - 1_000_000_000
+        got = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=since, follow=False)]
+        cut = cut_of(got)
+        assert (cut is None) is reaches
+        if cut is not None:
+            assert cut.why == "the journal has nothing older"
+            assert cut.time >= before - 1000
+
+    async def test_a_journal_with_fewer_lines_than_asked_for_says_where_it_begins(self, log: LogCase) -> None:
+        await log.write(b"one\n" * 199)
+        for lines, cut in ((199, True), (200, False)):
+            got = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, follow=False)]
+            assert sum(len(b.lines) for b in got) == lines
+            assert (cut_of(got) is not None) is cut
+            await log.write(b"one\n")
+
+    async def test_more_than_one_answer_may_hold_is_read_page_by_page(
+        self, log: LogCase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(journal, "FURTHEST", 1000)
+        await log.write(b"".join(b"n %d\n" % n for n in range(100)))
+        since = time.time_ns() - 3600 * 10**9
+        got = [b async for b in LinuxLogs().follow(HOST, log.source, log.bench, since=since, follow=False)]
+        assert [line.message for b in got for line in b.lines] == [f"n {n}" for n in range(100)]
+
     async def test_a_cursor_that_was_rotated_away_goes_on_by_time(self, log: LogCase, tmp_path: Path) -> None:
         await log.write(b"one\n")
         async with aclosing(LinuxLogs().follow(log.host, log.source, log.bench)) as batches:
@@ -234,6 +308,9 @@ class TestJournal(LogReaderSuite):
             await log.write(b"three\n")
             await reader.until(lambda r: "three" in r.texts)
             assert reader.texts == ["one", "two", "three"]
+            cut = reader.states[-1].cut
+            assert cut is not None
+            assert "rotated away below the cursor" in cut.why
 
 
 class TestFacts(FactsReaderSuite):

@@ -28,6 +28,23 @@ def test_a_job_runs_to_its_end_and_tells_everything(tmp_path: Path) -> None:
     assert [job.id for job in deck.record.jobs()] == [view.id]
 
 
+def test_an_audit_that_was_emptied_or_lost_lines_is_told_by_the_jobs_beside_it(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    first, second = (on_road.over(deck, on_road.start(deck, tmp_path)).id for _ in range(2))
+    assert deck.record.unaudited() == ((), ())
+    on_road.over(deck, on_road.start(deck, tmp_path, read=True))
+    audit = deck.record.audit
+    lines = audit.path.read_bytes().splitlines(keepends=True)
+    audit.path.write_bytes(b"".join(lines[:2]))
+    assert deck.record.unaudited() == ((second,), ())
+    audit.path.unlink()
+    (audit.root / "head").unlink()
+    assert deck.record.audit.verify().ok
+    assert deck.record.unaudited() == ((first, second), ())
+    on_road.over(deck, on_road.start(deck, tmp_path))
+    assert deck.record.unaudited() == ((), (first, second))
+
+
 def test_a_failed_canary_pauses_and_continue_goes_on(tmp_path: Path) -> None:
     deck = on_road.deck(tmp_path)
     job = on_road.start(deck, tmp_path, batches="1,2", script=("web-1=fail",))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
 import subprocess
 import sys
@@ -16,9 +18,11 @@ from ondeck.errors import PlanStale, StateBroken
 from ondeck.operate import road
 from ondeck.operate.events import Ask, Ended, JobEnded, Note, TargetEnded, What
 from ondeck.operate.outcome import Outcome
+from ondeck.record import outputs
 from ondeck.record.journal import Journal, Tail
 from ondeck.record.store import Record
 from tests import road as on_road
+from tui.cli.root import main
 
 # A file that may not grow is how a full disk looks to one process; the reserve is what is left to it.
 _FULL = """
@@ -95,6 +99,47 @@ def _fill_while_it_runs(tmp_path: Path, disk: Path) -> None:
     assert deck.record.job(job).id == job
     (disk / "filler").unlink()
     assert on_road.over(deck, on_road.start(deck, tmp_path)).outcome is Outcome.SUCCEEDED
+
+
+def test_output_that_could_not_be_written_is_told_and_the_job_is_no_quiet_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deck = on_road.deck(tmp_path)
+    job = on_road.start(deck, tmp_path, batches="1,1,1", delay=20.0)
+    on_road.wait_for(deck, job, lambda v: v.targets["web-1"].running)
+    (deck.record.folder(job).out / "web-2.out").mkdir()
+    view = on_road.over(deck, job)
+    (deck.record.folder(job).out / "web-2.out").rmdir()
+    assert [row.outcome for row in view.targets.values()] == [Outcome.SUCCEEDED] * 3
+    assert (view.outcome, view.exit_code, view.cut) == (Outcome.MIXED, 3, ("web-2",))
+    assert "output was cut: Is a directory, 14 bytes lost" in view.targets["web-2"].text
+    ops = tmp_path / "ops"
+    ops.mkdir()
+    (ops / "ondeck.yml").write_text("ondeck: 1\nenvironments:\n  lab: {}\n")
+    monkeypatch.setenv("ONDECK_INVENTORY", str(ops))
+    monkeypatch.setenv("ONDECK_STATE", str(deck.settings.state))
+    for verb, code in (("attach", 3), ("jobs", 0)):
+        assert main((verb, job), screen=lambda face: 99) == code
+        said = capsys.readouterr()
+        assert "output was cut: Is a directory" in said.out + said.err
+    main(("jobs", job, "-o", "json"), screen=lambda face: 99)
+    assert json.loads(capsys.readouterr().out)["targets"]["web-2"]["output_lost"] == 14
+
+
+def test_a_hole_in_the_output_is_told_at_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = outputs.Output(tmp_path, "web-1")
+    own.write(b"one\n")
+
+    def full(fd: int, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outputs.folder, "write_all", full)
+        own.write(b"two\n")
+    own.write(b"three\n")
+    own.close()
+    assert (own.lost, own.why) == (4, "no space")
+    assert outputs.read(tmp_path, "web-1", 0, 999) == b"one\n\n[ondeck: 4 bytes were lost here]\nthree\n"
 
 
 def _fill(disk: Path) -> None:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import msgspec
 
-from ondeck.observe.records import Level, LogLine
+from ondeck.observe.logstore import LogStore
+from ondeck.observe.records import Health, HistoryCut, Level, LogLine, SourceState
 from tests.tui.playing import Play, playing
-from tests.tui.stage import NOW, FakeSession, S
+from tests.tui.stage import NOW, FakeFeed, FakeSession, S
 from tui.app.dialogs.logline import fields_of
 
 
@@ -187,3 +188,37 @@ def test_fields_are_read_from_words_and_from_json() -> None:
     assert fields_of('slow {"took": 5, "who": "anna\\u001b[2J"}')[0] == ("took", "5")
     assert "\x1b" not in str(fields_of(msgspec.json.encode({"who": "\x1b[2J"}).decode()))
     assert fields_of("nothing here {") == []
+
+
+async def test_a_history_that_was_cut_is_marked_where_it_begins() -> None:
+    session = FakeSession()
+    first = session.feed.waiting[0].time
+    states = dict(session.feed.states())
+    for name, time in (("web-1/app", first - S), ("web-2/app", first + 60 * S)):
+        cut = HistoryCut(time, f"{name}.log has nothing older")
+        states[name] = msgspec.structs.replace(states[name], cut=cut)
+    session.feed = FakeFeed(session.feed.waiting, states)
+    async with playing(session) as play:
+        await play.press("4", "g")
+        shown = (await play.until("HISTORY BEGINS")).splitlines()
+        at = next(n for n, line in enumerate(shown) if "web-1/app HISTORY BEGINS: web-1/app.log" in line)
+        assert "GET /cart" in shown[at + 1]
+        at = next(n for n, line in enumerate(shown) if "web-2/app HISTORY BEGINS: web-2/app.log" in line)
+        assert at > 12
+
+
+async def test_lines_that_made_room_are_said_at_their_place() -> None:
+    session = FakeSession()
+    session.feed.store = LogStore(capacity_lines=100)
+    async with playing(session) as play:
+        await play.press("4", "g")
+        await play.until("OLDER LINES had to make room here")
+
+
+async def test_no_lines_of_an_empty_history_is_never_calm() -> None:
+    session = FakeSession()
+    state = SourceState("web-1/app", Health.OK, NOW, cut=HistoryCut(0, "/var/log/app.log is empty"))
+    session.feed = FakeFeed([], {"web-1/app": state})
+    async with playing(session) as play:
+        await play.press("4")
+        await play.until("== web-1/app HAS NO HISTORY: /var/log/app.log is empty")

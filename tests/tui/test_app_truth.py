@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from ondeck.errors import OndeckError, StateBroken
+from ondeck.inventory.model import Signal
 from ondeck.observe.records import FactsBatch, HostFacts
 from tests import road as on_road
 from tests.tui.playing import playing
-from tests.tui.stage import NOW, FakeSession, S
+from tests.tui.stage import NOW, FakeSession, S, old_job
 from tui.app.live.hosts import KEPT_HOSTS, LiveHosts
 from tui.app.live.jobs import LiveJobs
-from tui.app.views import RecordLook
+from tui.app.views import RecordLook, TargetLook
 
 
 @pytest.mark.parametrize("error", [StateBroken("jobs cannot be read"), RuntimeError("surprise")])
@@ -154,3 +156,43 @@ def test_curves_of_hosts_long_not_seen_are_let_go_and_drops_are_counted() -> Non
         hosts._mailbox.put(FactsBatch(facts=HostFacts(host="h-9", time=2, cpu=0.5)))
     hosts.drain()
     assert hosts.dropped >= 1
+
+
+async def test_output_that_was_lost_is_said_on_the_page_of_its_job() -> None:
+    session = FakeSession()
+    lost = TargetLook(name="web-1", outcome="succeeded", evidence="exit 0; output was cut: no space", lost=14)
+    session.job_list = [msgspec.structs.replace(old_job(), outcome="mixed", targets=(lost,))]
+    async with playing(session) as play:
+        await play.press("0", "enter")
+        shown = await play.until("output of web-1")
+        assert "output was cut: 14 bytes could not be written down" in shown
+        assert "output was cut: no space" in shown
+        assert "MIXED" in shown
+
+
+async def test_a_signal_that_nobody_reads_is_said_and_never_shown_as_fine() -> None:
+    session = FakeSession()
+    services = session.inventory.services
+    signals = (Signal(name="p95", prom="x", crit=1.0), Signal(name="err", log="app", ratio="status >= 500"))
+    services["checkout"] = msgspec.structs.replace(services["checkout"], signals=signals)
+    async with playing(session) as play:
+        await play.press("enter")
+        shown = await play.until("HOSTS, worst first")
+        named = [line for line in shown.splitlines() if "p95" in line or "err" in line.split()]
+        assert [line.strip() for line in named] == ["signals not read yet: p95, err"]
+
+
+async def test_services_that_were_not_asked_are_counted_as_such_and_never_as_known() -> None:
+    session = FakeSession()
+    session.hosts = {}
+    for subject, look in session.looks.items():
+        asked = NOW if subject == "checkout@staging" else 0
+        session.looks[subject] = msgspec.structs.replace(
+            look, asked=asked, releases=look.releases if asked else ()
+        )
+    async with playing(session) as play:
+        shown = await play.until("no failing check is known; 2 of 3 services not asked")
+        assert "1 of 3 services known  2 not asked" in shown
+        line = next(line for line in shown.splitlines() if line.lstrip("> ").startswith("orders-db"))
+        assert "ok" not in line
+        assert "?" in line

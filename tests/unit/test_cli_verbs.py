@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from ondeck.observe.firing import Standing
 from ondeck.operate.spec import OperationSpec, Shortcut
 from ondeck.registry import Manifest, Registry
 from tui.cli import flags
@@ -279,3 +281,36 @@ def test_the_exit_code_of_one_target_is_its_outcome(
     inventory: Path, capsys: pytest.CaptureFixture[str], script: str, code: int
 ) -> None:
     assert run(capsys, "exec", "-l", "name=here-1", "--yes", "--", "sh", "-c", script)[0] == code
+
+
+def test_logs_say_where_a_cut_history_begins_on_standard_error_and_as_json(
+    inventory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "app.log").write_text("2025-11-24T03:12:11Z INFO one\n2025-11-24T03:12:12Z INFO two\n")
+    argv = ("logs", "here-1", "--source", f"{tmp_path}/app.log", "-o", "json", "--since")
+    code, out, err = run(capsys, *argv, "2025-11-24T03:00:00")
+    assert code == 0
+    assert f"here-1/app.log HISTORY BEGINS 2025-11-24T03:12:11Z: {tmp_path}/app.log has nothing older" in err
+    first, *lines = [json.loads(line) for line in out.splitlines()]
+    assert first["history_cut"]["time"] == 1763953931 * 10**9
+    assert [line["message"] for line in lines] == ["one", "two"]
+    code, out, err = run(capsys, *argv, "2025-11-24T03:12:12")
+    assert (len(out.splitlines()), "HISTORY" in err) == (1, False)
+
+
+def test_now_counts_and_names_services_that_were_not_asked_and_is_no_quiet_success(
+    inventory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*_: Any, **__: Any) -> list[Standing]:
+        return [
+            Standing(subject="shop@lab", env="lab", hosts=("here-1",), error="x", asked=False),
+            Standing(subject="cart@lab", env="lab", hosts=("here-1",), checked=False),
+        ]
+
+    monkeypatch.setattr("ondeck.observe.firing.standings", late)
+    code, out, err = run(capsys, "now")
+    assert code == 3
+    assert "NOT ASKED 1 of 2 services, time was up: shop@lab" in out
+    assert "NOT ASKED 1 of 2 services" in err
+    assert json.loads(run(capsys, "now", "-o", "json")[1])["not_asked"] == ["shop@lab"]
+    assert "shop@lab,?,check" in run(capsys, "now", "-o", "csv")[1]

@@ -10,7 +10,7 @@ from typing import Any
 from ondeck.errors import LinkLost
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.logs import BUFFER, Tail, merged
-from ondeck.observe.records import Health, Level, LogBatch, LogLine, SourceState
+from ondeck.observe.records import Health, HistoryCut, Level, LogBatch, LogLine, SourceState
 from ondeck.settings import Settings
 
 SCALE = 0.05
@@ -82,6 +82,23 @@ async def test_a_source_that_fails_is_named_and_the_others_go_on() -> None:
     assert [line.time for line in found] == [1, 2, 3, 4]
     lost = [state for state in states if state.health is Health.LOST]
     assert [(state.source, state.error) for state in lost] == [("web-1/app", "connection lost")]
+
+
+async def test_where_a_history_begins_is_told_before_its_lines_and_kept_to_the_end() -> None:
+    cut = HistoryCut(1, "nothing older")
+
+    async def short(source: str) -> AsyncIterator[LogBatch]:
+        yield LogBatch(state=SourceState(source, Health.OK, 1, cut=cut))
+        yield lines(source, 1)
+
+    told: list[str] = []
+    async for batch in merged([tail("web-1", short)], BENCH, follow=False):
+        told += ["line"] * len(batch.lines)
+        if batch.state is not None:
+            told.append("cut" if batch.state.cut == cut else "not cut")
+    assert told[0] == "cut"
+    assert "line" in told
+    assert "not cut" not in told
 
 
 async def test_an_unexpected_error_is_a_state_too() -> None:

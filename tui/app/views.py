@@ -117,7 +117,7 @@ class ServiceLook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetLook(msgspec.Struct, frozen=True, kw_only=True):
-    """One target of a job; `outcome` is empty while it has none."""
+    """One target of a job; `outcome` is empty while it has none, `lost` counts bytes of output not written down."""
 
     name: str
     outcome: str = ""
@@ -125,6 +125,7 @@ class TargetLook(msgspec.Struct, frozen=True, kw_only=True):
     step: str = ""
     started: int = 0
     ended: int = 0
+    lost: int = 0
 
 
 class BatchLook(msgspec.Struct, frozen=True, kw_only=True):

@@ -163,7 +163,7 @@ def waits_for_person(view: JobView) -> bool:
 def _goes_well(event: ev.Event) -> bool:
     """What a person who only reads need not be told."""
     if isinstance(event, ev.TargetEnded):
-        return event.outcome is Outcome.SUCCEEDED
+        return event.outcome is Outcome.SUCCEEDED and not event.lost
     return isinstance(event, (ev.Opened, ev.BatchStarted, ev.Step))
 
 
@@ -213,7 +213,7 @@ def conclude(face: Face, view: JobView, form: str) -> int:
             face.say(f"  find out with: ondeck reconcile {view.id}")
         if view.detail and view.lost:
             face.say(f"  {view.detail}")
-        elif view.summary and view.why not in (None, Ended.COMPLETE):
+        elif view.summary and (view.cut or view.why not in (None, Ended.COMPLETE)):
             face.say(f"  {view.summary}")
     return int(view.exit_code)
 
@@ -238,6 +238,7 @@ def summary(view: JobView) -> dict[str, object]:
                 "outcome": target.outcome.value if target.outcome else None,
                 "evidence": target.text,
                 "status": target.status,
+                "output_lost": target.lost,
             }
             for name, target in view.targets.items()
         },

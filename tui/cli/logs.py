@@ -109,12 +109,17 @@ class _Printer:
                 taken = (line for line in batch.lines if self._wanted.takes(line))
                 self._face.data("".join(_line(line, self._width, form) for line in taken))
                 if batch.state is not None:
-                    _tell(self._face, batch.state, self.states.get(batch.state.source))
+                    _tell(self._face, batch.state, self.states.get(batch.state.source), form)
                     self.states[batch.state.source] = batch.state
 
 
-def _tell(face: Face, state: SourceState, before: SourceState | None) -> None:
-    """Say a source's change that a reader has to know: what is lost, what came back."""
+def _tell(face: Face, state: SourceState, before: SourceState | None, form: str) -> None:
+    """Say a source's change that a reader has to know: what is lost, what came back, what is not all there."""
+    if state.cut is not None and (before is None or before.cut != state.cut):
+        begins = f"HISTORY BEGINS {times.iso(state.cut.time)}" if state.cut.time else "HAS NO HISTORY"
+        face.say(f"-- {state.source} {begins}: {state.cut.why}")
+        if form == "json":
+            face.data(out.compact({"source": state.source, "history_cut": state.cut}) + "\n")
     was_lost = before is not None and before.health is Health.LOST
     if state.health is Health.LOST and not was_lost:
         face.say(f"-- {state.source} LOST: {state.error}; nothing is known after this")
@@ -162,7 +167,8 @@ def logs(  # noqa: PLR0913 - one argument for each flag
 ) -> int:
     """Read logs of a service or of hosts, merged by time; times are UTC.
 
-    A source that is lost is named on standard error with why, and the exit code is 3 or 6.
+    A source that is lost is named on standard error with why, and the exit code is 3 or 6. So is one whose
+    history is not all there (rotated away); with -o json as {"source": S, "history_cut": {"time", "why"}} too.
     """
     tails = _tails(face, target, selectors, source)
     least = Level[level.upper()] if level else Level.NONE

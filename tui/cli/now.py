@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ondeck.record.view import JobView
 
 _HOUR = 3600 * 10**9
-_SMALL = 64  # hosts: in a larger fleet only services with a change or a job in the last day are asked
+_SMALL = 64  # hosts: in a larger fleet services without a change in the last day are only asked for health
 _WAIT = 10.0
 
 
@@ -70,8 +70,10 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `ondeck now` shows; times in ns since 1970."""
 
     time: int
+    services: int
     failing: tuple[Check, ...]
     not_known: dict[str, str]
+    not_asked: tuple[str, ...]
     waiting: tuple[Waiting, ...]
     running: tuple[Waiting, ...]
     locks: tuple[LockView, ...]
@@ -135,7 +137,7 @@ async def _look(face: Face, recent: list[Change]) -> tuple[list[Standing], dict[
 
     bench = FaceBench(deck)
     try:
-        found = await firing.standings(bench, releases, only=_of_interest(face, recent))
+        found = await firing.standings(bench, releases, first=_of_interest(face, recent))
         hosts = {fact.host: fact.error for standing in found for fact in standing.facts}
         rest = [host for host in deck.inventory.hosts.values() if host.name not in hosts]
         if len(deck.inventory.hosts) <= _SMALL and rest:
@@ -159,7 +161,7 @@ def _fleet(face: Face, asked: dict[str, str]) -> tuple[Fleet, ...]:
 
 def _not_known(found: list[Standing]) -> dict[str, str]:
     """Services of which not everything is known, with why."""
-    words = {s.subject: s.error for s in found if s.error}
+    words = {s.subject: s.error for s in found if s.error and s.asked}
     for standing in found:
         why = {f.host: f.error or f.health_text for f in standing.facts}
         if not standing.error and standing.unknown:
@@ -188,7 +190,8 @@ def screen(face: Face) -> Screen:
     )  # fmt: skip
     waiting, running = _jobs(record.jobs(200))
     return Screen(
-        time=now, failing=checks, not_known=_not_known(found), waiting=waiting, running=running,
+        time=now, services=len(found), failing=checks, not_known=_not_known(found),
+        not_asked=tuple(s.subject for s in found if not s.asked), waiting=waiting, running=running,
         locks=tuple(record.locks()), changes=tuple(c for c in recent if c.time >= now - _HOUR),
         fleet=_fleet(face, asked),
     )  # fmt: skip
@@ -200,7 +203,8 @@ def screen(face: Face) -> Screen:
 def now(face: Face, form: str) -> int:
     """What needs a person now: failing checks with the change before them, jobs, locks, changes, the fleet.
 
-    Every source that did not answer is named; nothing unknown is counted as well.
+    Every source that did not answer is named; nothing unknown is counted as well. With more than 64 hosts the
+    services that changed in the last day come first; of the others only the health is asked, for 30 seconds.
     """
     found = screen(face)
     if form == Format.JSON:
@@ -211,10 +215,12 @@ def now(face: Face, form: str) -> int:
         face.rows(_rows(found), form)
     for subject, why in found.not_known.items():
         face.say(f"NOT KNOWN  {subject}: {why}")
+    if found.not_asked:
+        face.say(_not_asked(found))
     for fleet in found.fleet:
         for host, why in fleet.lost.items():
             face.say(f"NOT ASKED  {host}: {why}")
-    silent = bool(found.not_known) or any(fleet.lost for fleet in found.fleet)
+    silent = bool(found.not_known or found.not_asked) or any(fleet.lost for fleet in found.fleet)
     return int(ExitCode.SOME_FAILED if silent else ExitCode.OK)
 
 
@@ -224,6 +230,8 @@ def lines(found: Screen) -> Iterator[str]:
     yield f"FAILING {len(found.failing)}"
     for check in found.failing:
         yield from _check_lines(check, found.time)
+    if found.not_asked:
+        yield _not_asked(found)
     yield f"WAITING FOR A PERSON {len(found.waiting)}"
     for wait in found.waiting:
         yield from _job_lines(wait, found.time)
@@ -241,6 +249,12 @@ def lines(found: Screen) -> Iterator[str]:
     yield "FLEET"
     for fleet in found.fleet:
         yield "  " + _fleet_line(fleet)
+
+
+def _not_asked(found: Screen) -> str:
+    names = " ".join(found.not_asked[:8])
+    more = f" and {len(found.not_asked) - 8} more" if len(found.not_asked) > 8 else ""
+    return f"NOT ASKED {len(found.not_asked)} of {found.services} services, time was up: {names}{more}"
 
 
 def _check_lines(check: Check, now: int) -> Iterator[str]:
@@ -295,6 +309,9 @@ def _rows(found: Screen) -> Rows:
         rows.append((check.standing.subject, "failing", "check", check.standing.env, text, found.time, ""))
     for subject, why in found.not_known.items():
         rows.append((subject, "?", "check", subject.rpartition("@")[2], why, found.time, ""))
+    for subject in found.not_asked:
+        env = subject.rpartition("@")[2]
+        rows.append((subject, "?", "check", env, "not asked: time was up", found.time, ""))
     for wait in (*found.waiting, *found.running):
         text = f"{wait.operation} {wait.subject}: {wait.why}"
         rows.append((wait.job, wait.state, "job", wait.env, text, wait.began, wait.actor))

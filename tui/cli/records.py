@@ -27,12 +27,20 @@ def audit() -> None:
 @audit.command()
 @pass_face
 def verify(face: Face) -> int:
-    """Check the chain; names the first line that is not as it was written."""
+    """Check the chain; names the first line that is not as it was written, and jobs that are missing in it."""
     found = face.deck.record.audit.verify()
+    missing, older = face.deck.record.unaudited()
     for job in found.open:
         face.say(f"intent without outcome: job {job}")
+    for job in missing:
+        face.say(f"no intent in the audit: job {job}, which changed something")
+    if older:
+        face.say(f"{len(older)} jobs are from before this audit begins, the last of them {older[-1]}")
     if not found.ok:
         face.say(f"ondeck: the audit is NOT as it was written: line {found.bad}: {found.why}")
+    elif missing:
+        face.say(f"ondeck: the audit is NOT as it was written: lines of {len(missing)} jobs are missing")
+    if missing or not found.ok:
         return int(ExitCode.FAILED)
     face.say(f"{found.entries} entries, the chain holds")
     return int(ExitCode.OK)

@@ -34,7 +34,7 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
                 outcome=str(row.outcome) if row.outcome else "",
                 evidence=row.text if row.outcome else "",
                 step="" if row.outcome else row.text, started=row.started if row.running or row.outcome else 0,
-                ended=row.ended,
+                ended=row.ended, lost=row.lost,
             )
             for row in view.targets.values()
         ),

@@ -201,14 +201,15 @@ class JobPage(BoardView):
         title = f"output of {name}"
         if look.reading or look.error:
             return [rule(title, width), *_unread(look)]
-        if not look.lines:
+        lost = _lost(sum(target.lost for target in job.targets if target.name == name))
+        if not look.lines and not lost:
             return []
-        shown = [row("  ", fit(line, width - 2).rstrip()) for line in look.lines]
+        shown = [row("  ", fit(line, width - 2).rstrip()) for line in look.lines] + lost
         return [rule(title, width, f"last lines of {size(look.size)}" if look.cut else ""), *shown]
 
     def _grouped(self, job: JobLook, width: int) -> list[Row]:
         """Targets that printed the same and ended the same, the largest group first."""
-        alike: dict[tuple[str, str, str], list[str]] = {}
+        alike: dict[tuple[str, str, str, int], list[str]] = {}
         looks: dict[str, OutputLook] = {}
         waiting = []
         for target in job.targets:
@@ -216,13 +217,14 @@ class JobPage(BoardView):
             if look.reading:
                 waiting.append(target.name)
             else:
-                alike.setdefault((look.digest, look.error, target.outcome), []).append(target.name)
+                key = (look.digest, look.error, target.outcome, target.lost)
+                alike.setdefault(key, []).append(target.name)
         rows = []
-        for (_, _, outcome), names in sorted(alike.items(), key=lambda item: -len(item[1])):
+        for (_, _, outcome, lost), names in sorted(alike.items(), key=lambda item: -len(item[1])):
             word = f"{len(names)} alike: " if len(names) > 1 else ""
             bad = "" if outcome == "succeeded" else f"  {spoken(outcome)}"
             rows.append(rule(fit(f"{word}{' '.join(names)}{bad}", min(width - 8, 110)).rstrip(), width))
-            rows += self._printed(job, looks[names[0]], names[0], width)
+            rows += self._printed(job, looks[names[0]], names[0], width) + _lost(lost)
         if waiting:
             rows.append(rule(fit(f"reading {len(waiting)}: {' '.join(waiting)}", min(width - 8, 110)), width))
         return rows
@@ -258,6 +260,10 @@ def _unread(look: OutputLook) -> list[Row]:
     if look.error:
         return [row((f"  its output cannot be read: {look.error}", "warn"))]
     return [row(("  reading what it printed ..", "dim"))]
+
+
+def _lost(count: int) -> list[Row]:
+    return [row((f"  output was cut: {count} bytes could not be written down", "warn"))] if count else []
 
 
 def _outcome(target: TargetLook) -> Part:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ondeck.observe.logstore import Filtered, LogFilter, LogStore
-from ondeck.observe.records import LogLine
+from ondeck.observe.records import LogLine, SourceState
 from tui.app.logview_lines import Marker
 
 
@@ -85,3 +85,21 @@ class LogLines:
 
     def _place(self) -> None:
         self._places = [self.filtered.row_at(marker.time) + at for at, marker in enumerate(self._markers)]
+
+
+def begin_markers(states: Iterable[SourceState], oldest: int, gone: int) -> list[Marker]:
+    """Where the history of a source begins, at its place; silence means that all of it is there.
+
+    Args:
+        states: Of every source.
+        oldest: Time of the first line that is held, ns.
+        gone: Lines that had to make room.
+    """
+    found = [Marker(oldest, f"{gone} OLDER LINES had to make room here")] if gone else []
+    for state in states:
+        if state.cut is None or (gone and state.cut.time < oldest):
+            continue
+        head = "HISTORY BEGINS" if state.cut.time else "HAS NO HISTORY"
+        time = max(state.cut.time, oldest) if state.cut.time else 0
+        found.append(Marker(time, f"{state.source} {head}: {state.cut.why}"))
+    return found

@@ -21,7 +21,7 @@ from tui.app.logview import LogView
 from tui.app.logview_lines import Marker, clock_of
 from tui.app.panes.base import View
 from tui.app.panes.log_head import head_rows
-from tui.app.panes.log_lines import LogLines
+from tui.app.panes.log_lines import LogLines, begin_markers
 from tui.app.panes.log_search import LogSearch
 from tui.app.panes.pieces import known_changes
 from tui.app.session import LogFeed
@@ -172,7 +172,8 @@ class LogsPane(View):
         found += self._cuts()
         store = self.feed.store
         oldest = store[store.first].time if len(store) else 0
-        return [marker for marker in found if marker.time >= oldest][-200:]
+        begins = begin_markers(self.feed.states().values(), oldest, store.gone)
+        return [*begins, *[marker for marker in found if marker.time >= oldest][-200:]]
 
     def _cuts(self) -> list[Marker]:
         """Where lines may be missing because nobody read them."""

@@ -166,6 +166,8 @@ class NowPane(BoardView):
         right: list[Part] = []
         if asked:
             right.append((f"{sum(not x.unknown for x in asked)} of {len(looks)} services known  ", "dim"))
+            if len(asked) < len(looks):
+                right.append((f"{len(looks) - len(asked)} not asked  ", "warn"))
             right.append((f"{self.desk.age(min(x.asked for x in asked))} ago", "dim"))
         else:
             right.append(
@@ -174,8 +176,10 @@ class NowPane(BoardView):
         head = heading(f"FAILING {count}", right=right)
         if rows:
             return [head, *rows]
-        silent = sum(1 for look in looks if not look.asked or look.unknown)
+        silent = sum(1 for look in asked if look.unknown or any(f.healthy is None for f in look.releases))
         word = "no failing check is known" + (f"; {silent} services not fully known" if silent else "")
+        if not_asked := len(looks) - len(asked):
+            word += f"; {not_asked} of {len(looks)} services not asked"
         return [head, row((word, "dim"))]
 
     def _check(self, look: ServiceLook, width: int) -> list[Row]:

@@ -63,6 +63,9 @@ def _head(desk: Desk, look: ServiceLook, service: Service | None, width: int) ->
         words = [f"owner {service.owner}" if service.owner else "", service.docs]
         words.append(f"deploy {service.deploy.kind}" if service.deploy else "no deploy declared")
     rows.append(row((fit("   ".join(filter(None, words)), width).rstrip(), "dim")))
+    if service is not None and service.signals:
+        names = ", ".join(signal.name for signal in service.signals)
+        rows.append(row((fit(f"signals not read yet: {names}", width).rstrip(), "warn")))
     if look.error:
         rows.append(row((f"could not ask: {look.error}", "bad")))
     return rows

@@ -1,0 +1,109 @@
+"""The commands before a deploy. Each is a claimed step of its own: a lost link cannot hide that it ran."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ondeck.errors import LinkLost, RemoteFailed
+from ondeck.inventory.model import Migration
+from ondeck.operate.outcome import Outcome
+from ondeck.operate.ports import Attempt, Emit, Finding
+from ondeck.reach.detached import Detached, Look, Stage
+from providers.release import claimed
+from providers.release.commands import irreversible, migration_argv
+from providers.release.hoststate import HostState
+from providers.release.options import ReleaseDir
+from providers.release.traffic import NOT_BEGUN
+from providers.release.uncut import uncut
+
+if TYPE_CHECKING:
+    from providers.release.onhost import OnHost
+
+
+class Ran(msgspec.Struct, frozen=True):
+    """A command before the deploy that was begun in an attempt."""
+
+    migration: Migration
+    look: Look
+
+    def text(self) -> str:
+        """`migrate: exit 0, cannot be taken back`."""
+        ever = ", cannot be taken back" if irreversible(self.migration) else ""
+        return f"{self.migration.name}: {self.look.finding().evidence}{ever}"
+
+
+def mine(on: OnHost) -> list[Migration]:
+    """Those that this target runs, by the plan."""
+    found = [m for m in on.deploy.before if m.name in on.work.migrations]
+    return [m for m in found if m.on != "one" or on.host.name == on.work.pinned]
+
+
+def steps(on: OnHost, attempt: str) -> list[Detached]:
+    """The claimed steps that an attempt may have left."""
+    return [_step(on, attempt, migration) for migration in mine(on)]
+
+
+def _step(on: OnHost, attempt: str, migration: Migration) -> Detached:
+    return on.step(f"{attempt}.before{on.deploy.before.index(migration)}")
+
+
+async def migrate(on: OnHost, attempt: Attempt, emit: Emit, pinned: OnHost | None, state: HostState) -> None:
+    """Run what has not run for this release; a cancel waits for the end of each.
+
+    Raises:
+        RemoteFailed: One failed, or one that runs elsewhere has not run; nothing was switched.
+        LinkLost: Not known what became of one.
+    """
+    release = on.work.release
+    here = state.has(release.version)
+    for migration in on.deploy.before:
+        name = migration.name
+        if name not in on.work.migrations or (here and name in here.migrated):
+            continue
+        if migration.on == "one" and pinned is not None:
+            done = (await pinned.state()).has(release.version)
+            if isinstance(on.options, ReleaseDir) and not (done and name in done.migrated):
+                raise RemoteFailed(f"{name} has not run: it runs once, with {pinned.host.name}")
+            continue
+        emit.step(f"runs {name}")
+        argv = migration_argv(on.service, on.options, on.host, on.work, name)
+        seconds = on.settings.seconds(on.options.seconds())
+        ended = await uncut(claimed.run(_step(on, attempt.id, migration), argv, emit, seconds))
+        if ended.look.stage is not Stage.ENDED:
+            raise LinkLost(f"{name}: {ended.look.finding().evidence}; nothing was switched")
+        if not ended.ok:
+            ever = ", cannot be taken back" if irreversible(migration) else ""
+            raise RemoteFailed(f"{name} failed: {ended.said()}{ever}; nothing was switched")
+
+
+async def ran(on: OnHost, attempt: Attempt) -> list[Ran]:
+    """What was begun in an attempt, read from the claims; what was not begun cannot begin any more."""
+    found = []
+    for migration in mine(on):
+        look = await _step(on, attempt.id, migration).look(take=True)
+        if look.stage not in NOT_BEGUN:
+            found.append(Ran(migration, look))
+    return found
+
+
+def stays(on: OnHost) -> str:
+    """What a switched host keeps of them whatever it runs now: `; migrate cannot be taken back`."""
+    names = [m.name for m in mine(on) if irreversible(m)]
+    return f"; {', '.join(names)} cannot be taken back" if names else ""
+
+
+def became(begun: list[Ran], behind: str) -> Finding:
+    """What an attempt came to that began these and switched nothing; something was done, so never `not started`.
+
+    Args:
+        begun: At least one.
+        behind: Words on the state of the host.
+    """
+    text = f"{', '.join(one.text() for one in begun)}; nothing was switched, {behind}"
+    last = begun[-1].look
+    if last.stage is not Stage.ENDED:
+        found = last.finding()
+        return Finding(outcome=Outcome.UNKNOWN, evidence=text, still_running=found.still_running)
+    return Finding(outcome=Outcome.FAILED, evidence=text, status=last.status)
