@@ -2,7 +2,7 @@
 
 `~/.local/state/ondeck/jobs/ATTEMPT/` of the user it runs as, 0700. Making the folder is the claim, so
 an id starts at most once. In it: `argv` (words ended by NUL), `boot_id`, `go` (made by who may start
-it), `pid` (leader of its session and the kernel's start time of it), `out` and `err` with the first
+it; with `taken` by a look that made a late start impossible), `pid` (leader of its session and the kernel's start time of it), `out` and `err` with the first
 bytes, `out.tail` and `err.tail` with the last ones of what was more, `rc` written beside, synced and
 renamed when it ended. A reboot, a reused pid, a killed runner and a start that never came are told
 apart by evidence; none of them is taken for an end that was seen.
@@ -134,15 +134,18 @@ done
 _LOOK = (
     _HERE
     + """if [ ! -d "$d" ]; then
-[ "$2" = take ] && mkdir -p "$b" && mkdir "$d" 2>/dev/null && mkdir "$d/go" && { echo absent; exit; }
+if [ "$2" = take ] && mkdir -p "$b" && mkdir "$d" 2>/dev/null && mkdir "$d/go"; then
+: >"$d/taken"; echo absent; exit
+fi
 [ -d "$d" ] || { [ "$2" = take ] && exit 73; echo absent; exit; }
 fi
+[ -e "$d/taken" ] && { echo unstarted; exit; }
 ended && exit
 if busy; then echo "running $p"; exit; fi
 ended && exit
 if [ -e "$d/pid" ]; then lost; exit; fi
 if [ "$2" = take ]; then
-if mkdir "$d/go" 2>/dev/null; then echo unstarted; exit; fi
+if mkdir "$d/go" 2>/dev/null; then : >"$d/taken"; echo unstarted; exit; fi
 sleep 0.5 || sleep 1
 busy && { echo "running $p"; exit; }
 ended && exit

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ondeck.errors import Refused
 from ondeck.inventory.model import Host
 from ondeck.operate.outcome import Outcome
 from ondeck.reach.detached import KEPT, Detached, Look, Stage
@@ -78,3 +79,19 @@ async def test_what_a_stopped_command_left_in_a_session_of_its_own_is_named(
         assert look.finding().outcome is Outcome.FAILED
     finally:
         os.kill(pid, signal.SIGKILL)
+
+
+async def test_what_was_found_not_begun_is_found_so_again(link: Link, tmp_path: Path) -> None:
+    job = Detached(link, "never-1", settings(tmp_path))
+    assert (await job.look()).stage is Stage.ABSENT
+    assert (await job.look(take=True)).stage is Stage.ABSENT
+    for take in (False, True, False):
+        assert (await job.look(take=take)).stage is Stage.UNSTARTED
+    with pytest.raises(Refused):
+        await job.launch(["true"])
+    begun = Detached(link, "begun-1", settings(tmp_path))
+    folder = tmp_path / ".local/state/ondeck/jobs/begun-1"
+    folder.mkdir(parents=True)
+    (folder / "argv").write_bytes(b"true\0")
+    for take in (True, False, True):
+        assert (await begun.look(take=take)).stage is Stage.UNSTARTED
