@@ -2,10 +2,11 @@
 
 `~/.local/state/ondeck/jobs/ATTEMPT/` of the user it runs as, 0700. Making the folder is the claim, so
 an id starts at most once. In it: `argv` (words ended by NUL), `boot_id`, `go` (made by who may start
-it; with `taken` by a look that made a late start impossible), `pid` (leader of its session and the kernel's start time of it), `out` and `err` with the first
-bytes, `out.tail` and `err.tail` with the last ones of what was more, `rc` written beside, synced and
-renamed when it ended. A reboot, a reused pid, a killed runner and a start that never came are told
-apart by evidence; none of them is taken for an end that was seen.
+it; with `taken` by a look that made a late start impossible), `pid` (leader of its session and the
+kernel's start time of it), `out` and `err` with the first bytes, `out.tail` and `err.tail` with the
+last ones of what was more, `rc` written beside, synced and renamed when it ended. A reboot, a reused
+pid, a killed runner and a start that never came are told apart by evidence; none of them is taken for
+an end that was seen.
 
 POSIX sh with the coreutils of Debian or busybox, and Linux's /proc.
 """
