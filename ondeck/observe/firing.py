@@ -9,7 +9,8 @@ import msgspec
 
 from ondeck.errors import OndeckError
 from ondeck.inventory.members import hosts_of
-from ondeck.inventory.model import Host, Inventory, Service
+from ondeck.inventory.model import Host, Service
+from ondeck.observe import now
 from ondeck.observe.ports import ReleaseReader
 from ondeck.observe.records import Change, ReleaseFacts
 from ondeck.operate import health
@@ -48,13 +49,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def failing(self) -> tuple[ReleaseFacts, ...]:
         """Hosts whose health check was asked and said no."""
-        return tuple(f for f in self.facts if not f.error and f.healthy is False)
+        return now.failing(self.facts)
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """Hosts of which nothing is known: never to be counted as healthy."""
-        known = {f.host for f in self.facts if not f.error and f.healthy is not None}
-        return tuple(name for name in self.hosts if name not in known) if self.checked else ()
+        return now.not_known(self.hosts, self.facts) if self.checked else ()
 
     @property
     def versions(self) -> dict[str, int]:
@@ -165,11 +165,3 @@ def change_before(changes: Iterable[Change], subject: str, time: int = 0) -> Cha
         and (not time or change.time <= time)
     )
     return max(about, key=lambda change: change.time, default=None)
-
-
-def of_environments(inventory: Inventory) -> dict[str, tuple[str, ...]]:
-    """Host names by environment, in the order of the inventory."""
-    found: dict[str, list[str]] = {env: [] for env in inventory.environments}
-    for host in inventory.hosts.values():
-        found.setdefault(host.env, []).append(host.name)
-    return {env: tuple(names) for env, names in found.items()}

@@ -24,6 +24,8 @@ from ondeck.inventory.model import (
     Revision,
     Service,
 )
+from ondeck.observe.fleet import judge
+from ondeck.observe.live import live
 from ondeck.observe.logstore import LogStore
 from ondeck.observe.records import Change, Health, HostFacts, Level, LogLine, ReleaseFacts, SourceState, Unit
 from ondeck.operate.interactive import Opened
@@ -267,9 +269,12 @@ class FakeSession:
         return self.hosts
 
     def select(self, text: str) -> Matched:
-        live = {name: look.facts for name, look in self.hosts.items() if look.facts}
-        states = {name: str(look.health) for name, look in self.hosts.items() if look.health}
-        found = selector.parse([text]).judge(self.inventory, live, states)
+        facts = {name: look.facts for name, look in self.hosts.items() if look.facts}
+        standings = {
+            name: judge(host, self.host(name).facts, self.host(name).source, self.time)
+            for name, host in self.inventory.hosts.items()
+        }
+        found = selector.parse([text]).judge(self.inventory, live(facts, standings, {}))
         return Matched(frozenset(host.name for host in found.hosts), found.unjudged)
 
     def record_look(self) -> RecordLook:

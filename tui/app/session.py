@@ -71,6 +71,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         seconds: How long the reading took.
         handle: The session's own; handed back to `start`.
+        unjudged: Hosts that a live figure might have chosen, but that did not say.
     """
 
     plan: Plan
@@ -79,6 +80,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     seconds: float = 0.0
     handle: Any = None
+    unjudged: int = 0
 
 
 class Assent(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from ondeck import times
+from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, ExitCode
 from ondeck.inventory.model import Host
 from ondeck.observe import choosing
@@ -48,12 +49,14 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def _tails(face: Face, target: str, selectors: Sequence[str], source: str) -> tuple[Tail, ...]:
-    from ondeck.inventory import selector
+    from tui.cli.reading import selected
 
     inventory = face.deck.inventory
 
+    able = Capabilities(face.deck.registry)
+
     def reader(host: Host) -> LogReader:
-        return cast(LogReader, face.deck.registry.load("linux", "logs"))
+        return cast(LogReader, able.host("logs"))
 
     name, at, env = target.partition("@")
     if target and selectors:
@@ -62,7 +65,7 @@ def _tails(face: Face, target: str, selectors: Sequence[str], source: str) -> tu
         return choosing.of_service(inventory, name, env, reader, only=source)
     if not target and not selectors:
         raise BadInput("logs of what?", hint="ondeck logs checkout@prod, or: ondeck logs -l group=web")
-    chosen = selector.parse(selectors or [f"name={target}"]).select(inventory)
+    chosen = selected(face, selectors or [f"name={target}"])
     return choosing.of_hosts(inventory, chosen, reader, source=source)
 
 

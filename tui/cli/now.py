@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import click
 import msgspec
 
 from ondeck import times
-from ondeck.errors import ExitCode, OndeckError
-from ondeck.inventory.model import Host, Service
+from ondeck.capabilities import Capabilities
+from ondeck.errors import ExitCode
+from ondeck.inventory.model import Service
 from ondeck.observe import firing
+from ondeck.observe import now as judging
 from ondeck.observe.firing import Standing
-from ondeck.observe.ports import FactsReader, ReleaseReader
-from ondeck.observe.records import Change, Health
+from ondeck.observe.fleet import Severity
+from ondeck.observe.fleet import Standing as HostStanding
+from ondeck.observe.ports import FactsReader
+from ondeck.observe.records import Change
+from ondeck.observe.sampling import sample_all, standings
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.lock import LockView
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.operate.outcome import JobState
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, form_option, pass_face
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
 _HOUR = 3600 * 10**9
 _SMALL = 64  # hosts: in a larger fleet only services with a change or a job in the last day are asked
-_WAIT = 10.0
+_TROUBLE = {Severity.WARN: "WARN", Severity.BAD: "CRIT", Severity.LOST: "LOST"}
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,16 +52,6 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     do: str
 
 
-class Fleet(msgspec.Struct, frozen=True, kw_only=True):
-    """Hosts of an environment: who answered, who was lost with why, who was not asked."""
-
-    env: str
-    hosts: int
-    ok: tuple[str, ...]
-    lost: dict[str, str]
-    unknown: tuple[str, ...]
-
-
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """A service whose health check fails, with the change before it."""
 
@@ -72,11 +66,12 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     time: int
     failing: tuple[Check, ...]
     not_known: dict[str, str]
+    hosts: tuple[HostStanding, ...]
     waiting: tuple[Waiting, ...]
     running: tuple[Waiting, ...]
     locks: tuple[LockView, ...]
     changes: tuple[Change, ...]
-    fleet: tuple[Fleet, ...]
+    fleet: tuple[judging.Fleet, ...]
 
 
 def _wait_of(view: JobView) -> Waiting:
@@ -93,10 +88,13 @@ def _wait_of(view: JobView) -> Waiting:
 
 def _jobs(views: list[JobView]) -> tuple[tuple[Waiting, ...], tuple[Waiting, ...]]:
     """Jobs that wait for a person, and jobs that run."""
-    stands = [v for v in views if v.state in (JobState.WAITING, JobState.PAUSED)]
-    doubt = [v for v in views if v.over and (v.outcome is Outcome.UNKNOWN or v.in_doubt)]
+    waits = [
+        v for v in views
+        if judging.wait_of(str(v.state), str(v.outcome or ""), in_doubt=v.over and bool(v.in_doubt)) is not None
+    ]  # fmt: skip
     runs = [v for v in views if v.state in (JobState.RUNNING, JobState.QUEUED)]
-    return tuple(map(_wait_of, [*stands, *doubt])), tuple(map(_wait_of, runs))
+    waits.sort(key=lambda v: v.over)
+    return tuple(map(_wait_of, waits)), tuple(map(_wait_of, runs))
 
 
 def _of_interest(face: Face, recent: list[Change]) -> Callable[[Service, str], bool] | None:
@@ -107,54 +105,19 @@ def _of_interest(face: Face, recent: list[Change]) -> Callable[[Service, str], b
     return lambda service, env: f"{service.name}@{env}" in subjects
 
 
-async def _answers(reader: FactsReader, host: Host, bench: FaceBench) -> str:
-    """Why a host does not answer; empty when it does."""
-    try:
-        async with asyncio.timeout(bench.settings.seconds(_WAIT)):
-            async with aclosing(reader.watch(host, bench)) as batches:
-                async for batch in batches:
-                    if batch.facts is not None:
-                        return ""
-                    if batch.state is not None and batch.state.health is Health.LOST:
-                        return batch.state.error or "lost"
-    except TimeoutError:
-        return f"no answer in {_WAIT:.0f} s"
-    except OndeckError as error:
-        return safe_line(error.message)
-    return "its figures ended"
-
-
-async def _look(face: Face, recent: list[Change]) -> tuple[list[Standing], dict[str, str]]:
-    """What services say, and per host that was asked why it did not answer (empty when it did)."""
+async def _look(face: Face, recent: list[Change]) -> tuple[list[Standing], dict[str, HostStanding]]:
+    """What services say, and how the hosts are that were looked at."""
     deck = face.deck
-
-    def releases(service: Service) -> ReleaseReader:
-        kind = service.deploy.kind if service.deploy else ""
-        manifest = deck.registry.serving("deploy.kind", kind)
-        return cast(ReleaseReader, deck.registry.load(manifest.name, "releases"))
-
-    bench = FaceBench(deck)
+    able, bench = Capabilities(deck.registry), FaceBench(deck)
     try:
-        found = await firing.standings(bench, releases, only=_of_interest(face, recent))
-        hosts = {fact.host: fact.error for standing in found for fact in standing.facts}
-        rest = [host for host in deck.inventory.hosts.values() if host.name not in hosts]
-        if len(deck.inventory.hosts) <= _SMALL and rest:
-            reader = cast(FactsReader, deck.registry.load("linux", "facts"))
-            said = await asyncio.gather(*(_answers(reader, host, bench) for host in rest))
-            hosts |= {host.name: error for host, error in zip(rest, said, strict=True)}
-        return found, hosts
+        found = await firing.standings(bench, able.releases, only=_of_interest(face, recent))
+        near = {name for standing in found for name in standing.hosts}
+        small = len(deck.inventory.hosts) <= _SMALL
+        hosts = [host for host in deck.inventory.hosts.values() if small or host.name in near]
+        seen = await sample_all(cast(FactsReader, able.host("facts")), hosts, bench) if hosts else {}
+        return found, standings(hosts, seen, time.time_ns())
     finally:
         await bench.aclose()
-
-
-def _fleet(face: Face, asked: dict[str, str]) -> tuple[Fleet, ...]:
-    return tuple(
-        Fleet(
-            env=env, hosts=len(names), ok=tuple(n for n in names if asked.get(n) == ""),
-            lost={n: asked[n] for n in names if asked.get(n)}, unknown=tuple(n for n in names if n not in asked),
-        )
-        for env, names in firing.of_environments(face.deck.inventory).items()
-    )  # fmt: skip
 
 
 def _not_known(found: list[Standing]) -> dict[str, str]:
@@ -177,7 +140,7 @@ def screen(face: Face) -> Screen:
     """
     record, now = face.deck.record, time.time_ns()
     recent = record.changes(now - 24 * _HOUR)
-    found, asked = asyncio.run(_look(face, recent))
+    found, seen = asyncio.run(_look(face, recent))
     checks = tuple(
         Check(
             standing=standing, change=firing.change_before(recent, standing.subject),
@@ -190,7 +153,7 @@ def screen(face: Face) -> Screen:
     return Screen(
         time=now, failing=checks, not_known=_not_known(found), waiting=waiting, running=running,
         locks=tuple(record.locks()), changes=tuple(c for c in recent if c.time >= now - _HOUR),
-        fleet=_fleet(face, asked),
+        fleet=judging.fleets(face.deck.inventory, seen), hosts=tuple(judging.troubles(seen.values())),
     )  # fmt: skip
 
 
@@ -221,9 +184,11 @@ def now(face: Face, form: str) -> int:
 def lines(found: Screen) -> Iterator[str]:
     """The screen as text, top to bottom in the order of a bad night."""
     yield f"NOW {times.iso(found.time)}"
-    yield f"FAILING {len(found.failing)}"
+    yield f"FAILING {len(found.failing) + len(found.hosts)}"
     for check in found.failing:
         yield from _check_lines(check, found.time)
+    for standing in found.hosts:
+        yield f"  {_TROUBLE[standing.severity]}  {standing.env}  {standing.host}  {standing.why}"
     yield f"WAITING FOR A PERSON {len(found.waiting)}"
     for wait in found.waiting:
         yield from _job_lines(wait, found.time)
@@ -273,15 +238,17 @@ def _job_lines(wait: Waiting, now: int) -> Iterator[str]:
     yield f"        {wait.do}"
 
 
-def _fleet_line(fleet: Fleet) -> str:
-    lost = f" ({' '.join(fleet.lost)})" if fleet.lost else ""
-    some = " ".join(fleet.unknown[:8]) + (
-        f" and {len(fleet.unknown) - 8} more" if len(fleet.unknown) > 8 else ""
-    )
-    unknown = f" ({some}: not asked)" if fleet.unknown else ""
+def _fleet_line(fleet: judging.Fleet) -> str:
+    groups = (("warn", tuple(fleet.warn)), ("bad", tuple(fleet.bad)), ("lost", tuple(fleet.lost)))
+    words = [f"{len(names)} {word}{_named(names)}" for word, names in groups]
+    unknown = f"{len(fleet.unknown)} ?{_named(fleet.unknown)}"
     count = f"{fleet.hosts} host{'s' * (fleet.hosts != 1)}"
-    good, bad = f"{len(fleet.ok)} ok", f"{len(fleet.lost)} lost{lost}"
-    return f"{fleet.env}  {count}: {good}, {bad}, {len(fleet.unknown)} ?{unknown}"
+    return f"{fleet.env}  {count}: {len(fleet.ok)} ok, {', '.join(words)}, {unknown}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f" ({' '.join(names[:8])}{more})" if names else ""
 
 
 def _rows(found: Screen) -> Rows:
@@ -293,6 +260,8 @@ def _rows(found: Screen) -> Rows:
         failing = " ".join(fact.host for fact in check.standing.failing)
         text = f"health fails on {failing}{before}"
         rows.append((check.standing.subject, "failing", "check", check.standing.env, text, found.time, ""))
+    for one in found.hosts:
+        rows.append((one.host, one.severity.word, "host", one.env, one.why, found.time, ""))
     for subject, why in found.not_known.items():
         rows.append((subject, "?", "check", subject.rpartition("@")[2], why, found.time, ""))
     for wait in (*found.waiting, *found.running):

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, Inventory
 from ondeck.observe.records import Asked
 from ondeck.operate.ports import Bench
-from tui.app.live.capabilities import Capabilities
 from tui.app.views import Answer, UnitsLook
 
 UNITS_FOR = 15.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine, Handle, Mailbox
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, Inventory
@@ -13,7 +14,6 @@ from ondeck.observe.logstore import LogStore
 from ondeck.observe.ports import LogReader
 from ondeck.observe.records import Health, LogBatch, SourceState
 from ondeck.operate.ports import Bench
-from tui.app.live.capabilities import Capabilities
 
 MOST_SOURCES = 60
 """Sources that are followed at once from one view."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
+from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.members import hosts_of
@@ -14,7 +15,6 @@ from ondeck.observe import firing
 from ondeck.observe.records import ReleaseFacts
 from ondeck.operate import health
 from ondeck.operate.ports import Bench
-from tui.app.live.capabilities import Capabilities
 from tui.app.views import ServiceLook
 
 EVERY = 5.0
@@ -50,7 +50,14 @@ class LiveServices:
         subject = f"{service.name}@{env}"
         names = tuple(host.name for host in hosts)
         self._services[subject] = (service, hosts)
-        self.looks[subject] = ServiceLook(subject=subject, name=service.name, env=env, hosts=names)
+        self.looks[subject] = ServiceLook(
+            subject=subject,
+            name=service.name,
+            env=env,
+            hosts=names,
+            checked=health.declared(service.health),
+            deployed=service.deploy is not None,
+        )
         for name in names:
             self._on_host.setdefault(name, []).append(subject)
 

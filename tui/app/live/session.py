@@ -147,10 +147,7 @@ class LiveSession:
         """Hosts that a selector names, live facts included; unknown figures match nothing."""
         from ondeck.inventory.selector import parse
 
-        known = self.known()
-        live = {name: look.facts for name, look in known.items() if look.facts and not look.cached}
-        states = {name: str(look.health) for name, look in known.items() if look.health is not None}
-        found = parse([text]).judge(self.inventory, live, states)
+        found = parse([text]).judge(self.inventory, self._parts.live(self.now()) if self._parts else None)
         return Matched(frozenset(host.name for host in found.hosts), found.unjudged)
 
     # -- what is known ----------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -10,14 +9,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from ondeck.observe.records import Health
+from ondeck.observe import now
+from ondeck.observe.fleet import Severity, Standing
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import (
     HOUR,
     change_row,
-    fullest,
     healthy_word,
     jobs_rows,
     known_changes,
@@ -25,16 +24,19 @@ from tui.app.panes.pieces import (
     record_rows,
     sources,
     spoken,
+    standing_of,
     versions_word,
 )
 from tui.app.panes.service_rows import service_rows
 from tui.app.phrases import SECOND, span
 from tui.app.rows import BLANK, Column, Line, Part, Row, fit, grid, heading, row
-from tui.app.views import NOTHING, HostLook, JobLook, Kind, Selected, ServiceLook
+from tui.app.views import NOTHING, JobLook, Kind, Selected, ServiceLook
 
 SMALL = 20
 """With no more hosts than this, all of them are looked at from the start."""
 WIDE = 140
+TROUBLE = {Severity.WARN: ("WARN", "warn"), Severity.BAD: ("CRIT", "bad"), Severity.LOST: ("LOST", "lost")}
+FLEET_ROLES = {"OK": "ok", "WARN": "warn", "BAD": "bad", "LOST": "lost", "?": ""}
 
 
 class NowPane(BoardView):
@@ -55,7 +57,6 @@ class NowPane(BoardView):
         super().__init__(desk, name_of)
         self.side = Board(desk.roles, id="side")
         self.side.can_focus = False
-        self._sizes = Counter(host.env for host in self.session.inventory.hosts.values())
 
     def compose(self) -> ComposeResult:
         """The list, and on wide screens the page of what is selected in it."""
@@ -158,10 +159,9 @@ class NowPane(BoardView):
             if look.failing:
                 count += 1
                 rows += self._check(look, width)
-        for host in self.session.known().values():
-            rows_of_host = self._host_trouble(host, width)
-            count += len(rows_of_host)
-            rows += rows_of_host
+        for standing in now.troubles(self._standings().values()):
+            count += 1
+            rows.append(self._trouble(standing, width))
         asked = [look for look in looks if look.asked]
         right: list[Part] = []
         if asked:
@@ -174,7 +174,7 @@ class NowPane(BoardView):
         head = heading(f"FAILING {count}", right=right)
         if rows:
             return [head, *rows]
-        silent = sum(1 for look in looks if not look.asked or look.unknown)
+        silent = sum(1 for look in looks if look.silent)
         word = "no failing check is known" + (f"; {silent} services not fully known" if silent else "")
         return [head, row((word, "dim"))]
 
@@ -202,32 +202,29 @@ class NowPane(BoardView):
         lead = " " * 14
         return [first, row(lead, fit(note, max(10, width - len(back) - 17)).rstrip(), right=[(back, "key")])]
 
-    def _host_trouble(self, host: HostLook, width: int) -> list[Row]:
-        name = host.name
-        label: list[Part] = [(fit(host.env, 8), self.desk.env_role(host.env)), fit(name, 10), " "]
-        if host.health is Health.LOST:
-            text = f"lost since {self.desk.clock(host.since)}  {host.error}"
-            return [
-                row(
-                    ("LOST", "lost"), " ", *label, fit(text, max(10, width - 26)).rstrip(), key=f"host {name}"
-                )
-            ]
-        full = fullest(host)
-        if full is None or host.cached or full[1] < 0.85:
-            return []
-        word, role = ("CRIT", "bad") if full[1] >= 0.95 else ("WARN", "warn")
-        return [row((word, role), " ", *label, f"{full[0]} {full[1] * 100:.0f}% full", key=f"host {name}")]
+    def _standings(self) -> dict[str, Standing]:
+        """Hosts that were asked; all others are unknown."""
+        known = self.session.known()
+        return {name: standing_of(self.desk, look) for name, look in known.items() if look.health is not None}
+
+    def _trouble(self, standing: Standing, width: int) -> Row:
+        name, look = standing.host, self.session.host(standing.host)
+        word, role = TROUBLE[standing.severity]
+        since = f"lost since {self.desk.clock(look.since)}  " if role == "lost" else ""
+        return row(
+            (word, role), " ", (fit(standing.env, 8), self.desk.env_role(standing.env)), fit(name, 10), " ",
+            fit(since + standing.why, max(10, width - 26)).rstrip(), key=f"host {name}",
+        )  # fmt: skip
 
     def _waiting(self, jobs: Sequence[JobLook], width: int) -> list[Row]:
-        waiting = [job for job in jobs if job.state in ("waiting", "paused") or job.outcome == "unknown"]
+        waiting = [job for job in jobs if job.wait is not None]
         if not waiting:
             return []
         rows = [heading(f"WAITING FOR A HUMAN {len(waiting)}")]
         for job in waiting:
-            word = "LOOK" if job.outcome == "unknown" else "HELD" if job.state == "paused" else "ASK "
-            why = job.waiting or (
-                "outcome unknown: reconcile or settle" if job.outcome == "unknown" else job.state
-            )
+            doubt = job.wait is now.Wait.UNKNOWN
+            word = "LOOK" if doubt else "HELD" if job.wait is now.Wait.PAUSED else "ASK "
+            why = job.waiting or ("outcome unknown: reconcile or settle" if doubt else job.state)
             text = f"{job.title} {job.subject}  {spoken(why)}"
             rows.append(row(
                 (word, "warn"), " ", (fit(job.env, 8), self.desk.env_role(job.env)),
@@ -277,26 +274,15 @@ class NowPane(BoardView):
         return grid(columns, lines, width)
 
     def _fleet(self, width: int) -> list[Row]:
-        counts = {env: [0, 0, 0] for env in self._sizes}
-        for host in self.session.known().values():
-            seen = counts.get(host.env)
-            if seen is None:
-                continue
-            full = fullest(host)
-            if host.health is Health.LOST:
-                seen[2] += 1
-            elif host.health in (Health.OK, Health.SLOW):
-                seen[1 if full and full[1] >= 0.85 else 0] += 1
-        columns = (Column("FLEET", 10, 28), Column("COUNT", 5, 7, True), Column("OK", 5, 7, True),
-                   Column("WARN", 5, 7, True), Column("LOST", 5, 7, True), Column("?", 5, 7, True))  # fmt: skip
-        lines = [
-            Line((
-                (env, self.desk.env_role(env)), str(self._sizes[env]), (str(n[0]), "ok" if n[0] else "dim"),
-                (str(n[1]), "warn" if n[1] else "dim"), (str(n[2]), "lost" if n[2] else "dim"),
-                str(self._sizes[env] - sum(n)),
-            ))
-            for env, n in counts.items()
-        ]  # fmt: skip
+        columns = (Column("FLEET", 10, 28), *(Column(word, 5, 7, True) for word in ("COUNT", *FLEET_ROLES)))
+        lines = []
+        for fleet in now.fleets(self.session.inventory, self._standings()):
+            groups = (fleet.ok, fleet.warn, fleet.bad, fleet.lost, fleet.unknown)
+            cells = [
+                (str(len(names)), role if names else "dim")
+                for names, role in zip(groups, FLEET_ROLES.values(), strict=True)
+            ]
+            lines.append(Line(((fleet.env, self.desk.env_role(fleet.env)), (str(fleet.hosts), ""), *cells)))
         return [BLANK, *grid(columns, lines, width)] if lines else []
 
     def command(self) -> str:

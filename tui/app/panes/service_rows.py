@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from ondeck.inventory.model import Environment, Service
+from ondeck.observe.fleet import fullest
 from ondeck.observe.records import ReleaseFacts
 from tui.app.context import Desk
 from tui.app.panes.pieces import (
     HOUR,
     change_row,
     figure,
-    fullest,
     health_word,
     healthy_word,
     jobs_rows,
     known_changes,
     on_hosts,
     sources,
+    standing_of,
     versions_word,
     worst_first,
 )
@@ -105,7 +106,7 @@ def hosts_grid(desk: Desk, look: ServiceLook, width: int) -> list[Row]:
 def host_line(desk: Desk, name: str, facts: ReleaseFacts | None) -> Line:
     """A host of a service; what is not known is `?`."""
     host = desk.session.host(name)
-    full = fullest(host)
+    full, standing = fullest(host.facts), standing_of(desk, host)
     figures = host.facts
     unknown = facts is None or bool(facts.error)
     version: Part = ("?", "dim") if unknown or facts is None else (facts.version or "none")
@@ -118,8 +119,9 @@ def host_line(desk: Desk, name: str, facts: ReleaseFacts | None) -> Line:
     return Line((
         name, version, (facts.digest[:6] if facts and facts.digest else ("?", "dim")),
         ("?", "dim") if unknown or facts is None else age(facts.since, desk.session.now()), health_word(facts),
-        figure(figures.cpu if figures else None), figure(figures.memory if figures else None),
-        figure(full[1] if full else None), last,
+        figure(figures.cpu if figures else None, standing.of("cpu")),
+        figure(figures.memory if figures else None, standing.of("memory")),
+        figure(full[1] if full else None, standing.of("disk")), last,
     ), key=f"host {name}")  # fmt: skip
 
 
