@@ -21,8 +21,8 @@ AT_ONCE = 8
 """Services that are asked at the same time."""
 LONGEST = 15.0
 """Seconds that asking one service may take."""
-ABOUT_A_SERVICE = ("deploy", "rollback", "restart", "job", "mark")
-"""Kinds of changes that may be why a service fails."""
+ABOUT_A_SERVICE = ("deploy", "rollback", "restart", "mark")
+"""Kinds of changes that may be why a service fails, beside every job of our own on it."""
 
 Releases = Callable[[Service], ReleaseReader]
 """The reader for a service's kind of deploy; raises OndeckError when nobody serves it."""
@@ -161,7 +161,7 @@ def change_before(changes: Iterable[Change], subject: str, time: int = 0) -> Cha
         for change in changes
         if change.subject in (subject, name)
         and change.env in (env, "")
-        and change.kind in ABOUT_A_SERVICE
+        and (change.job or change.kind in ABOUT_A_SERVICE)
         and (not time or change.time <= time)
     )
     return max(about, key=lambda change: change.time, default=None)

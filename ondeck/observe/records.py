@@ -176,6 +176,7 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
         since: When it was switched on; 0 when not known.
         healthy: Health check now; None when it could not be asked.
         kept: Versions that are still on the host, newest first.
+        kept_at: When each of them came there, ns.
         drained: Taken out by a drain; None when not known.
         error: Why it could not be read; then every other field is unknown.
     """
@@ -188,6 +189,7 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     healthy: bool | None = None
     health_text: str = ""
     kept: tuple[str, ...] = ()
+    kept_at: tuple[int, ...] = ()
     drained: bool | None = None
     error: str = ""
 

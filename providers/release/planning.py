@@ -16,6 +16,7 @@ from ondeck.operate.health import declared
 from ondeck.operate.plan import Action, Change, Draft, Precondition, Preflight, Request, RolloutPlan
 from ondeck.operate.ports import Bench
 from ondeck.operate.spec import Risk
+from ondeck.operate.wayback import Release, Runs, good_releases, way_back
 from providers.release.archive import Archive, find, inspect
 from providers.release.commands import commands
 from providers.release.hoststate import HostState, labelled
@@ -23,7 +24,7 @@ from providers.release.manifest import DeployParams, HostsParams, RollbackParams
 from providers.release.options import ByCommand, ReleaseDir, archive_pattern, version_of
 from providers.release.retention import to_remove
 from providers.release.survey import Survey, counted, preflight
-from providers.release.work import Release, Work, good_releases, last_good
+from providers.release.work import Work
 
 P = TypeVar("P", DeployParams, RollbackParams, HostsParams)
 
@@ -66,7 +67,7 @@ async def deploy(request: Request, found: Survey, bench: Bench) -> Draft:
 async def rollback(request: Request, found: Survey, bench: Bench) -> Draft:
     """Plan `service.rollback`: to a named release, the last good one, or the newest that is kept."""
     params = _params(request, RollbackParams)
-    good = good_releases(bench, found.name)
+    good = good_releases(bench.remembered, found.name)
     release, why, warnings = _where_back(params.to, found, good)
     archive = None
     if isinstance(found.options, ReleaseDir):
@@ -86,23 +87,23 @@ def _where_back(to: str, found: Survey, good: list[Release]) -> tuple[Release, s
         known = next((r for r in good if r.version == version), Release(version))
         return known, "as asked", ()
     states = [found.state(host.name) for host in found.answered()]
-    running = [Release(s.version, s.digest) for s in states]
-    release = last_good(good, running)
-    if release is not None:
-        strange = sorted({r.version for r in running if r.version and r not in good})
+    hosts = [
+        Runs(Release(s.version, s.digest), tuple((kept.when, kept.version) for kept in s.kept))
+        for s in states
+    ]
+    way = way_back(good, hosts)
+    if way is not None and way.recorded:
+        release = way.release
+        strange = sorted({h.release.version for h in hosts if h.release.version and h.release not in good})
         note = f"{', '.join(strange)} runs and was never recorded as good: last good is from before it"
         return release, "last good", (note,) if strange else ()
-    kept = sorted(
-        {(k.when, k.version) for s in states for k in s.kept if k.version != s.version}, reverse=True
-    )
-    if not kept:
+    if way is None:
         raise BadInput(
             f"no release to go back to is known for {found.name}",
             hint="name one: ondeck rollback SERVICE@ENV --to VERSION",
         )
-    version = kept[0][1]
-    warning = f"no last good release is recorded: {version} is the newest kept one that is not running"
-    return Release(version), "newest kept", (warning,)
+    warning = f"no last good release is recorded: {way.release} is the newest kept one that is not running"
+    return way.release, "newest kept", (warning,)
 
 
 def _with_digest(release: Release, found: Survey, archive: Archive | None) -> Release:
@@ -177,7 +178,7 @@ def _draft(request: Request, found: Survey, bench: Bench, target: Target, leave_
     _refuse_other_builds(found, hosts, release)
     same = [h.name for h in hosts if _same(found, h.name, release)]
     back = request.operation == ROLLBACK
-    keep_safe = good_releases(bench, found.name)
+    keep_safe = good_releases(bench.remembered, found.name)
     work = Work(
         operation=request.operation,
         service=found.service.name,

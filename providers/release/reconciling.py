@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.ports import Attempt, Finding
+from ondeck.operate.wayback import Release
 from ondeck.reach.detached import Look, Stage
 from providers.release.hoststate import HostState
 from providers.release.onhost import BACK, OnHost
 from providers.release.options import ByCommand
-from providers.release.work import Release
 
 _CLAIMED = ("service.deploy", "service.rollback", "service.restart")
 

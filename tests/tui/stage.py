@@ -221,7 +221,7 @@ class FakeSession:
         ]  # fmt: skip
         releases.append(ReleaseFacts(host="web-4", service="checkout", error="connection reset"))
         return ServiceLook(subject="checkout@prod", name="checkout", env="prod", hosts=("web-1", "web-2", "web-3", "web-4"),
-                           releases=tuple(releases), asked=NOW - 3 * S, last_good="2.14.0")  # fmt: skip
+                           releases=tuple(releases), asked=NOW - 3 * S, last_good="2.14.0", way_back="2.14.0")  # fmt: skip
 
     def _staging(self) -> ServiceLook:
         facts = ReleaseFacts(host="stg-1", service="checkout", version="2.16.0", digest="c0ffee" + "0" * 58, since=NOW - 90 * M,

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from ondeck.errors import Unreachable
 from ondeck.inventory.model import Environment, Host, Inventory, Revision, Threshold
-from ondeck.observe import facts_cache, history, now
+from ondeck.observe import facts_cache, now
 from ondeck.observe.fleet import DEFAULTS, NS, Counts, Severity, Standing, counts, judge, worst_first
 from ondeck.observe.outliers import in_common
-from ondeck.observe.records import STATES, Asked, Change, Health, HostFacts, SourceState
+from ondeck.observe.records import STATES, Health, HostFacts, SourceState
 from ondeck.observe.trend import Trends
 from ondeck.settings import Settings
 
@@ -136,26 +135,6 @@ def test_a_job_of_which_a_target_is_in_doubt_needs_a_person_whatever_its_outcome
     assert now.wait_of("ended", "failed", in_doubt=False) is None
     assert now.wait_of("paused", "", in_doubt=False) is now.Wait.PAUSED
     assert now.wait_of("running", "", in_doubt=False) is None
-
-
-async def test_a_host_that_does_not_answer_is_named_and_the_others_are_heard(tmp_path: Path) -> None:
-    class Changes:
-        async def changes(self, host: Host, bench: Any, *, since: int) -> Asked:
-            if host.name == "a":
-                raise Unreachable("connection refused")
-            change = Change(time=2, env="prod", kind="restart", subject="nginx", text="restarted")
-            return Asked(source=host.name, changes=(change,))
-
-    class EmptyBench:
-        settings = settings(tmp_path)
-
-    mark = Change(time=3, env="prod", kind="mark", subject="x@prod", text="deploy")
-    bench: Any = EmptyBench()
-    answers = await history.gather_changes(
-        bench, Changes(), [host("a"), host("b")], 1, own=lambda since: [mark]
-    )
-    assert [(a.source, a.error) for a in history.silent(answers)] == [("a", "connection refused")]
-    assert [change.kind for change in history.newest_first(answers)] == ["mark", "restart"]
 
 
 def test_facts_are_kept_for_the_next_start_and_only_for_us(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ class ServiceLook(msgspec.Struct, frozen=True, kw_only=True):
         asking: An answer is on its way.
         error: Why it could not be asked at all.
         last_good: Release the record keeps as the last good one.
+        way_back: Release that a rollback would lead to; empty when none is known.
         checked: False where the inventory declares no health check of it.
         deployed: False where ondeck does not deploy it, so that nobody knows what version runs.
     """
@@ -90,6 +91,7 @@ class ServiceLook(msgspec.Struct, frozen=True, kw_only=True):
     asking: bool = False
     error: str = ""
     last_good: str = ""
+    way_back: str = ""
     checked: bool = True
     deployed: bool = True
 
@@ -107,17 +109,6 @@ class ServiceLook(msgspec.Struct, frozen=True, kw_only=True):
     def unknown(self) -> int:
         """Hosts of which nothing is known."""
         return len(self.hosts) - sum(self.versions.values())
-
-    @property
-    def way_back(self) -> str:
-        """Where a rollback would lead: the last good release, else the newest that every known host keeps."""
-        running = set(self.versions)
-        if self.last_good and running != {self.last_good}:
-            return self.last_good
-        kept = [facts.kept for facts in self.releases if not facts.error]
-        if self.last_good or not kept:
-            return ""
-        return next((v for v in kept[0] if v not in running and all(v in k for k in kept)), "")
 
     @property
     def failing(self) -> tuple[ReleaseFacts, ...]:

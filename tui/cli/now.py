@@ -25,6 +25,7 @@ from ondeck.observe.sampling import sample_all, standings
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.lock import LockView
 from ondeck.operate.outcome import JobState
+from ondeck.operate.wayback import way_of
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, form_option, pass_face
@@ -57,7 +58,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     standing: Standing
     change: Change | None
-    last_good: str
+    way_back: str
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +145,7 @@ def screen(face: Face) -> Screen:
     checks = tuple(
         Check(
             standing=standing, change=firing.change_before(recent, standing.subject),
-            last_good=record.remembered(f"last-good {standing.subject}").partition(",")[0].partition(" ")[0],
+            way_back=way_of(record.remembered, standing.subject, standing.facts),
         )
         for standing in found
         if standing.failing
@@ -219,16 +220,12 @@ def _check_lines(check: Check, now: int) -> Iterator[str]:
         yield "        no change of it is known in the last day"
     if standing.versions:
         running = ", ".join(f"{version} on {count}" for version, count in standing.versions.items())
-        good = (
-            f"; last good {check.last_good}"
-            if check.last_good and check.last_good not in standing.versions
-            else ""
-        )
-        yield f"        runs {running}{good}; go back: ondeck rollback {standing.subject}"
+        back = f"go back to {check.way_back}" if check.way_back else "go back"
+        yield f"        runs {running}; {back}: ondeck rollback {standing.subject}"
 
 
 def _said(change: Change) -> str:
-    kind = "" if change.kind in ("job", "mark") else f"{change.kind} "
+    kind = "" if change.job or change.kind == "mark" else f"{change.kind} "
     return f"{kind}{change.text}  by {change.who or '?'}"
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import cast
 
 from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, Inventory
+from ondeck.observe.history import ask_changes
+from ondeck.observe.ports import ChangeReader
 from ondeck.observe.records import Asked
 from ondeck.operate.ports import Bench
 from tui.app.views import Answer, UnitsLook
@@ -98,7 +101,7 @@ def _asker(kind: str, reader: object, host: Host):  # type: ignore[no-untyped-de
         if kind == "units":
             return await reader.units(host, bench)  # type: ignore[attr-defined,no-any-return]
         since = time.time_ns() - DAY
-        return await reader.changes(host, bench, since=since)  # type: ignore[attr-defined,no-any-return]
+        return await ask_changes(bench, cast(ChangeReader, reader), host, since)
 
     return ask
 

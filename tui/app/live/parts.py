@@ -30,7 +30,9 @@ class Parts:
         inventory, settings = deck.inventory, deck.settings
         self.engine = Engine(lambda: FaceBench(deck))
         self.capabilities = Capabilities(deck.registry)
-        self.services = LiveServices(inventory, self.engine, self.capabilities, self._last_good)
+        self.services = LiveServices(
+            inventory, self.engine, self.capabilities, self._last_good, self._remembered
+        )
         self.hosts = LiveHosts(inventory, self.engine, self.capabilities, settings)
         self.questions = LiveQuestions(inventory, self.engine, self.capabilities)
         self.jobs = LiveJobs(deck.record, lambda: tuple(self.services.looks), settings.seconds(0.5))
@@ -38,6 +40,9 @@ class Parts:
 
     def _last_good(self, subject: str) -> str:
         return self.jobs.known.last_good.get(subject, "")
+
+    def _remembered(self, key: str) -> str:
+        return self.jobs.known.remembered.get(key, "")
 
     def start(self) -> None:
         """Engine, old figures, record."""

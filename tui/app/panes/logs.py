@@ -122,7 +122,7 @@ class LogsPane(View):
         found = []
         for change in known_changes(self.session.changes(hosts)):
             about = change.subject in (self.thing, self.thing.partition("@")[0]) or change.host in hosts
-            if about and change.kind in ("deploy", "rollback", "restart", "job", "mark", "reboot"):
+            if about and (change.job or change.kind in ("deploy", "rollback", "restart", "mark", "reboot")):
                 who = f" == {change.who}" if change.who else ""
                 where = f" {change.host}" if change.host else ""
                 found.append(Marker(change.time, f"{change.kind.upper()} {change.text}{where}{who}"))

@@ -105,7 +105,7 @@ class MetricsPane(BoardView):
             ChartMark(change.time, f"{change.kind} {change.text}"[:40])
             for change in known_changes(self.session.changes((host,)))
             if start <= change.time <= end
-            and change.kind in ("deploy", "rollback", "restart", "reboot", "mark", "job")
+            and (change.job or change.kind in ("deploy", "rollback", "restart", "reboot", "mark"))
         ]
         limits = Limits()
         if figure in SHARES:

@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 
 from ondeck.observe import now
 from ondeck.observe.fleet import Severity, Standing
+from ondeck.observe.records import Health
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
@@ -28,13 +29,15 @@ from tui.app.panes.pieces import (
     versions_word,
 )
 from tui.app.panes.service_rows import service_rows
-from tui.app.phrases import SECOND, span
+from tui.app.phrases import SECOND, count_of, span
 from tui.app.rows import BLANK, Column, Line, Part, Row, fit, grid, heading, row
-from tui.app.views import NOTHING, JobLook, Kind, Selected, ServiceLook
+from tui.app.views import NOTHING, Answer, JobLook, Kind, Selected, ServiceLook
 
 SMALL = 20
 """With no more hosts than this, all of them are looked at from the start."""
 WIDE = 140
+AGAIN = 120 * SECOND
+"""Time after which a host is asked again what changed."""
 TROUBLE = {Severity.WARN: ("WARN", "warn"), Severity.BAD: ("CRIT", "bad"), Severity.LOST: ("LOST", "lost")}
 FLEET_ROLES = {"OK": "ok", "WARN": "warn", "BAD": "bad", "LOST": "lost", "?": ""}
 
@@ -55,6 +58,7 @@ class NowPane(BoardView):
 
     def __init__(self, desk: Desk, name_of: str) -> None:
         super().__init__(desk, name_of)
+        self._asked: dict[str, int] = {}
         self.side = Board(desk.roles, id="side")
         self.side.can_focus = False
 
@@ -97,6 +101,7 @@ class NowPane(BoardView):
     def looking_at(self) -> tuple[Sequence[str], Sequence[str]]:
         """A small fleet whole; of a large one what was deployed lately, runs or is selected."""
         subjects = self.session.subjects()
+        self._ask_changes()
         if len(self.session.inventory.hosts) <= SMALL:
             return tuple(self.session.inventory.hosts), subjects
         near = self.session.now() - 24 * HOUR
@@ -106,6 +111,18 @@ class NowPane(BoardView):
             wanted.append(chosen.name)
         seen = [s for s in dict.fromkeys(wanted) if s in subjects][:8]
         return (), seen
+
+    def _ask_changes(self) -> None:
+        """What changed is asked of hosts that are connected already: no login for it alone."""
+        now_at = self.session.now()
+        ready = [
+            name
+            for name, look in self.session.known().items()
+            if look.health in (Health.OK, Health.SLOW) and now_at - self._asked.get(name, 0) > AGAIN
+        ]
+        if ready:
+            self._asked |= dict.fromkeys(ready, now_at)
+            self.session.ask_changes(ready)
 
     # -- what is selected ---------------------------------------------------------------------------
 
@@ -193,9 +210,8 @@ class NowPane(BoardView):
         if change is not None:
             ago = span((self.session.now() - change.time) / SECOND)
             who = f" ({change.who})" if change.who else ""
-            what = (
-                change.text if change.text.lower().startswith(change.kind) else f"{change.kind} {change.text}"
-            )
+            told = change.job or change.text.lower().startswith(change.kind)
+            what = change.text if told else f"{change.kind} {change.text}"
             note = f"{ago} after {what}{who}"
         else:
             note = next((f.health_text for f in look.failing if f.health_text), "no change of it is known")
@@ -244,18 +260,38 @@ class NowPane(BoardView):
         since = self.session.now() - HOUR
         everything = known_changes(answers)
         recent = [(i, c) for i, c in enumerate(everything) if c.time >= since]
-        rows = [heading("CHANGED IN THE LAST 60 MIN", right=sources(answers))]
+        silent = self._unheard(answers)
+        rows = [heading("CHANGED IN THE LAST 60 MIN", right=self._heard(answers, len(silent)))]
         wide = width >= 90
         for index, change in recent[: 12 if wide else 5]:
             rows.append(change_row(self.desk, change, width, f"change {index}", wide=wide))
         if not recent:
             word = (
                 "nothing in what could be asked"
-                if any(a.error for a in answers)
+                if silent or any(a.error for a in answers)
                 else "nothing is known to have changed"
             )
             rows.append(row((word, "dim")))
         return rows
+
+    def _unheard(self, answers: Sequence[Answer]) -> list[str]:
+        """Hosts that nobody asked what changed."""
+        asked = {answer.source for answer in answers}
+        return [name for name in self.session.inventory.hosts if name not in asked]
+
+    def _heard(self, answers: Sequence[Answer], unasked: int) -> list[Part]:
+        """Our own record and failed hosts by name, the others as a count: not asked is never calm."""
+        hosts = self.session.inventory.hosts
+        well = sum(1 for a in answers if a.source in hosts and not a.error)
+        named = [a for a in answers if a.error or a.source not in hosts]
+        parts = sources(named[:3])
+        more = len(named) - 3
+        words = [
+            f"+{more} not asked" if more > 0 else "",
+            f"{count_of(unasked, 'host')} not asked" if unasked else "",
+        ]
+        parts += [(f"  {word}", "warn") for word in words if word]
+        return [*parts, (f"  {count_of(well, 'host')} ok" if well else "", "dim")]
 
     def _services(self, looks: Sequence[ServiceLook], width: int) -> list[Row]:
         if not looks:
