@@ -46,6 +46,18 @@ class Capabilities:
         except Missing:
             return False
 
+    def check(self, kind: str) -> Any:  # noqa: ANN401 - the port is CheckReader
+        """What evaluates a kind of check: `tls`.
+
+        Raises:
+            Missing: Nobody does.
+        """
+        return self._registry.load(self._registry.serving("check.kind", kind).name, "checks")
+
+    def served(self, field: str) -> frozenset[str]:
+        """Kinds that installed providers serve, by field of the inventory: `check.kind`."""
+        return frozenset(kind for m in self._registry.manifests() for kind in m.kinds.get(field, ()))
+
     def releases(self, service: Service) -> Any:  # noqa: ANN401 - the port is ReleaseReader
         """The reader of releases for a service's kind of deploy.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -38,12 +38,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.severity}: {self.where}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
-def check(inventory: Inventory) -> tuple[Finding, ...]:
-    """Every finding, warnings first. The inventory must have been loaded from a folder."""
+def check(inventory: Inventory, kinds: Collection[str] | None = None) -> tuple[Finding, ...]:
+    """Every finding, warnings first. The inventory must have been loaded from a folder.
+
+    Args:
+        inventory: What was loaded.
+        kinds: Kinds of checks that can be evaluated; None judges none of them.
+    """
     found = [
         *_environments(inventory),
         *_hosts(inventory),
         *_services(inventory),
+        *_checks(inventory, kinds),
         *_backups(inventory),
         *_channels(inventory),
         *_files(Path(inventory.revision.root)),
@@ -145,6 +151,18 @@ def _services(inventory: Inventory) -> Iterator[Finding]:
         if not service.logs:
             yield _note(where, "no logs, so the Logs pane has nothing to show for it")
         yield from _deploy(inventory, where, service)
+
+
+def _checks(inventory: Inventory, kinds: Collection[str] | None) -> Iterator[Finding]:
+    for name, service in inventory.services.items():
+        for index, one in enumerate(service.checks):
+            where = f"services.{name}.checks.{index}"
+            if kinds is not None and one.kind not in kinds:
+                hint = f"it stays `?`; evaluated are: {', '.join(sorted(kinds)) or 'none'}"
+                yield _warning(where, f"nobody evaluates checks of kind {one.kind}", hint)
+            judge = selector.compiled(expression.parse(one.each), inventory) if one.each else None
+            if judge and not any(judge(host) for host in inventory.hosts.values() if host.env in service.on):
+                yield _warning(where, f"no host matches {one.each!r}, so nobody is asked")
 
 
 def _deploy(inventory: Inventory, where: str, service: Service) -> Iterator[Finding]:

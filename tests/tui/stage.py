@@ -24,6 +24,7 @@ from ondeck.inventory.model import (
     Revision,
     Service,
 )
+from ondeck.observe.checks import CheckLook
 from ondeck.observe.fleet import judge
 from ondeck.observe.live import live
 from ondeck.observe.logstore import LogStore
@@ -191,6 +192,7 @@ class FakeSession:
             )),
             Answer(source="web-4", error="timed out"),
         ]  # fmt: skip
+        self.check_list: list[CheckLook] = []
         self.entries: list[LogEntry] = []
         self.feed = FakeFeed(log_lines(), {
             "web-1/app": SourceState("web-1/app", Health.OK, NOW), "web-2/app": SourceState("web-2/app", Health.OK, NOW),
@@ -318,6 +320,9 @@ class FakeSession:
 
     def ask_changes(self, hosts: Sequence[str]) -> None:
         self.orders.append(("changes", *hosts))
+
+    def checks(self) -> tuple[CheckLook, ...]:
+        return tuple(self.check_list)
 
     def units(self, host: str) -> UnitsLook:
         if host == "web-4":

@@ -28,6 +28,7 @@ from tui.app.views import (
 )
 
 if TYPE_CHECKING:
+    from ondeck.observe.checks import CheckLook
     from ondeck.operate.interactive import Opened
     from ondeck.operate.plan import Plan
     from ondeck.operate.spec import OperationSpec
@@ -226,6 +227,10 @@ class Session(Protocol):
 
     def ask_changes(self, hosts: Sequence[str]) -> None:
         """Ask hosts what changed in the last hour."""
+        ...
+
+    def checks(self) -> tuple[CheckLook, ...]:
+        """Every declared check on every member, as far as it is known; asks again when it is old."""
         ...
 
     def units(self, host: str) -> UnitsLook:

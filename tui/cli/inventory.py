@@ -65,7 +65,7 @@ def check(face: Face, live: bool, selectors: tuple[str, ...], form: str) -> int:
         return _live(face, selectors, form)
     if selectors:
         raise BadInput("-l chooses hosts for --live", hint="ondeck check --live -l env=staging")
-    found = checking.check(inventory)
+    found = checking.check(inventory, Capabilities(face.deck.registry).served("check.kind"))
     if form == "junit":
         face.data(_junit([(f.where, f"{f.message} {f.hint}".strip()) for f in found]))
     elif found or form != Format.TABLE:

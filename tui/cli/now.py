@@ -14,8 +14,9 @@ from ondeck import times
 from ondeck.capabilities import Capabilities
 from ondeck.errors import ExitCode
 from ondeck.inventory.model import Service
-from ondeck.observe import firing
+from ondeck.observe import checks, firing
 from ondeck.observe import now as judging
+from ondeck.observe.checks import CheckLook, CheckTrouble
 from ondeck.observe.firing import Standing
 from ondeck.observe.fleet import Severity
 from ondeck.observe.fleet import Standing as HostStanding
@@ -68,6 +69,7 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     failing: tuple[Check, ...]
     not_known: dict[str, str]
     hosts: tuple[HostStanding, ...]
+    checks: tuple[CheckTrouble, ...]
     waiting: tuple[Waiting, ...]
     running: tuple[Waiting, ...]
     locks: tuple[LockView, ...]
@@ -106,8 +108,10 @@ def _of_interest(face: Face, recent: list[Change]) -> Callable[[Service, str], b
     return lambda service, env: f"{service.name}@{env}" in subjects
 
 
-async def _look(face: Face, recent: list[Change]) -> tuple[list[Standing], dict[str, HostStanding]]:
-    """What services say, and how the hosts are that were looked at."""
+async def _look(
+    face: Face, recent: list[Change]
+) -> tuple[list[Standing], dict[str, HostStanding], list[CheckLook]]:
+    """What services say, how the hosts are that were looked at, and what checks say."""
     deck = face.deck
     able, bench = Capabilities(deck.registry), FaceBench(deck)
     try:
@@ -116,7 +120,8 @@ async def _look(face: Face, recent: list[Change]) -> tuple[list[Standing], dict[
         small = len(deck.inventory.hosts) <= _SMALL
         hosts = [host for host in deck.inventory.hosts.values() if small or host.name in near]
         seen = await sample_all(cast(FactsReader, able.host("facts")), hosts, bench) if hosts else {}
-        return found, standings(hosts, seen, time.time_ns())
+        looks = await checks.look(able, bench)
+        return found, standings(hosts, seen, time.time_ns()), looks
     finally:
         await bench.aclose()
 
@@ -141,8 +146,8 @@ def screen(face: Face) -> Screen:
     """
     record, now = face.deck.record, time.time_ns()
     recent = record.changes(now - 24 * _HOUR)
-    found, seen = asyncio.run(_look(face, recent))
-    checks = tuple(
+    found, seen, looks = asyncio.run(_look(face, recent))
+    failing = tuple(
         Check(
             standing=standing, change=firing.change_before(recent, standing.subject),
             way_back=way_of(record.remembered, standing.subject, standing.facts),
@@ -152,7 +157,8 @@ def screen(face: Face) -> Screen:
     )  # fmt: skip
     waiting, running = _jobs(record.jobs(200))
     return Screen(
-        time=now, failing=checks, not_known=_not_known(found), waiting=waiting, running=running,
+        time=now, failing=failing, checks=tuple(checks.troubles(looks)),
+        not_known=_not_known(found), waiting=waiting, running=running,
         locks=tuple(record.locks()), changes=tuple(c for c in recent if c.time >= now - _HOUR),
         fleet=judging.fleets(face.deck.inventory, seen), hosts=tuple(judging.troubles(seen.values())),
     )  # fmt: skip
@@ -175,21 +181,30 @@ def now(face: Face, form: str) -> int:
         face.rows(_rows(found), form)
     for subject, why in found.not_known.items():
         face.say(f"NOT KNOWN  {subject}: {why}")
+    for one in found.checks:
+        if one.severity is Severity.UNKNOWN:
+            face.say(f"NOT KNOWN  {one.subject}: {one.text}{_on(one)}")
     for fleet in found.fleet:
         for host, why in fleet.lost.items():
             face.say(f"NOT ASKED  {host}: {why}")
-    silent = bool(found.not_known) or any(fleet.lost for fleet in found.fleet)
+    silent = (
+        bool(found.not_known)
+        or len(found.checks) > _known_bad(found)
+        or any(fleet.lost for fleet in found.fleet)
+    )
     return int(ExitCode.SOME_FAILED if silent else ExitCode.OK)
 
 
 def lines(found: Screen) -> Iterator[str]:
     """The screen as text, top to bottom in the order of a bad night."""
     yield f"NOW {times.iso(found.time)}"
-    yield f"FAILING {len(found.failing) + len(found.hosts)}"
+    yield f"FAILING {len(found.failing) + len(found.hosts) + _known_bad(found)}"
     for check in found.failing:
         yield from _check_lines(check, found.time)
     for standing in found.hosts:
         yield f"  {_TROUBLE[standing.severity]}  {standing.env}  {standing.host}  {standing.why}"
+    for one in found.checks:
+        yield f"  {_TROUBLE.get(one.severity, '?   ')}  {one.subject}  {one.text}{_on(one)}"
     yield f"WAITING FOR A PERSON {len(found.waiting)}"
     for wait in found.waiting:
         yield from _job_lines(wait, found.time)
@@ -222,6 +237,14 @@ def _check_lines(check: Check, now: int) -> Iterator[str]:
         running = ", ".join(f"{version} on {count}" for version, count in standing.versions.items())
         back = f"go back to {check.way_back}" if check.way_back else "go back"
         yield f"        runs {running}; {back}: ondeck rollback {standing.subject}"
+
+
+def _known_bad(found: Screen) -> int:
+    return sum(one.severity is not Severity.UNKNOWN for one in found.checks)
+
+
+def _on(one: CheckTrouble) -> str:
+    return f" on {' '.join(one.members[:4])}{' ..' * (len(one.members) > 4)}" if one.members else ""
 
 
 def _said(change: Change) -> str:
@@ -259,6 +282,9 @@ def _rows(found: Screen) -> Rows:
         rows.append((check.standing.subject, "failing", "check", check.standing.env, text, found.time, ""))
     for one in found.hosts:
         rows.append((one.host, one.severity.word, "host", one.env, one.why, found.time, ""))
+    for check_ in found.checks:
+        word = "?" if check_.severity is Severity.UNKNOWN else check_.severity.word
+        rows.append((check_.subject, word, "check", check_.env, check_.text + _on(check_), found.time, ""))
     for subject, why in found.not_known.items():
         rows.append((subject, "?", "check", subject.rpartition("@")[2], why, found.time, ""))
     for wait in (*found.waiting, *found.running):

@@ -15,6 +15,7 @@ from ondeck.observe.records import Live
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.ports import Bench
 from tui.app.live.asking import LiveQuestions
+from tui.app.live.checks import LiveChecks
 from tui.app.live.hosts import LiveHosts
 from tui.app.live.jobs import LiveJobs
 from tui.app.live.logs import LiveFeed, open_feed
@@ -34,6 +35,7 @@ class Parts:
             inventory, self.engine, self.capabilities, self._last_good, self._remembered
         )
         self.hosts = LiveHosts(inventory, self.engine, self.capabilities, settings)
+        self.checks = LiveChecks(inventory, self.engine, self.capabilities)
         self.questions = LiveQuestions(inventory, self.engine, self.capabilities)
         self.jobs = LiveJobs(deck.record, lambda: tuple(self.services.looks), settings.seconds(0.5))
         self.road = LiveRoad(deck, self.engine, note)
@@ -58,7 +60,8 @@ class Parts:
 
     def drain(self) -> bool:
         """Everything that came since the last turn."""
-        changed = [self.hosts.drain(), self.services.drain(), self.questions.drain(), self.jobs.changed()]
+        waited = (self.checks, self.hosts, self.services, self.questions)
+        changed = [*[one.drain() for one in waited], self.jobs.changed()]
         return any(changed)
 
     def live(self, now: int) -> Live:

@@ -32,6 +32,7 @@ from tui.app.views import (
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
+    from ondeck.observe.checks import CheckLook
     from ondeck.operate.interactive import Opened
     from ondeck.operate.spec import OperationSpec
     from tui.app.live.logs import LiveFeed
@@ -217,6 +218,10 @@ class LiveSession:
         """Ask hosts what changed."""
         if self._parts is not None:
             self._parts.questions.want_changes(hosts)
+
+    def checks(self) -> tuple[CheckLook, ...]:
+        """Declared checks."""
+        return self._parts.checks.looks() if self._parts is not None else ()
 
     def units(self, host: str) -> UnitsLook:
         """Units of a host."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -40,6 +40,10 @@ AGAIN = 120 * SECOND
 """Time after which a host is asked again what changed."""
 TROUBLE = {Severity.WARN: ("WARN", "warn"), Severity.BAD: ("CRIT", "bad"), Severity.LOST: ("LOST", "lost")}
 FLEET_ROLES = {"OK": "ok", "WARN": "warn", "BAD": "bad", "LOST": "lost", "?": ""}
+
+
+if TYPE_CHECKING:
+    from ondeck.observe.checks import CheckTrouble
 
 
 class NowPane(BoardView):
@@ -179,6 +183,9 @@ class NowPane(BoardView):
         for standing in now.troubles(self._standings().values()):
             count += 1
             rows.append(self._trouble(standing, width))
+        for one in self._check_troubles():
+            count += one.severity is not Severity.UNKNOWN
+            rows.append(self._check_trouble(one, width))
         asked = [look for look in looks if look.asked]
         right: list[Part] = []
         if asked:
@@ -230,6 +237,24 @@ class NowPane(BoardView):
         return row(
             (word, role), " ", (fit(standing.env, 8), self.desk.env_role(standing.env)), fit(name, 10), " ",
             fit(since + standing.why, max(10, width - 26)).rstrip(), key=f"host {name}",
+        )  # fmt: skip
+
+    def _check_troubles(self) -> list[CheckTrouble]:
+        looks = self.session.checks()
+        if not looks:
+            return []
+        from ondeck.observe.checks import troubles  # only where the inventory declares some
+
+        return troubles(looks)
+
+    def _check_trouble(self, one: CheckTrouble, width: int) -> Row:
+        """A check beside the health of a service; what cannot be asked is `?`, in its place."""
+        word, role = TROUBLE.get(one.severity, ("?   ", "lost"))
+        name = one.subject.partition("@")[0]
+        where = f"{' '.join(one.members[:4])}{' ..' * (len(one.members) > 4)}  " if one.members else ""
+        return row(
+            (word, role), " ", (fit(one.env, 8), self.desk.env_role(one.env)), fit(name, 10), " ",
+            fit(f"{where}{one.why}  {one.what}", max(10, width - 26)).rstrip(), key=f"check {one.subject} {one.text}",
         )  # fmt: skip
 
     def _waiting(self, jobs: Sequence[JobLook], width: int) -> list[Row]:
