@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
+from math import inf
 
 import msgspec
 
@@ -17,13 +18,14 @@ from ondeck.inventory.model import Host, Threshold
 from ondeck.observe.records import Health, HostFacts, SourceState
 
 NS = 1_000_000_000
-# Percent; load for each core; seconds for the clock. A host's own thresholds stand before them.
+# Percent; load for each core; seconds for the clock. A host's own thresholds stand before them. A machine that is
+# busy does its work: by itself that is never bad, unless the inventory says from where on.
 DEFAULTS: dict[str, Threshold] = {
     "disk": Threshold(warn=80, bad=90),
     "inodes": Threshold(warn=80, bad=90),
     "memory": Threshold(warn=90, bad=97),
-    "cpu": Threshold(warn=85, bad=97),
-    "load": Threshold(warn=2, bad=4),
+    "cpu": Threshold(warn=90, bad=inf),
+    "load": Threshold(warn=4, bad=inf),
     "clock": Threshold(warn=5, bad=30),
 }
 STALE = 120.0

@@ -120,12 +120,12 @@ def test_the_fleet_adds_up_and_a_host_nobody_asked_is_unknown() -> None:
     )  # fmt: skip
     standings = {
         "a": judged(host("a"), facts("a", cpu=0.1)),
-        "b": judged(host("b"), facts("b", cpu=0.99)),
+        "b": judged(host("b"), facts("b", memory=0.99, cpu=0.99)),
         "c": judged(host("c"), None, SourceState("c", Health.LOST, NOW, error="gone")),
     }
     (fleet,) = now.fleets(inventory, standings)
     assert (fleet.hosts, fleet.ok, fleet.unknown) == (4, ("a",), ("d",))
-    assert (fleet.bad, fleet.lost) == ({"b": "cpu 99%"}, {"c": "gone"})
+    assert (fleet.bad, fleet.lost) == ({"b": "memory 99%, cpu 99%"}, {"c": "gone"})
     assert [s.host for s in now.troubles(standings.values())] == ["c", "b"]
 
 

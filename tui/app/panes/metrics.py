@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import ClassVar
 
 from ondeck.observe.fleet import limit
@@ -110,7 +111,7 @@ class MetricsPane(BoardView):
         limits = Limits()
         if figure in SHARES:
             bound = limit(self.session.inventory.hosts[host], figure)
-            limits = Limits(bound.warn, bound.bad)
+            limits = Limits(bound.warn, bound.bad if isfinite(bound.bad) else None)
         return Chart(
             values=values, start=start, end=end, marks=marks[-6:], limits=limits, unit="%" if figure in SHARES else "",
             high=100.0 if figure in SHARES else None, empty="nothing measured yet: figures come while you look",
