@@ -49,6 +49,19 @@ def troubles(standings: Iterable[Standing]) -> list[Standing]:
     return worst_first(s for s in standings if s.severity >= Severity.WARN)
 
 
+def headline(severities: Iterable[Severity], failing: int = 0) -> str:
+    """`FAILING 3  WARN 2`: what is only warned of does not fail, and what is not known is neither.
+
+    Args:
+        severities: Of hosts and checks that stand below it.
+        failing: Health checks that fail.
+    """
+    found = list(severities)
+    bad = failing + sum(severity in (Severity.BAD, Severity.LOST) for severity in found)
+    warned = found.count(Severity.WARN)
+    return f"FAILING {bad}" + (f"  WARN {warned}" if warned else "")
+
+
 class Wait(StrEnum):
     """Why a job needs a person."""
 

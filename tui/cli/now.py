@@ -198,7 +198,8 @@ def now(face: Face, form: str) -> int:
 def lines(found: Screen) -> Iterator[str]:
     """The screen as text, top to bottom in the order of a bad night."""
     yield f"NOW {times.iso(found.time)}"
-    yield f"FAILING {len(found.failing) + len(found.hosts) + _known_bad(found)}"
+    severities = [*(host.severity for host in found.hosts), *(one.severity for one in found.checks)]
+    yield judging.headline(severities, len(found.failing))
     for check in found.failing:
         yield from _check_lines(check, found.time)
     for standing in found.hosts:

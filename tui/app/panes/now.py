@@ -175,16 +175,17 @@ class NowPane(BoardView):
 
     def _failing(self, looks: Sequence[ServiceLook], width: int) -> list[Row]:
         rows: list[Row] = []
+        severities: list[Severity] = []
         count = 0
         for look in looks:
             if look.failing:
                 count += 1
                 rows += self._check(look, width)
         for standing in now.troubles(self._standings().values()):
-            count += 1
+            severities.append(standing.severity)
             rows.append(self._trouble(standing, width))
         for one in self._check_troubles():
-            count += one.severity is not Severity.UNKNOWN
+            severities.append(one.severity)
             rows.append(self._check_trouble(one, width))
         asked = [look for look in looks if look.asked]
         right: list[Part] = []
@@ -195,7 +196,7 @@ class NowPane(BoardView):
             right.append(
                 ("asking" if any(x.asking for x in looks) else "not asked yet", "warn" if looks else "dim")
             )
-        head = heading(f"FAILING {count}", right=right)
+        head = heading(now.headline(severities, count), right=right)
         if rows:
             return [head, *rows]
         silent = sum(1 for look in looks if look.silent)
