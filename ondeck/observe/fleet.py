@@ -6,7 +6,6 @@ figures are no findings. A figure that is beyond a threshold is a finding, and t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from math import inf
@@ -96,21 +95,6 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
             return Severity.UNKNOWN
         about = (f.severity for f in self.findings if f.figure == figure and where in ("", f.where))
         return max(about, default=Severity.OK)
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many hosts are how; they add up to all hosts."""
-
-    ok: int = 0
-    warn: int = 0
-    bad: int = 0
-    lost: int = 0
-    unknown: int = 0
-
-    @property
-    def all(self) -> int:
-        """Every host."""
-        return self.ok + self.warn + self.bad + self.lost + self.unknown
 
 
 def limit(host: Host, figure: str) -> Threshold:
@@ -204,12 +188,3 @@ def fullest(facts: HostFacts | None) -> tuple[str, float] | None:
 def worst_first(standings: Iterable[Standing]) -> list[Standing]:
     """The worst first, then by name."""
     return sorted(standings, key=lambda s: (-s.severity, -len(s.findings), s.host))
-
-
-def counts(standings: Iterable[Standing]) -> Counts:
-    """How many hosts are how."""
-    found = Counter(standing.severity for standing in standings)
-    return Counts(
-        ok=found[Severity.OK], warn=found[Severity.WARN], bad=found[Severity.BAD], lost=found[Severity.LOST],
-        unknown=found[Severity.UNKNOWN],
-    )  # fmt: skip
