@@ -96,5 +96,5 @@ def length(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m"
     if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02d}"
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ondeck.inventory import channels, expression, members, selector
@@ -24,6 +24,7 @@ def check(inventory: Inventory, serves: Serves) -> tuple[Finding, ...]:
         *_environments(inventory),
         *_hosts(inventory),
         *_services(inventory),
+        *_checks(inventory, serves.kinds.get("check.kind", ())),
         *_backups(inventory),
         *_channels(inventory),
         *unserved(inventory, serves),
@@ -112,6 +113,18 @@ def _services(inventory: Inventory) -> Iterator[Finding]:
         if not service.logs:
             yield note(where, "no logs, so the Logs pane has nothing to show for it")
         yield from _deploy(inventory, where, service)
+
+
+def _checks(inventory: Inventory, kinds: Collection[str]) -> Iterator[Finding]:
+    for name, service in inventory.services.items():
+        for index, one in enumerate(service.checks):
+            where = f"services.{name}.checks.{index}"
+            if one.kind not in kinds:
+                hint = f"it stays `?`; evaluated are: {', '.join(sorted(kinds)) or 'none'}"
+                yield warning(where, f"nobody evaluates checks of kind {one.kind}", hint)
+            judge = selector.compiled(expression.parse(one.each), inventory) if one.each else None
+            if judge and not any(judge(host) for host in inventory.hosts.values() if host.env in service.on):
+                yield warning(where, f"no host matches {one.each!r}, so nobody is asked")
 
 
 def _deploy(inventory: Inventory, where: str, service: Service) -> Iterator[Finding]:

@@ -124,7 +124,10 @@ class MapOf:
 
     def schema(self) -> dict[str, Any]:
         """See `Kind`."""
-        return {"type": "object", "additionalProperties": self.item.schema()}
+        names = (
+            {"propertyNames": {"enum": list(self.key.words)}} if isinstance(self.key, values.OneWord) else {}
+        )
+        return {"type": "object", **names, "additionalProperties": self.item.schema()}
 
 
 class PlainData:

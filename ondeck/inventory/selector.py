@@ -7,7 +7,7 @@ Every test is true, false or not known (a figure that nobody has measured). `not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import translate
 
 import msgspec
@@ -17,7 +17,7 @@ from ondeck.inventory import expression, patterns
 from ondeck.inventory.expression import All, Among, AnyOf, Compare, Expression, Not, Word
 from ondeck.inventory.model import Host, Inventory
 from ondeck.inventory.problems import Bad, listed, nearest
-from ondeck.observe.records import HostFacts
+from ondeck.observe.records import STATES, HostFacts, Live
 
 Judge = Callable[[Host], bool | None]
 
@@ -60,9 +60,7 @@ class Selector(msgspec.Struct, frozen=True):
     def judge(
         self,
         inventory: Inventory,
-        live: Mapping[str, HostFacts] | None = None,
-        states: Mapping[str, str] | None = None,
-        versions: Mapping[str, str] | None = None,
+        live: Live | None = None,
     ) -> Selected:
         """Judge every host; an empty result is no error here.
 
@@ -71,7 +69,7 @@ class Selector(msgspec.Struct, frozen=True):
             NoMatch: It names a service that is not there.
         """
         refuse_unknown_keys(self.tree, inventory)
-        judge = compiled(self.tree, inventory, live, states, versions)
+        judge = compiled(self.tree, inventory, live)
         found = []
         unjudged = 0
         for host in inventory.hosts.values():
@@ -85,9 +83,7 @@ class Selector(msgspec.Struct, frozen=True):
     def select(
         self,
         inventory: Inventory,
-        live: Mapping[str, HostFacts] | None = None,
-        states: Mapping[str, str] | None = None,
-        versions: Mapping[str, str] | None = None,
+        live: Live | None = None,
     ) -> tuple[Host, ...]:
         """The hosts that match, in the order of the inventory.
 
@@ -95,7 +91,7 @@ class Selector(msgspec.Struct, frozen=True):
             NoMatch: None does; the hint has what is near.
             BadInput: As `judge`.
         """
-        found = self.judge(inventory, live, states, versions)
+        found = self.judge(inventory, live)
         if found.hosts:
             return found.hosts
         lost = (
@@ -107,12 +103,10 @@ class Selector(msgspec.Struct, frozen=True):
         self,
         host: Host,
         inventory: Inventory | None = None,
-        live: Mapping[str, HostFacts] | None = None,
-        states: Mapping[str, str] | None = None,
-        versions: Mapping[str, str] | None = None,
+        live: Live | None = None,
     ) -> bool:
         """True when one host surely matches. `service=` needs the inventory."""
-        return compiled(self.tree, inventory, live, states, versions)(host) is True
+        return compiled(self.tree, inventory, live)(host) is True
 
 
 def parse(texts: Sequence[str]) -> Selector:
@@ -137,6 +131,19 @@ def keys(tree: Expression) -> set[str]:
     return set()
 
 
+def services_named(tree: Expression, inventory: Inventory) -> frozenset[str] | None:
+    """Services that `service=` names: whose `version` is meant; None when the selector names none."""
+    match tree:
+        case Compare(key="service", op="=", value=value):
+            return frozenset(filter(_matcher([value]), inventory.services))
+        case Among(key="service", values=values, negated=False):
+            return frozenset(filter(_matcher(values), inventory.services))
+        case All(items=items) | AnyOf(items=items):
+            found = [named for item in items if (named := services_named(item, inventory)) is not None]
+            return frozenset().union(*found) if found else None
+    return None
+
+
 def refuse_unknown_keys(tree: Expression, inventory: Inventory) -> None:
     """Refuse a key that means nothing here: `rol!=web` must not quietly select everything.
 
@@ -158,26 +165,18 @@ def refuse_unknown_keys(tree: Expression, inventory: Inventory) -> None:
 def compiled(
     tree: Expression,
     inventory: Inventory | None = None,
-    live: Mapping[str, HostFacts] | None = None,
-    states: Mapping[str, str] | None = None,
-    versions: Mapping[str, str] | None = None,
+    live: Live | None = None,
 ) -> Judge:
     """A function that judges one host: True, False, or None when something is not known."""
-    return _Compiler(inventory, live or {}, states or {}, versions or {}).judge(tree)
+    named = None if inventory is None else services_named(tree, inventory)
+    return _Compiler(inventory, live or Live(), named).judge(tree)
 
 
 class _Compiler:
-    def __init__(
-        self,
-        inventory: Inventory | None,
-        live: Mapping[str, HostFacts],
-        states: Mapping[str, str],
-        versions: Mapping[str, str],
-    ) -> None:
+    def __init__(self, inventory: Inventory | None, live: Live, named: frozenset[str] | None) -> None:
         self.inventory = inventory
         self.live = live
-        self.states = states
-        self.versions = versions
+        self.named = named
 
     def judge(self, tree: Expression) -> Judge:
         match tree:
@@ -220,10 +219,37 @@ class _Compiler:
                 names = self._hosts_of_services(fits, values)
                 return lambda host: (host.name in names) is not negated
             case "state":
-                return _known(self.states, fits, negated=negated)
+                return self._state(fits, values, negated=negated)
             case "version":
-                return _label_or_known(self.versions, fits, negated=negated)
+                return self._version(fits, negated=negated)
         return lambda host: (key in host.labels and fits(host.labels[key])) is not negated
+
+    def _state(self, fits: Callable[[str], bool], values: Sequence[str], *, negated: bool) -> Judge:
+        if not any(map(fits, STATES)):
+            hint = nearest(values[0], STATES) or f"states are: {', '.join(STATES)}"
+            raise BadInput(f"selector: no host is ever state={values[0]}", hint=hint)
+        states = self.live.states
+
+        def judge(host: Host) -> bool | None:
+            state = states.get(host.name)
+            if state is None or (state == "unknown" and not fits(state)):
+                return None
+            return fits(state) is not negated
+
+        return judge
+
+    def _version(self, fits: Callable[[str], bool], *, negated: bool) -> Judge:
+        running, named = self.live.versions, self.named
+
+        def judge(host: Host) -> bool | None:
+            known = running.get(host.name, {})
+            found = [version for name, version in known.items() if named is None or name in named]
+            found = found or [host.labels.get("version", "")]
+            if any(map(fits, filter(None, found))):
+                return not negated
+            return negated if all(found) else None
+
+        return judge
 
     def _hosts_of_services(self, fits: Callable[[str], bool], values: Sequence[str]) -> frozenset[str]:
         from ondeck.inventory import members
@@ -248,7 +274,7 @@ class _Compiler:
             raise BadInput(f"selector: {key!r} is not a figure, {op} cannot compare it", hint=hint)
         if not _NUMBER.fullmatch(value):
             raise BadInput(f"selector: expected a number after {key}{op}, found {value!r}")
-        figure, live = FIGURES[key], self.live
+        figure, live = FIGURES[key], self.live.facts
         bound = float(value.removesuffix("%"))
         compare = _COMPARE[op]
 
@@ -272,22 +298,6 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 def _hundred(share: float | None) -> float | None:
     return None if share is None else share * 100
-
-
-def _known(known: Mapping[str, str], fits: Callable[[str], bool], *, negated: bool) -> Judge:
-    def judge(host: Host) -> bool | None:
-        value = known.get(host.name)
-        return None if not value else fits(value) is not negated
-
-    return judge
-
-
-def _label_or_known(known: Mapping[str, str], fits: Callable[[str], bool], *, negated: bool) -> Judge:
-    def judge(host: Host) -> bool | None:
-        value = known.get(host.name) or host.labels.get("version")
-        return None if not value else fits(value) is not negated
-
-    return judge
 
 
 def _negated(judge: Judge) -> Judge:

@@ -32,6 +32,7 @@ from ondeck.inventory.model import (
     SshDefaults,
 )
 from ondeck.inventory.problems import Bad
+from ondeck.observe.fleet import DEFAULTS
 
 
 def _count(low: int, high: int) -> Scalar:
@@ -184,7 +185,10 @@ HOST = Fields(
     Field("labels", LABELS, "free labels for selectors"),
     Field(
         "thresholds",
-        MapOf(Scalar(values.threshold, "two figures WARN/BAD", pattern="^[0-9.]+%?/[0-9.]+%?$")),
+        MapOf(
+            Scalar(values.threshold, "two figures WARN/BAD", pattern="^[0-9.]+%?/[0-9.]+%?$"),
+            key=values.OneWord(*DEFAULTS),
+        ),
         "where a figure turns to warn and to bad, such as disk: 70/85",
     ),
     about="A host, or with a pattern such as web-[01:40] several.",

@@ -144,6 +144,11 @@ def threshold(value: str) -> Threshold:
     """`70/85`: warn at 70, bad at 85."""
     warn, slash, bad = (part.strip().removesuffix("%") for part in value.partition("/"))
     if slash and _is_number(warn) and _is_number(bad):
+        if float(warn) > float(bad):
+            raise Bad(
+                f"expected WARN/BAD with the lower one first, found {shown(value)}",
+                "what is bad is warned of",
+            )
         return Threshold(warn=float(warn), bad=float(bad))
     raise Bad(f"expected two figures WARN/BAD such as 70/85, found {shown(value)}")
 

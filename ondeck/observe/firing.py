@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
 from ondeck.errors import OndeckError
 from ondeck.inventory.members import hosts_of
-from ondeck.inventory.model import Host, Inventory, Service
+from ondeck.inventory.model import Host, Service
+from ondeck.observe import now
 from ondeck.observe.ports import ReleaseReader
 from ondeck.observe.records import Change, ReleaseFacts
 from ondeck.operate import health
@@ -21,11 +22,11 @@ AT_ONCE = 8
 HOSTS_AT_ONCE = 16
 """Hosts that are asked for nothing but health at the same time."""
 LONGEST = 15.0
-"""Seconds that asking one service may take."""
+"""Seconds that asking one host of a service may take."""
 WITHIN = 30.0
 """Seconds after which no more services are asked."""
-ABOUT_A_SERVICE = ("deploy", "rollback", "restart", "job", "mark")
-"""Kinds of changes that may be why a service fails."""
+ABOUT_A_SERVICE = ("deploy", "rollback", "restart", "mark")
+"""Kinds of changes that may be why a service fails, beside every job of our own on it."""
 
 Releases = Callable[[Service], ReleaseReader]
 """The reader for a service's kind of deploy; raises OndeckError when nobody serves it."""
@@ -54,13 +55,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def failing(self) -> tuple[ReleaseFacts, ...]:
         """Hosts whose health check was asked and said no."""
-        return tuple(f for f in self.facts if not f.error and f.healthy is False)
+        return now.failing(self.facts)
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """Hosts of which nothing is known: never to be counted as healthy."""
-        known = {f.host for f in self.facts if not f.error and f.healthy is not None}
-        return tuple(name for name in self.hosts if name not in known) if self.checked else ()
+        return now.not_known(self.hosts, self.facts) if self.checked else ()
 
     @property
     def versions(self) -> dict[str, int]:
@@ -137,16 +137,12 @@ async def _standing(
         elif (service.deploy is None or light) and not health.declared(service.health):
             return Standing(subject=subject, env=env, hosts=_names(hosts), checked=False)
         else:
-            async with asyncio.timeout(bench.settings.seconds(LONGEST)):
-                facts = await (
-                    _healths(bench, service, hosts, light)
-                    if light
-                    else running(bench, releases, service, hosts)
-                )
+            asking = (
+                _healths(bench, service, hosts, light) if light else running(bench, releases, service, hosts)
+            )
+            facts = await asking
             checked = health.declared(service.health)
             return Standing(subject=subject, env=env, hosts=_names(hosts), facts=facts, checked=checked)
-    except TimeoutError:
-        error = f"no answer within {LONGEST:.0f} s"
     except OndeckError as failed:
         error = safe_line(failed.message)
     except Exception as failed:  # noqa: BLE001 - a provider's mistake becomes the recorded answer of its service
@@ -159,12 +155,35 @@ async def running(
 ) -> tuple[ReleaseFacts, ...]:
     """What a service runs and how it is, one entry a host; only health where ondeck does not deploy it.
 
+    Each host is asked by itself: one that hangs hides nothing of the others.
+
     Raises:
         OndeckError: Nobody serves its kind of deploy, or its options are wrong.
     """
-    if service.deploy is not None:
-        return tuple(await releases(service).running(service, hosts, bench))
-    return tuple(await asyncio.gather(*(_probe(bench, service, host) for host in hosts)))
+    reader = releases(service) if service.deploy is not None else None
+    gate = asyncio.Semaphore(HOSTS_AT_ONCE)
+
+    async def one(host: Host) -> ReleaseFacts:
+        async with gate:
+            if reader is None:
+                return await _in_time(bench, service, host, _probe(bench, service, host))
+            return await _in_time(bench, service, host, _first(reader.running(service, (host,), bench)))
+
+    return tuple(await asyncio.gather(*(one(host) for host in hosts)))
+
+
+async def _first(answer: Awaitable[Sequence[ReleaseFacts]]) -> ReleaseFacts:
+    return (await answer)[0]
+
+
+async def _in_time(
+    bench: Bench, service: Service, host: Host, answer: Awaitable[ReleaseFacts]
+) -> ReleaseFacts:
+    try:
+        async with asyncio.timeout(bench.settings.seconds(LONGEST)):
+            return await answer
+    except TimeoutError:
+        return ReleaseFacts(host=host.name, service=service.name, error=f"no answer within {LONGEST:.0f} s")
 
 
 async def _healths(
@@ -174,9 +193,13 @@ async def _healths(
 
     async def one(host: Host) -> ReleaseFacts:
         async with gate:
-            return await _from_here(bench, service, host) or await _probe(bench, service, host)
+            return await _in_time(bench, service, host, _health(bench, service, host))
 
     return tuple(await asyncio.gather(*(one(host) for host in hosts)))
+
+
+async def _health(bench: Bench, service: Service, host: Host) -> ReleaseFacts:
+    return await _from_here(bench, service, host) or await _probe(bench, service, host)
 
 
 async def _from_here(bench: Bench, service: Service, host: Host) -> ReleaseFacts | None:
@@ -232,15 +255,7 @@ def change_before(changes: Iterable[Change], subject: str, time: int = 0) -> Cha
         for change in changes
         if change.subject in (subject, name)
         and change.env in (env, "")
-        and change.kind in ABOUT_A_SERVICE
+        and (change.job or change.kind in ABOUT_A_SERVICE)
         and (not time or change.time <= time)
     )
     return max(about, key=lambda change: change.time, default=None)
-
-
-def of_environments(inventory: Inventory) -> dict[str, tuple[str, ...]]:
-    """Host names by environment, in the order of the inventory."""
-    found: dict[str, list[str]] = {env: [] for env in inventory.environments}
-    for host in inventory.hosts.values():
-        found.setdefault(host.env, []).append(host.name)
-    return {env: tuple(names) for env, names in found.items()}

@@ -1,38 +1,38 @@
-"""What is known of the fleet now: figures and states by host, their age, and the worst first.
+"""How hosts are: the one judgement that every face shows, by the thresholds of the inventory.
 
-Unknown is its own answer: a host without facts, or with facts that are too old, is never ok.
+Unknown is its own answer: a host without figures, or with figures that are too old, is never ok, and its
+figures are no findings. A figure that is beyond a threshold is a finding, and the worst finding is the state.
 """
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
+from math import inf
 
 import msgspec
 
+from ondeck import times
 from ondeck.inventory.model import Host, Threshold
-from ondeck.observe.records import FactsBatch, Health, HostFacts, SourceState
-from ondeck.observe.series import NS, Ring
+from ondeck.observe.records import Health, HostFacts, SourceState
 
-# Percent, and load for each core; a host's own thresholds stand before them.
-DEFAULTS = {
+NS = 1_000_000_000
+# Percent; load for each core; seconds for the clock. A host's own thresholds stand before them. A machine that is
+# busy does its work: by itself that is never bad, unless the inventory says from where on.
+DEFAULTS: dict[str, Threshold] = {
     "disk": Threshold(warn=80, bad=90),
     "inodes": Threshold(warn=80, bad=90),
     "memory": Threshold(warn=90, bad=97),
-    "cpu": Threshold(warn=85, bad=97),
-    "load": Threshold(warn=2, bad=4),
+    "cpu": Threshold(warn=90, bad=inf),
+    "load": Threshold(warn=4, bad=inf),
+    "clock": Threshold(warn=5, bad=30),
 }
-# Seconds after which facts say nothing of now.
 STALE = 120.0
-# Seconds over which the time until a disk is full is estimated, and beyond which nobody cares.
-TREND = 1800.0
-FURTHEST = 7 * 86_400.0
+"""Seconds after which figures say nothing of now."""
 
 
 class Severity(IntEnum):
-    """How a host is; the higher the earlier it is shown."""
+    """How something is; the higher the earlier it is shown."""
 
     OK = 0
     UNKNOWN = 1
@@ -40,195 +40,151 @@ class Severity(IntEnum):
     BAD = 3
     LOST = 4
 
+    @property
+    def word(self) -> str:
+        """`ok warn bad lost unknown`: what faces show and `state=` in a selector takes."""
+        return self.name.lower()
+
 
 class Finding(msgspec.Struct, frozen=True):
-    """One figure beyond its threshold, e.g. `disk` 93 `/var`."""
+    """One figure beyond its threshold, e.g. `disk` 93 `/var`.
+
+    Attributes:
+        full_in: Seconds until it is full if it goes on like this; None when it does not, or nobody knows.
+    """
 
     severity: Severity
     figure: str
     value: float
     where: str = ""
+    full_in: float | None = None
 
     def text(self) -> str:
-        """Such as `disk /var 93%`."""
-        value = f"{self.value:.1f}/core" if self.figure == "load" else f"{self.value:.0f}%"
-        return " ".join(part for part in (self.figure, self.where, value) if part)
+        """Such as `disk /var 93% full in 2h10m`."""
+        soon = f"full in {times.length(self.full_in)}" if self.full_in is not None else ""
+        return " ".join(part for part in (self.figure, self.where, self._value(), soon) if part)
+
+    def _value(self) -> str:
+        match self.figure:
+            case "load":
+                return f"{self.value:.1f}/core"
+            case "clock":
+                return f"{self.value:.0f}s off"
+        return f"{self.value:.0f}%"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one host.
+    """How one host is now.
 
     Attributes:
-        age: Seconds since its facts; None when there are none.
         why: One line for the severity; empty when ok.
-        cached: The facts are from an earlier run.
+        findings: Figures beyond their thresholds, the worst first; none where the figures are not of now.
+        current: The figures are of now; others are shown as old and never judged.
     """
 
     host: str
+    env: str
     severity: Severity
     why: str = ""
     findings: tuple[Finding, ...] = ()
-    facts: HostFacts | None = None
-    state: SourceState | None = None
-    age: float | None = None
-    cached: bool = False
+    current: bool = False
+
+    def of(self, figure: str, where: str = "") -> Severity:
+        """How one figure is: of all mounts when `where` is empty; UNKNOWN when it is not of now."""
+        if not self.current:
+            return Severity.UNKNOWN
+        about = (f.severity for f in self.findings if f.figure == figure and where in ("", f.where))
+        return max(about, default=Severity.OK)
 
 
-class Counts(msgspec.Struct, frozen=True):
-    """How many hosts are how; they add up to all hosts."""
-
-    ok: int = 0
-    warn: int = 0
-    bad: int = 0
-    lost: int = 0
-    unknown: int = 0
+def limit(host: Host, figure: str) -> Threshold:
+    """Where a figure of a host turns to warn and to bad."""
+    return host.thresholds.get(figure) or DEFAULTS[figure]
 
 
-class FleetState:
-    """Facts and states by host, as they come. Not for several threads.
+def judge(
+    host: Host,
+    facts: HostFacts | None,
+    state: SourceState | None,
+    now: int,
+    *,
+    cached: bool = False,
+    full_in: Mapping[str, float] | None = None,
+) -> Standing:
+    """How a host is.
 
     Args:
-        hosts: Every host of the inventory, asked or not.
-        clock: Now in ns.
+        host: Its record; its own thresholds stand before the defaults.
+        facts: Its latest figures; None when nobody has any.
+        state: How the source of its figures is; None when it was never asked.
+        now: ns since 1970.
+        cached: The figures are from before the source was asked.
+        full_in: Seconds until a disk is full, by mount.
     """
-
-    def __init__(self, hosts: Mapping[str, Host], *, clock: Callable[[], int] = time.time_ns) -> None:
-        self._hosts = dict(hosts)
-        self._clock = clock
-        self._facts: dict[str, HostFacts] = {}
-        self._states: dict[str, SourceState] = {}
-        self._cached: set[str] = set()
-        self._series: dict[tuple[str, str], Ring] = {}
-
-    def remember(self, cached: Iterable[HostFacts]) -> None:
-        """Facts of an earlier run: shown with their age until newer ones come, never counted as ok."""
-        for facts in cached:
-            if facts.host in self._hosts and facts.host not in self._facts:
-                self._facts[facts.host] = facts
-                self._cached.add(facts.host)
-
-    def take(self, batch: FactsBatch) -> str:
-        """Take a batch; the name of the host that it is about, empty when it is none of ours."""
-        host = ""
-        if batch.state is not None and batch.state.source in self._hosts:
-            host = batch.state.source
-            self._states[host] = batch.state
-        if batch.facts is not None and batch.facts.host in self._hosts:
-            host = batch.facts.host
-            self._facts[host] = batch.facts
-            self._cached.discard(host)
-            self._record(batch.facts)
-        return host
-
-    @property
-    def facts(self) -> Mapping[str, HostFacts]:
-        """The latest facts by host, also old ones."""
-        return self._facts
-
-    @property
-    def live(self) -> dict[str, HostFacts]:
-        """Facts of now: for selectors such as `disk>90`."""
-        return {name: facts for name, facts in self._facts.items() if self._fresh(facts)}
-
-    def states(self) -> dict[str, str]:
-        """Words for `state=` in a selector: `ok`, `warn`, `bad`, `lost`, `unknown`."""
-        return {name: self.standing(name).severity.name.lower() for name in self._hosts}
-
-    def series(self, host: str, figure: str) -> Ring | None:
-        """Samples of `cpu`, `memory`, `load`, `received`, `sent` or `disk PATH` of a host."""
-        return self._series.get((host, figure))
-
-    def standing(self, name: str) -> Standing:
-        """What is known of a host now."""
-        facts, state = self._facts.get(name), self._states.get(name)
-        age = max(0.0, (self._clock() - facts.time) / NS) if facts is not None else None
-        findings = tuple(self._findings(name, facts)) if facts is not None else ()
-        severity, why = _judge(state, facts is not None and self._fresh(facts), age, findings)
-        return Standing(
-            host=name,
-            severity=severity,
-            why=why,
-            findings=findings,
-            facts=facts,
-            state=state,
-            age=age,
-            cached=name in self._cached,
-        )
-
-    def worst_first(self, names: Iterable[str] | None = None) -> list[Standing]:
-        """Standings, the worst first, then by name."""
-        standings = [self.standing(name) for name in (self._hosts if names is None else names)]
-        standings.sort(key=lambda s: (-s.severity, -len(s.findings), s.host))
-        return standings
-
-    def counts(self, names: Iterable[str] | None = None) -> Counts:
-        """How many hosts are how."""
-        found = Counter(self.standing(name).severity for name in (self._hosts if names is None else names))
-        return Counts(
-            found[Severity.OK],
-            found[Severity.WARN],
-            found[Severity.BAD],
-            found[Severity.LOST],
-            found[Severity.UNKNOWN],
-        )
-
-    def full_in(self, host: str, mount: str) -> float | None:
-        """Seconds until a disk is full if it goes on like this; None when it does not or nobody knows."""
-        ring = self._series.get((host, f"disk {mount}"))
-        if ring is None or ring.last is None:
-            return None
-        slope = ring.slope(TREND)
-        if slope is None or slope <= 0:
-            return None
-        left = (1.0 - ring.last[1]) / slope
-        return left if left <= FURTHEST else None
-
-    def _fresh(self, facts: HostFacts) -> bool:
-        return facts.host not in self._cached and self._clock() - facts.time <= STALE * NS
-
-    def _record(self, facts: HostFacts) -> None:
-        figures: dict[str, float | None] = {
-            "cpu": facts.cpu,
-            "memory": facts.memory,
-            "load": facts.load1,
-            "received": facts.network[0] if facts.network else None,
-            "sent": facts.network[1] if facts.network else None,
-        }
-        figures.update({f"disk {mount}": used for mount, (used, _, _) in facts.disks.items()})
-        for figure, value in figures.items():
-            if value is not None:
-                self._series.setdefault((facts.host, figure), Ring()).add(facts.time, value)
-
-    def _findings(self, name: str, facts: HostFacts) -> Iterable[Finding]:
-        own = self._hosts[name].thresholds
-        figures: list[tuple[str, float | None, str]] = []
-        for mount, (space, inodes, _) in facts.disks.items():
-            figures.append(("disk", space * 100, mount))
-            figures.append(("inodes", inodes * 100, mount))
-        figures.append(("memory", None if facts.memory is None else facts.memory * 100, ""))
-        figures.append(("cpu", None if facts.cpu is None else facts.cpu * 100, ""))
-        figures.append(("load", facts.load1 / facts.cores if facts.load1 and facts.cores else None, ""))
-        found = []
-        for figure, value, where in figures:
-            limit = own.get(figure, DEFAULTS[figure])
-            if value is not None and value >= limit.warn:
-                severity = Severity.BAD if value >= limit.bad else Severity.WARN
-                found.append(Finding(severity, figure, value, where))
-        found.sort(key=lambda finding: (-finding.severity, finding.figure, finding.where))
-        return found
+    current = facts is not None and not cached and now - facts.time <= STALE * NS
+    lost = state is not None and state.health in (Health.LOST, Health.ENDED)
+    findings = () if facts is None or lost or not current else _findings(host, facts, full_in or {})
+    severity, why = _worst(state, facts, findings, current=current, age=now - facts.time if facts else 0)
+    return Standing(
+        host=host.name, env=host.env, severity=severity, why=why, findings=findings, current=current and not lost
+    )  # fmt: skip
 
 
-def _judge(
-    state: SourceState | None, fresh: bool, age: float | None, findings: tuple[Finding, ...]
+def _worst(
+    state: SourceState | None,
+    facts: HostFacts | None,
+    findings: tuple[Finding, ...],
+    *,
+    current: bool,
+    age: int,
 ) -> tuple[Severity, str]:
-    if state is not None and state.health is Health.LOST:
-        return Severity.LOST, state.error or "lost"
-    if not fresh:
-        if state is not None and state.health is Health.SLOW:
-            return Severity.WARN, state.error or "slow"
-        return Severity.UNKNOWN, "never asked" if age is None else "not asked since"
-    if findings:
-        return findings[0].severity, ", ".join(finding.text() for finding in findings)
-    if state is not None and state.health is Health.SLOW:
-        return Severity.WARN, state.error or "slow"
-    return Severity.OK, ""
+    health = state.health if state is not None else None
+    error = state.error if state is not None else ""
+    if health in (Health.LOST, Health.ENDED):
+        return Severity.LOST, error or "lost"
+    slow = [error or "slow"] if health is Health.SLOW else []
+    if not current:
+        if slow:
+            return Severity.WARN, slow[0]
+        if health is Health.CONNECTING:
+            return Severity.UNKNOWN, "asking"
+        return Severity.UNKNOWN, "never asked" if facts is None else f"figures {times.length(age / NS)} old"
+    words = [*(finding.text() for finding in findings), *slow]
+    worst = max([*(f.severity for f in findings), *([Severity.WARN] if slow else [])], default=Severity.OK)
+    return worst, ", ".join(words)
+
+
+def _figures(facts: HostFacts) -> Iterator[tuple[str, float | None, str]]:
+    for mount, (space, inodes, _) in facts.disks.items():
+        yield "disk", space * 100, mount
+        yield "inodes", inodes * 100, mount
+    yield "memory", None if facts.memory is None else facts.memory * 100, ""
+    yield "cpu", None if facts.cpu is None else facts.cpu * 100, ""
+    yield "load", facts.load1 / facts.cores if facts.load1 is not None and facts.cores else None, ""
+    yield "clock", None if facts.clock_offset is None else abs(facts.clock_offset), ""
+
+
+def _findings(host: Host, facts: HostFacts, full_in: Mapping[str, float]) -> tuple[Finding, ...]:
+    found = []
+    for figure, value, where in _figures(facts):
+        bound = limit(host, figure)
+        if value is not None and value >= bound.warn:
+            severity = Severity.BAD if value >= bound.bad else Severity.WARN
+            soon = full_in.get(where) if figure == "disk" else None
+            found.append(Finding(severity, figure, value, where, soon))
+    order = tuple(DEFAULTS)
+    found.sort(key=lambda finding: (-finding.severity, order.index(finding.figure), finding.where))
+    return tuple(found)
+
+
+def fullest(facts: HostFacts | None) -> tuple[str, float] | None:
+    """The mount with the largest used share of space, 0 to 1; None when nothing is known."""
+    if facts is None or not facts.disks:
+        return None
+    mount, use = max(facts.disks.items(), key=lambda item: item[1][0])
+    return mount, use[0]
+
+
+def worst_first(standings: Iterable[Standing]) -> list[Standing]:
+    """The worst first, then by name."""
+    return sorted(standings, key=lambda s: (-s.severity, -len(s.findings), s.host))

@@ -65,12 +65,17 @@ class Folded:
     """The rows of a view with repeats folded; costs what is new since the last `update`.
 
     Start it on a view that is `done`; a new filter needs a new one.
+
+    Args:
+        store: Holds the lines.
+        view: Those of them that are folded.
+        start: Id of the oldest line that is looked at.
     """
 
-    def __init__(self, store: LogStore, view: Filtered) -> None:
+    def __init__(self, store: LogStore, view: Filtered, start: int = 0) -> None:
         self._store = store
         self._view = view
-        self._next = store.first
+        self._next = max(start, store.first)
         self.rows: list[Fold] = []
 
     def update(self) -> None:
@@ -91,3 +96,10 @@ class Folded:
 
     def _gone(self, first: int) -> int:
         return next((at for at, row in enumerate(self.rows) if row.ids[-1] >= first), len(self.rows))
+
+
+def repeats(store: LogStore, view: Filtered, most: int) -> list[Fold]:
+    """What repeats in the newest `most` lines of a store that pass a view, the most frequent first."""
+    folded = Folded(store, view, store.end - most)
+    folded.update()
+    return sorted((row for row in folded.rows if row.folded), key=lambda row: -len(row.ids))

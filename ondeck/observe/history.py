@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host
@@ -16,48 +16,38 @@ from ondeck.text import safe_line
 AT_ONCE = 16
 LONGEST = 30.0
 
-Own = Callable[[int], Sequence[Change]]
-
 
 async def gather_changes(
-    bench: Bench, reader: ChangeReader, hosts: Iterable[Host], since: int, *, own: Own | None = None
+    bench: Bench, reader: ChangeReader, hosts: Iterable[Host], since: int
 ) -> list[Asked]:
-    """Answers of every host, in the order given, then those of the record (`own jobs and marks`).
-
-    Never raises for a source: one that did not answer is an `Asked` with its error.
+    """Answers of every host, in the order given; never raises for one that did not answer.
 
     Args:
         bench: What the reader works with.
         reader: Capability `changes`.
         hosts: Whom to ask.
         since: Nanoseconds since 1970.
-        own: The record's own changes since a time.
     """
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(host: Host) -> Asked:
+    async def one(host: Host) -> Asked:
         async with gate:
-            try:
-                async with asyncio.timeout(bench.settings.seconds(LONGEST)):
-                    return await reader.changes(host, bench, since=since)
-            except TimeoutError:
-                return Asked(source=host.name, error=f"no answer within {LONGEST:.0f} s")
-            except OndeckError as error:
-                return Asked(source=host.name, error=safe_line(error.message))
-            except Exception as error:  # noqa: BLE001 - becomes the recorded answer of its source
-                return Asked(source=host.name, error=safe_line(f"{type(error).__name__}: {error}"))
+            return await ask_changes(bench, reader, host, since)
 
-    answers = list(await asyncio.gather(*(ask(host) for host in hosts)))
-    if own is not None:
-        answers.append(await asyncio.to_thread(_own, own, since))
-    return answers
+    return list(await asyncio.gather(*(one(host) for host in hosts)))
 
 
-def _own(own: Own, since: int) -> Asked:
+async def ask_changes(bench: Bench, reader: ChangeReader, host: Host, since: int) -> Asked:
+    """The answer of one host, within `LONGEST` seconds; a reader that hangs or breaks is an answer with its error."""
     try:
-        return Asked(source="own jobs and marks", changes=tuple(own(since)))
-    except (OndeckError, OSError) as error:
-        return Asked(source="own jobs and marks", error=safe_line(str(error)))
+        async with asyncio.timeout(bench.settings.seconds(LONGEST)):
+            return await reader.changes(host, bench, since=since)
+    except TimeoutError:
+        return Asked(source=host.name, error=f"no answer within {LONGEST:.0f} s")
+    except OndeckError as error:
+        return Asked(source=host.name, error=safe_line(error.message))
+    except Exception as error:  # noqa: BLE001 - becomes the recorded answer of its source
+        return Asked(source=host.name, error=safe_line(f"{type(error).__name__}: {error}"))
 
 
 def newest_first(answers: Iterable[Asked]) -> list[Change]:

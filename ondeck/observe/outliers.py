@@ -25,8 +25,9 @@ class Trait(msgspec.Struct, frozen=True):
     others: float
 
     def text(self) -> str:
-        """Such as `az b`."""
-        return f"{self.name} {self.value}"
+        """Such as `az b`, or `az b (20% of the others too)`."""
+        too = f" ({self.others:.0%} of the others too)" if self.others else ""
+        return f"{self.name} {self.value}{too}"
 
 
 def in_common(
@@ -47,6 +48,7 @@ def in_common(
     with_others: Counter[tuple[str, str]] = Counter()
     for name, host in hosts.items():
         traits = {("group", group) for group in host.groups} | set(host.labels.items())
+        traits |= {("via", host.via)} if host.via else set()
         traits |= set((more or {}).get(name, {}).items())
         (with_bad if name in chosen else with_others).update(traits)
     found = [

@@ -7,11 +7,14 @@ so in a state, tries again with growing pauses, and never ends the iteration of 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ondeck.inventory.model import Host, LogSource, Service
+from ondeck.inventory.model import Check, Host, LogSource, Service
 from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
 from ondeck.operate.ports import Bench
+
+if TYPE_CHECKING:
+    from ondeck.observe.checks import Served
 
 
 class LogReader(Protocol):
@@ -78,5 +81,17 @@ class ReleaseReader(Protocol):
             Missing: The place that knows them is not there, or the service does not name one.
             RemoteFailed: It is there and could not tell.
             Unreachable, LinkLost: It could not be asked.
+        """
+        ...
+
+
+class CheckReader(Protocol):
+    """Capability `checks`, of the provider that serves the check's kind (`check.kind`)."""
+
+    async def ask(self, check: Check, address: str, bench: Bench) -> Served:
+        """What one member serves, asked by its own address; the name of the check when that is empty.
+
+        Raises:
+            OndeckError: It cannot be asked: nothing is known then.
         """
         ...

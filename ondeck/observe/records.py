@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
 import msgspec
@@ -189,6 +190,7 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
         since: When it was switched on; 0 when not known.
         healthy: Health check now; None when it could not be asked.
         kept: Versions that are still on the host, newest first.
+        kept_at: When each of them came there, ns.
         drained: Taken out by a drain; None when not known.
         error: Why it could not be read; then every other field is unknown.
     """
@@ -201,5 +203,24 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     healthy: bool | None = None
     health_text: str = ""
     kept: tuple[str, ...] = ()
+    kept_at: tuple[int, ...] = ()
     drained: bool | None = None
     error: str = ""
+
+
+STATES = ("ok", "warn", "bad", "lost", "unknown")
+"""The words of a host's state, in every face and in selectors."""
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of hosts now, as selectors ask for it; a host that is not in it is not known.
+
+    Attributes:
+        facts: Figures of now by host.
+        states: One of `STATES` by host.
+        versions: By host, what runs of each service: `none` where nothing does, empty where it is not known.
+    """
+
+    facts: Mapping[str, HostFacts] = {}
+    states: Mapping[str, str] = {}
+    versions: Mapping[str, Mapping[str, str]] = {}

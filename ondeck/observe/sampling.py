@@ -1,4 +1,4 @@
-"""One look at the figures of hosts, for those who ask once: `top`, and selectors such as `disk>90`."""
+"""One look at the figures of hosts, for those who ask once: `top`, `now`, and selectors such as `disk>90`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
-from ondeck.inventory import selector
-from ondeck.inventory.model import Host, Inventory
-from ondeck.inventory.selector import Selected, Selector
+from ondeck.inventory.model import Host
+from ondeck.observe.fleet import Standing, judge
 from ondeck.observe.ports import FactsReader
 from ondeck.observe.records import Health, HostFacts, SourceState
 from ondeck.operate.ports import Bench
@@ -54,16 +53,15 @@ async def sample_all(
     return {host.name: answer for host, answer in zip(hosts, found, strict=True)}
 
 
-def undecided(wanted: Selector, inventory: Inventory) -> tuple[Host, ...]:
-    """Hosts that only a look at them can judge: `env=prod,disk>90` leaves those of prod."""
-    if not selector.keys(wanted.tree) & {*selector.FIGURES, "state"}:
-        return ()
-    judge = selector.compiled(wanted.tree, inventory)
-    return tuple(host for host in inventory.hosts.values() if judge(host) is None)
+def standings(
+    hosts: Sequence[Host], found: Mapping[str, HostFacts | SourceState], now: int
+) -> dict[str, Standing]:
+    """How the hosts are that were looked at; `now` in ns."""
+    return {host.name: standing(host, found[host.name], now) for host in hosts if host.name in found}
 
 
-def judged(wanted: Selector, inventory: Inventory, found: Mapping[str, HostFacts | SourceState]) -> Selected:
-    """The selector's answer with what was seen; a host that gave nothing stays unjudged."""
-    live = {name: answer for name, answer in found.items() if isinstance(answer, HostFacts)}
-    states = {name: "lost" if isinstance(answer, SourceState) else "ok" for name, answer in found.items()}
-    return wanted.judge(inventory, live, states)
+def standing(host: Host, found: HostFacts | SourceState, now: int) -> Standing:
+    """How one host is by what a look at it gave; `now` in ns."""
+    if isinstance(found, SourceState):
+        return judge(host, None, found, now)
+    return judge(host, found, SourceState(host.name, Health.OK, found.time), now)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, OndeckError
 from ondeck.operate import guard, road
 from ondeck.operate.consent import Consent
@@ -35,7 +36,7 @@ def draft_of(deck: Deck, spec: OperationSpec, request: Request) -> Draft:
         raise BadInput(f"a shell opens on one host, {request.subject!r} names {len(request.targets)}")
     host = deck.inventory.hosts[request.targets[0]]
     become = str(request.params.get("become", ""))
-    carrier = cast(Shell, deck.registry.load(host.transport, "shell"))
+    carrier = cast(Shell, Capabilities(deck.registry).transport(host.transport, "shell"))
     argv = tuple(carrier.shell_argv(deck.inventory, host, become=Become(become) if become else None))
     change = Change(
         action=Action.RUN, target=host.name, address="shell", after=f"as {become}" if become else "as you"

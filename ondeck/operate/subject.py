@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ondeck.errors import BadInput, NoMatch
 from ondeck.inventory.model import Host, Inventory
+from ondeck.observe.records import Live
 from ondeck.operate.spec import OperationSpec, TargetKind
+
+if TYPE_CHECKING:
+    from ondeck.inventory.selector import Selected, Selector
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,16 +23,42 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         text: How it is named in plans and records: `checkout@prod`, a selector, `web-1`.
         targets: Exact names, never empty.
         path: What followed the colon of `HOST:PATH`; empty otherwise.
+        unjudged: Hosts that a live figure might have chosen, but that did not say.
     """
 
     text: str
     env: str
     targets: tuple[str, ...]
     path: str = ""
+    unjudged: int = 0
+
+
+def wanted(
+    inventory: Inventory, spec: OperationSpec, subject: str, selectors: Sequence[str] = ()
+) -> Selector | None:
+    """The selector whose hosts have to be looked at before `resolve`; None when the files say it all.
+
+    Raises:
+        BadInput: A selector is malformed.
+    """
+    from ondeck.inventory.selector import LIVE_KEYS, keys, parse
+
+    name, at, env = subject.partition("@")
+    texts = list(selectors)
+    if spec.target is TargetKind.SERVICE:
+        texts = [f"service={name}", *([f"env={env}"] if at else []), *texts] if texts else []
+    elif spec.target is TargetKind.HOSTS and subject and subject.partition(":")[0] not in inventory.hosts:
+        texts = texts if at or ":" in subject else [subject, *texts]
+    found = parse(texts) if texts else None
+    return found if found is not None and keys(found.tree) & set(LIVE_KEYS) else None
 
 
 def resolve(
-    inventory: Inventory, spec: OperationSpec, subject: str, selectors: Sequence[str] = ()
+    inventory: Inventory,
+    spec: OperationSpec,
+    subject: str,
+    selectors: Sequence[str] = (),
+    live: Live | None = None,
 ) -> Subject:
     """Exact targets of an operation.
 
@@ -36,6 +67,7 @@ def resolve(
         spec: Says what kind of thing is acted on.
         subject: `SERVICE@ENV`, a host, `HOST:PATH`, a selector, or the name of a stack or backup.
         selectors: `-l` texts; several are and.
+        live: What a look at the hosts of `wanted` gave; needed where that is not None.
 
     Raises:
         NoMatch: It names nothing.
@@ -43,16 +75,16 @@ def resolve(
     """
     match spec.target:
         case TargetKind.SERVICE:
-            return _service(inventory, subject, selectors)
+            return _service(inventory, subject, selectors, live)
         case TargetKind.HOSTS:
-            return _hosts(inventory, subject, selectors)
+            return _hosts(inventory, subject, selectors, live)
         case TargetKind.STACK:
             return _stack(inventory, subject)
         case TargetKind.BACKUP:
             return _backup(inventory, subject)
 
 
-def _service(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Subject:
+def _service(inventory: Inventory, subject: str, selectors: Sequence[str], live: Live | None) -> Subject:
     from ondeck.inventory.members import hosts_of
 
     name, _, env = subject.partition("@")
@@ -65,20 +97,21 @@ def _service(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Su
             raise BadInput(f"{name!r} runs in several environments: say which", hint=known)
         env = next(iter(service.on))
     hosts = hosts_of(inventory, service, env)
+    unjudged = 0
     if selectors:
-        wanted = {host.name for host in _selected(inventory, selectors)}
-        hosts = tuple(host for host in hosts if host.name in wanted)
+        chosen = _selected(inventory, [f"service={name}", f"env={env}", *selectors], live)
+        hosts, unjudged = tuple(host for host in hosts if host in chosen.hosts), chosen.unjudged
     if not hosts:
         raise NoMatch(f"{name}@{env} has no host here", hint=f"ondeck get hosts -l service={name}")
-    return _one_env(f"{name}@{env}", hosts)
+    return _one_env(f"{name}@{env}", hosts, unjudged)
 
 
-def _hosts(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Subject:
+def _hosts(inventory: Inventory, subject: str, selectors: Sequence[str], live: Live | None) -> Subject:
     name, colon, path = subject.partition(":")
     if name in inventory.hosts:
         hosts: tuple[Host, ...] = (inventory.hosts[name],)
         if selectors:
-            hosts = tuple(h for h in hosts if h in _selected(inventory, selectors))
+            hosts = tuple(h for h in hosts if h in _selected(inventory, selectors, live).hosts)
         if not hosts:
             raise NoMatch(f"{name!r} is not among the selected hosts")
         found = _one_env(name, hosts)
@@ -89,17 +122,20 @@ def _hosts(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Subj
     if not texts:
         raise BadInput("no target", hint="name a host, or select some: -l env=staging,group=web")
     if subject and "=" not in subject and not selectors and "@" in subject:
-        return _service(inventory, subject, ())
-    return _one_env(", ".join(texts), _selected(inventory, texts))
+        return _service(inventory, subject, (), live)
+    chosen = _selected(inventory, texts, live)
+    return _one_env(", ".join(texts), chosen.hosts, chosen.unjudged)
 
 
-def _selected(inventory: Inventory, texts: Sequence[str]) -> tuple[Host, ...]:
+def _selected(inventory: Inventory, texts: Sequence[str], live: Live | None) -> Selected:
     from ondeck.inventory.selector import parse
 
-    return tuple(parse(list(texts)).select(inventory))
+    wanted = parse(list(texts))
+    wanted.select(inventory, live)  # says why when nothing matches
+    return wanted.judge(inventory, live)
 
 
-def _one_env(text: str, hosts: Sequence[Host]) -> Subject:
+def _one_env(text: str, hosts: Sequence[Host], unjudged: int = 0) -> Subject:
     by_env: dict[str, list[str]] = {}
     for host in hosts:
         by_env.setdefault(host.env, []).append(host.name)
@@ -113,7 +149,7 @@ def _one_env(text: str, hosts: Sequence[Host]) -> Subject:
             f"one operation stays in one environment, {text!r} names {named}",
             hint="add env=NAME to the selector",
         )
-    return Subject(text=text, env=hosts[0].env, targets=tuple(host.name for host in hosts))
+    return Subject(text=text, env=hosts[0].env, targets=tuple(host.name for host in hosts), unjudged=unjudged)
 
 
 def _stack(inventory: Inventory, subject: str) -> Subject:

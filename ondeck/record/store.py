@@ -268,7 +268,7 @@ def _change(view: JobView) -> Change:
     return Change(
         time=view.started or view.made,
         env=view.plan.request.env,
-        kind="job",
+        kind=view.plan.request.operation.rpartition(".")[2],
         subject=view.plan.request.subject,
         text=f"{view.plan.title}: {view.plan.draft.summary} ({outcome})",
         who=view.people,

@@ -14,6 +14,7 @@ from ondeck.operate.health import declared, wait_healthy
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.plan import Plan, Precondition
 from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
+from ondeck.operate.wayback import Release
 from ondeck.reach.ports import Link
 from providers.release.cancelling import after_cancel
 from providers.release.hoststate import why
@@ -29,7 +30,7 @@ from providers.release.survey import (
     service_of,
     unread_signals,
 )
-from providers.release.work import Release, Work, to_remember
+from providers.release.work import Work, to_remember
 
 _AT_ONCE = 8
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ondeck.inventory.model import Deploy, Host, Migration, Service
 from ondeck.operate.plan import Command
+from ondeck.operate.wayback import Release
 from providers.release import scripts
 from providers.release.options import ByCommand, Options, ReleaseDir, for_host, words
 from providers.release.survey import Survey
-from providers.release.work import Release, Work
+from providers.release.work import Work
 
 ATTEMPT = "ATTEMPT"
 """Stands in the plan where the attempt's id comes, which is not known yet."""

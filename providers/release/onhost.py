@@ -9,6 +9,7 @@ from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.operate.health import Alive, Verdict, declared, wait_healthy
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.ports import Attempt, Emit, Finding
+from ondeck.operate.wayback import Release
 from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
@@ -20,7 +21,7 @@ from providers.release.liveness import watch
 from providers.release.options import Options, ReleaseDir
 from providers.release.staging import stage
 from providers.release.uncut import last, uncut
-from providers.release.work import Release, Work
+from providers.release.work import Work
 
 BACK = ".back"
 """What the claim of going back has behind the attempt's id."""

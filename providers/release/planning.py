@@ -16,6 +16,7 @@ from ondeck.operate.health import declared
 from ondeck.operate.plan import Action, Change, Draft, Precondition, Preflight, Request, RolloutPlan
 from ondeck.operate.ports import Bench
 from ondeck.operate.spec import Risk
+from ondeck.operate.wayback import Release, Runs, good_releases, way_back
 from providers.release.archive import Archive, find, inspect
 from providers.release.commands import commands, irreversible
 from providers.release.hoststate import HostState, labelled
@@ -23,7 +24,7 @@ from providers.release.manifest import DeployParams, HostsParams, RollbackParams
 from providers.release.options import ByCommand, ReleaseDir, archive_pattern, version_of
 from providers.release.retention import to_remove
 from providers.release.survey import Survey, counted, preflight, unread_signals
-from providers.release.work import Release, Work, good_releases, last_good
+from providers.release.work import Work
 
 P = TypeVar("P", DeployParams, RollbackParams, HostsParams)
 
@@ -66,7 +67,7 @@ async def deploy(request: Request, found: Survey, bench: Bench) -> Draft:
 async def rollback(request: Request, found: Survey, bench: Bench) -> Draft:
     """Plan `service.rollback`: to a named release, the last good one, or the newest that is kept."""
     params = _params(request, RollbackParams)
-    good = good_releases(bench, found.name)
+    good = good_releases(bench.remembered, found.name)
     release, why, warnings = _where_back(params.to, found, good)
     archive = None
     if isinstance(found.options, ReleaseDir):
@@ -86,36 +87,34 @@ def _where_back(to: str, found: Survey, good: list[Release]) -> tuple[Release, s
         known = next((r for r in good if r.version == version), Release(version))
         return known, "as asked", ()
     states = [found.state(host.name) for host in found.answered()]
-    running = [Release(s.version, s.digest) for s in states]
-    release = last_good(good, running)
-    if release is not None:
-        strange = sorted({r.version for r in running if r.version and r not in good})
+    hosts = [
+        Runs(Release(s.version, s.digest), tuple((kept.when, kept.version) for kept in s.kept))
+        for s in states
+    ]
+    way = way_back(good, hosts)
+    if way is not None and way.recorded:
+        release = way.release
+        strange = sorted({h.release.version for h in hosts if h.release.version and h.release not in good})
         note = f"{', '.join(strange)} runs and was never recorded as good: last good is from before it"
         return release, "last good", (note,) if strange else ()
-    return _newest_older(found, states)
+    if way is None:
+        raise _nothing_older(found, states)
+    live = ", ".join(sorted({s.version for s in states if s.version}))
+    warning = f"no last good release is recorded: {way.release} is the newest kept one from before {live}"
+    return way.release, "newest kept", (warning,)
 
 
-def _newest_older(found: Survey, states: Sequence[HostState]) -> tuple[Release, str, tuple[str, ...]]:
-    """The newest kept release that came before what runs: going back never leads to a later one.
-
-    Raises:
-        BadInput: There is none; the hint names what is kept.
-    """
+def _nothing_older(found: Survey, states: Sequence[HostState]) -> BadInput:
     live = {s.version for s in states if s.version}
-    since = max((k.when for s in states if (k := s.has(s.version)) is not None), default=0)
-    kept = sorted({(k.when, k.version) for s in states for k in s.kept if k.version not in live})
-    older = [version for when, version in kept if when < since]
-    if not older:
-        later = ", ".join(version for _, version in reversed(kept))
-        runs = ", ".join(sorted(live)) or "nothing"
-        raise BadInput(
-            f"no release to go back to is known for {found.name}: it runs {runs}, and nothing older is kept",
-            hint="name one: ondeck rollback SERVICE@ENV --to VERSION"
-            + (f"; kept, but newer: {later}" if later else ""),
-        )
-    version = older[-1]
-    warning = f"no last good release is recorded: {version} is the newest kept one from before {max(live)}"
-    return Release(version), "newest kept", (warning,)
+    later = sorted(
+        {(k.when, k.version) for s in states for k in s.kept if k.version not in live}, reverse=True
+    )
+    kept = f"; kept, but newer: {', '.join(version for _, version in later)}" if later else ""
+    runs = ", ".join(sorted(live)) or "nothing"
+    return BadInput(
+        f"no release to go back to is known for {found.name}: it runs {runs}, and nothing older is kept",
+        hint=f"name one: ondeck rollback SERVICE@ENV --to VERSION{kept}",
+    )
 
 
 def _with_digest(release: Release, found: Survey, archive: Archive | None) -> Release:
@@ -193,7 +192,7 @@ def _draft(request: Request, found: Survey, bench: Bench, target: Target, leave_
     _refuse_other_builds(found, hosts, release)
     same = [h.name for h in hosts if _same(found, h.name, release)]
     back = request.operation == ROLLBACK
-    keep_safe = good_releases(bench, found.name)
+    keep_safe = good_releases(bench.remembered, found.name)
     work = Work(
         operation=request.operation,
         service=found.service.name,

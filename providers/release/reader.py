@@ -73,5 +73,6 @@ def _facts(service: Service, seen: Seen) -> ReleaseFacts:
         healthy=seen.probe.ok,
         health_text=seen.probe.text,
         kept=tuple(kept.version for kept in state.kept),
+        kept_at=tuple(kept.when for kept in state.kept),
         drained=None if state.drained is None else bool(state.drained),
     )

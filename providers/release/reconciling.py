@@ -6,12 +6,12 @@ import msgspec
 
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.ports import Attempt, Finding
+from ondeck.operate.wayback import Release
 from ondeck.reach.detached import Look, Stage
 from providers.release import migrating, traffic
 from providers.release.hoststate import HostState
 from providers.release.onhost import BACK, OnHost
 from providers.release.options import ByCommand
-from providers.release.work import Release
 
 _CLAIMED = ("service.deploy", "service.rollback", "service.restart")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ondeck.operate.wayback import Release
 from providers.release.hoststate import HostState
-from providers.release.work import Release
 
 
 def to_remove(

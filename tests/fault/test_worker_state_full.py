@@ -190,7 +190,7 @@ def test_marks_and_jobs_are_changes_newest_first(tmp_path: Path) -> None:
     job = on_road.over(deck, on_road.start(deck, tmp_path)).id
     on_road.over(deck, on_road.start(deck, tmp_path, read=True))
     found = deck.record.changes(0)
-    assert [(c.kind, c.job or c.text) for c in found] == [("job", job), ("mark", "deployed by CI")]
+    assert [(c.kind, c.job or c.text) for c in found] == [("touch", job), ("mark", "deployed by CI")]
     assert found[1].env == "prod"
 
 

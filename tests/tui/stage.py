@@ -24,6 +24,9 @@ from ondeck.inventory.model import (
     Revision,
     Service,
 )
+from ondeck.observe.checks import CheckLook
+from ondeck.observe.fleet import judge
+from ondeck.observe.live import live
 from ondeck.observe.logstore import LogStore
 from ondeck.observe.records import Change, Health, HostFacts, Level, LogLine, ReleaseFacts, SourceState, Unit
 from ondeck.operate.interactive import Opened
@@ -209,6 +212,7 @@ class FakeSession:
             )),
             Answer(source="web-4", error="timed out"),
         ]  # fmt: skip
+        self.check_list: list[CheckLook] = []
         self.entries: list[LogEntry] = []
         self.unread: dict[str, OutputLook] = {}
         self.feed = FakeFeed(log_lines(), {
@@ -240,7 +244,7 @@ class FakeSession:
         ]  # fmt: skip
         releases.append(ReleaseFacts(host="web-4", service="checkout", error="connection reset"))
         return ServiceLook(subject="checkout@prod", name="checkout", env="prod", hosts=("web-1", "web-2", "web-3", "web-4"),
-                           releases=tuple(releases), asked=NOW - 3 * S, last_good="2.14.0")  # fmt: skip
+                           releases=tuple(releases), asked=NOW - 3 * S, last_good="2.14.0", way_back="2.14.0")  # fmt: skip
 
     def _staging(self) -> ServiceLook:
         facts = ReleaseFacts(host="stg-1", service="checkout", version="2.16.0", digest="c0ffee" + "0" * 58, since=NOW - 90 * M,
@@ -288,9 +292,12 @@ class FakeSession:
         return self.hosts
 
     def select(self, text: str) -> Matched:
-        live = {name: look.facts for name, look in self.hosts.items() if look.facts}
-        states = {name: str(look.health) for name, look in self.hosts.items() if look.health}
-        found = selector.parse([text]).judge(self.inventory, live, states)
+        facts = {name: look.facts for name, look in self.hosts.items() if look.facts}
+        standings = {
+            name: judge(host, self.host(name).facts, self.host(name).source, self.time)
+            for name, host in self.inventory.hosts.items()
+        }
+        found = selector.parse([text]).judge(self.inventory, live(facts, standings, {}))
         return Matched(frozenset(host.name for host in found.hosts), found.unjudged)
 
     def record_look(self) -> RecordLook:
@@ -334,6 +341,9 @@ class FakeSession:
 
     def ask_changes(self, hosts: Sequence[str]) -> None:
         self.orders.append(("changes", *hosts))
+
+    def checks(self) -> tuple[CheckLook, ...]:
+        return tuple(self.check_list)
 
     def units(self, host: str) -> UnitsLook:
         if host == "web-4":

@@ -222,3 +222,30 @@ async def test_no_lines_of_an_empty_history_is_never_calm() -> None:
     async with playing(session) as play:
         await play.press("4")
         await play.until("== web-1/app HAS NO HISTORY: /var/log/app.log is empty")
+
+
+async def test_what_repeats_is_counted_and_enter_goes_to_its_first_line() -> None:
+    async with playing(size=(120, 30)) as play:
+        await play.press("4")
+        await play.until("120 lines")
+        await play.press("f")
+        shown = await play.until("what repeats")
+        assert '~ 24 like "timeout <n>ms calling orders-db attempt=<n>/<n>" from 3 sources' in shown
+        line = next(at for at, text in enumerate(shown.splitlines()) if 'like "timeout' in text)
+        first = next(at for at, text in enumerate(shown.splitlines()) if ' like "' in text)
+        await play.press(*("j" * (line - first)), "enter")
+        await play.until("120 lines")
+        assert "timeout 5000ms" in signed(play)[0]
+
+
+async def test_matches_by_source_choose_the_source() -> None:
+    async with playing() as play:
+        await play.press("4")
+        await search(play, "circuit")
+        await play.until("match 24 of 24")
+        await play.press("T")
+        shown = await play.until("matches by source")
+        assert "web-1/app" in shown
+        await play.press("enter")
+        await play.until("&source=web-")
+        await play.until("match 8 of 8")

@@ -9,7 +9,7 @@ from ondeck.inventory import expression, members
 from ondeck.inventory.expression import All, Among, AnyOf, Compare, Expression, Not, Word
 from ondeck.inventory.model import Environment, Host, Inventory, LogSource, Revision, Service
 from ondeck.inventory.selector import Selector, parse
-from ondeck.observe.records import HostFacts
+from ondeck.observe.records import STATES, HostFacts, Live
 
 
 def host(name: str, env: str, *groups: str, **labels: str) -> Host:
@@ -36,18 +36,18 @@ INVENTORY = Inventory(
         "orders-db": Service(name="orders-db", on={"prod": "group=db"}),
     },
 )
-LIVE = {
+FACTS = {
     "web-1": HostFacts(
         host="web-1", time=1, cpu=0.97, memory=0.5, disks={"/": (0.5, 0.1, 1), "/var": (0.95, 0.2, 1)}
     ),
     "web-2": HostFacts(host="web-2", time=1, cpu=0.10, memory=0.8, load1=4.0, disks={"/": (0.4, 0.1, 1)}),
     "lb-1": HostFacts(host="lb-1", time=1),
 }
-STATES = {"web-1": "ok", "web-2": "lost", "lb-1": "ok"}
+LIVE = Live(facts=FACTS, states={"web-1": "ok", "web-2": "lost", "lb-1": "ok", "db-1": "unknown"})
 
 
 def names(*texts: str) -> list[str]:
-    return [one.name for one in parse(texts).select(INVENTORY, LIVE, STATES)]
+    return [one.name for one in parse(texts).select(INVENTORY, LIVE)]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,7 @@ def names(*texts: str) -> list[str]:
         ("rack=r1", ["web-1"]),
         ("rack!=r1,group=web", ["web-2", "stg-1"]),
         ("version!=2.14.0", ["web-2"]),
+        ("state=unknown", ["db-1"]),
         ("not group=web", ["lb-1", "db-1"]),
         ("group=web or group=lb,env=prod", ["web-1", "web-2", "lb-1", "stg-1"]),
         ("(group=web or group=lb),env=prod", ["web-1", "web-2", "lb-1"]),
@@ -92,15 +93,45 @@ def test_a_selector_means_these_hosts(text: str, expected: list[str]) -> None:
     assert names(text) == expected
 
 
+def test_a_version_is_that_of_the_service_that_is_named_and_what_is_not_known_is_not_judged() -> None:
+    running = {
+        "web-1": {"checkout": "2.14.0", "other": "2.15.0"},
+        "web-2": {"checkout": "2.15.0", "other": "2.14.0"},
+        "lb-1": {"checkout": ""},
+    }
+    live = Live(versions=running)
+
+    def found(text: str) -> list[str]:
+        return [one.name for one in parse([text]).judge(INVENTORY, live).hosts]
+
+    assert found("service=checkout,version=2.14.0") == ["web-1"]
+    assert found("service=checkout,version!=2.14.0") == ["web-2"]
+    assert found("version=2.14.0") == ["web-1", "web-2"]
+    assert found("version!=2.14.0") == []
+    assert "lb-1" not in found("version!=9") + found("version=9")
+
+
+@pytest.mark.parametrize("word", ["slow", "connecting", "losst"])
+def test_a_state_that_no_host_ever_has_is_refused_and_not_quietly_empty(word: str) -> None:
+    with pytest.raises(BadInput, match="no host is ever"):
+        parse([f"state={word}"]).judge(INVENTORY, LIVE)
+
+
+def test_a_host_of_unknown_state_is_not_chosen_by_turning_a_test_round() -> None:
+    found = parse(["state!=lost"]).judge(INVENTORY, LIVE)
+    assert "db-1" not in [one.name for one in found.hosts]
+    assert found.unjudged
+
+
 def test_several_selectors_must_all_hold_and_none_means_all() -> None:
     assert names("group=web", "env=prod or env=test", "name=*-1") == ["web-1"]
     assert names() == [one.name for one in HOSTS]
 
 
 def test_hosts_whose_figure_is_not_known_are_counted_and_never_match() -> None:
-    found = parse(["disk>90"]).judge(INVENTORY, LIVE, STATES)
+    found = parse(["disk>90"]).judge(INVENTORY, LIVE)
     assert ([one.name for one in found.hosts], found.unjudged) == (["web-1"], 3)
-    turned = parse(["not disk>90"]).judge(INVENTORY, LIVE, STATES)
+    turned = parse(["not disk>90"]).judge(INVENTORY, LIVE)
     assert ([one.name for one in turned.hosts], turned.unjudged) == (["web-2"], 3)
     assert parse(["disk>90,env=staging"]).judge(INVENTORY).unjudged == 1
     with pytest.raises(NoMatch, match="1 could not be judged"):
@@ -184,7 +215,7 @@ def test_members_of_a_service_and_services_of_a_host() -> None:
     }
 
 
-KEYS = st.sampled_from(["env", "group", "role", "name", "rack", "version", "state", "service"])
+KEYS = st.sampled_from(["env", "group", "role", "name", "rack", "version", "service"])
 VALUES = st.sampled_from(
     ["prod", "web", "web-1", "r1", "2.14.0", "lost", "checkout", "or", "a b", "x,y", "*-1", "(", "!"]
 )
@@ -197,6 +228,7 @@ FIGURES = st.builds(
 LEAVES = st.one_of(
     FIGURES,
     st.builds(Compare, KEYS.filter(lambda key: key != "service"), st.sampled_from(["=", "!="]), VALUES),
+    st.builds(Compare, st.just("state"), st.sampled_from(["=", "!="]), st.sampled_from(STATES)),
     st.builds(Compare, st.just("service"), st.just("="), st.just("checkout")),
     st.builds(
         Among,
@@ -218,7 +250,7 @@ TREES: st.SearchStrategy[Expression] = st.recursive(
 
 
 def judged(tree: Expression) -> tuple[list[str], int]:
-    found = Selector(tree).judge(INVENTORY, LIVE, STATES)
+    found = Selector(tree).judge(INVENTORY, LIVE)
     return [one.name for one in found.hosts], found.unjudged
 
 

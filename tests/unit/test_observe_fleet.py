@@ -4,13 +4,14 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from ondeck.errors import Unreachable
-from ondeck.inventory.model import Host, Threshold
-from ondeck.observe import facts_cache, history
-from ondeck.observe.fleet import Counts, FleetState, Severity
+import pytest
+
+from ondeck.inventory.model import Environment, Host, Inventory, Revision, Threshold
+from ondeck.observe import facts_cache, now
+from ondeck.observe.fleet import DEFAULTS, NS, Severity, Standing, judge, worst_first
 from ondeck.observe.outliers import in_common
-from ondeck.observe.records import Asked, Change, FactsBatch, Health, HostFacts, SourceState
-from ondeck.observe.series import NS, Ring
+from ondeck.observe.records import STATES, Health, HostFacts, SourceState
+from ondeck.observe.trend import Trends
 from ondeck.settings import Settings
 
 NOW = 1_795_489_471 * NS
@@ -24,89 +25,113 @@ def host(name: str, **more: Any) -> Host:
     return Host(name=name, env="prod", **more)
 
 
-def fleet(*hosts: Host) -> FleetState:
-    return FleetState({h.name: h for h in hosts}, clock=lambda: NOW)
+def facts(name: str, time: int = NOW, **more: Any) -> HostFacts:
+    return HostFacts(host=name, time=time, **more)
 
 
-def facts(name: str, time: int = NOW, **more: Any) -> FactsBatch:
-    return FactsBatch(HostFacts(host=name, time=time, **more))
+def judged(one: Host, figures: HostFacts | None, state: SourceState | None = None, **more: Any) -> Standing:
+    return judge(one, figures, state, NOW, **more)
 
 
 def test_a_host_that_was_never_asked_is_unknown_and_not_ok() -> None:
-    state = fleet(host("a"))
-    assert state.standing("a").severity is Severity.UNKNOWN
-    assert state.counts() == Counts(unknown=1)
+    standing = judged(host("a"), None)
+    assert standing.severity is Severity.UNKNOWN
 
 
-def test_old_and_cached_facts_are_shown_but_never_ok() -> None:
-    state = fleet(host("a"), host("b"))
-    state.take(facts("a", NOW - 600 * NS, cpu=0.1))
-    state.remember([HostFacts(host="b", time=NOW, cpu=0.1)])
-    assert [s.severity for s in state.worst_first()] == [Severity.UNKNOWN, Severity.UNKNOWN]
-    assert state.standing("a").age == 600
-    assert state.standing("b").cached
-    assert state.live == {}
+def test_old_and_cached_figures_are_never_ok_and_never_a_finding() -> None:
+    old = judged(host("a"), facts("a", NOW - 600 * NS, cpu=0.99))
+    cached = judged(host("b"), facts("b", cpu=0.99), cached=True)
+    assert (old.severity, old.why) == (Severity.UNKNOWN, "figures 10m old")
+    assert cached.severity is Severity.UNKNOWN
+    assert (old.findings, cached.findings) == ((), ())
+    assert old.of("cpu") is Severity.UNKNOWN
 
 
 def test_the_worst_host_is_first_and_says_why() -> None:
-    state = fleet(host("a"), host("b"), host("c"), host("d", thresholds={"cpu": Threshold(warn=99, bad=100)}))
-    state.take(facts("a", cpu=0.5))
-    state.take(facts("b", disks={"/var": (0.93, 0.2, 1)}))
-    state.take(FactsBatch(state=SourceState("c", Health.LOST, NOW, error="connection lost")))
-    state.take(facts("d", cpu=0.98))
-    assert [(s.host, s.why) for s in state.worst_first()] == [
+    standings = [
+        judged(host("a"), facts("a", cpu=0.5)),
+        judged(host("b"), facts("b", disks={"/var": (0.93, 0.2, 1)})),
+        judged(host("c"), None, SourceState("c", Health.LOST, NOW, error="connection lost")),
+        judged(host("d", thresholds={"cpu": Threshold(warn=99, bad=100)}), facts("d", cpu=0.98)),
+    ]
+    assert [(s.host, s.why) for s in worst_first(standings)] == [
         ("c", "connection lost"),
         ("b", "disk /var 93%"),
         ("a", ""),
         ("d", ""),
     ]
-    assert state.counts() == Counts(ok=2, bad=1, lost=1)
-    assert state.states()["c"] == "lost"
+
+
+@pytest.mark.parametrize("figure", sorted(DEFAULTS))
+def test_every_threshold_of_the_inventory_decides_the_state(figure: str) -> None:
+    figures = facts(
+        "a", cpu=0.5, cores=2, load1=1.0, memory=0.5, clock_offset=-0.5, disks={"/": (0.5, 0.5, 1)}
+    )
+    assert judged(host("a"), figures).severity is Severity.OK
+    value = {"load": 0.5, "clock": 0.5}.get(figure, 50)
+    warned = host("a", thresholds={figure: Threshold(warn=value, bad=value + 10)})
+    assert judged(warned, figures).of(figure) is Severity.WARN
+    assert judged(warned, figures).severity is Severity.WARN
+    bad = host("a", thresholds={figure: Threshold(warn=0, bad=value)})
+    assert judged(bad, figures).severity is Severity.BAD
+    assert figure in judged(bad, figures).why
+
+
+def test_the_words_of_a_state_are_those_that_selectors_know() -> None:
+    assert {severity.word for severity in Severity} == set(STATES)
 
 
 def test_a_disk_that_fills_says_when_it_is_full() -> None:
-    state = fleet(host("a"))
+    trends = Trends()
     for n in range(100):
-        state.take(facts("a", NOW + n * 10 * NS, disks={"/": (0.5 + n * 0.001, 0.0, 1), "/x": (0.5, 0.0, 1)}))
-    left = state.full_in("a", "/")
-    assert left is not None
-    assert 4000 < left < 4020
-    assert state.full_in("a", "/x") is None
+        trends.take(
+            facts("a", NOW + n * 10 * NS, disks={"/": (0.5 + n * 0.001, 0.0, 1), "/x": (0.5, 0.0, 1)})
+        )
+    left = trends.full_in("a")
+    assert set(left) == {"/"}
+    assert 4000 < left["/"] < 4020
+    standing = judged(host("a"), facts("a", disks={"/": (0.91, 0.0, 1)}), full_in=left)
+    assert standing.why == "disk / 91% full in 1h06m"
 
 
-def test_gaps_in_a_series_stay_gaps() -> None:
-    ring = Ring(100, gap=10)
-    for second in (0, 2, 4, 40, 42):
-        ring.add(second * NS, float(second))
-    assert ring.buckets(5, 0, 50 * NS) == [4.0, None, None, None, 42.0]
-    assert ring.at(30 * NS) is None
+def test_a_burst_is_no_trend() -> None:
+    trends = Trends()
+    for n in range(10):
+        trends.take(facts("a", NOW + n * 10 * NS, disks={"/": (0.5 + n * 0.01, 0.0, 1)}))
+    assert trends.full_in("a") == {}
 
 
-def test_a_series_is_bounded() -> None:
-    ring = Ring(100)
-    for n in range(10_000):
-        ring.add(n * NS, 1.0)
-    assert 100 <= len(ring) <= 125
+def test_what_is_kept_of_disks_is_bounded() -> None:
+    trends = Trends(hosts=2)
+    for name in "abc":
+        for n in range(1000):
+            trends.take(facts(name, NOW + n * 10 * NS, disks={"/": (0.5, 0.0, 1)}))
+    assert set(trends._samples) == {"b", "c"}
+    assert max(len(kept["/"]) for kept in trends._samples.values()) <= 180
 
 
-async def test_a_host_that_does_not_answer_is_named_and_the_others_are_heard(tmp_path: Path) -> None:
-    class Changes:
-        async def changes(self, host: Host, bench: Any, *, since: int) -> Asked:
-            if host.name == "a":
-                raise Unreachable("connection refused")
-            change = Change(time=2, env="prod", kind="restart", subject="nginx", text="restarted")
-            return Asked(source=host.name, changes=(change,))
+def test_the_fleet_adds_up_and_a_host_nobody_asked_is_unknown() -> None:
+    inventory = Inventory(
+        revision=Revision(root="/"), environments={"prod": Environment(name="prod")},
+        hosts={name: host(name) for name in "abcd"},
+    )  # fmt: skip
+    standings = {
+        "a": judged(host("a"), facts("a", cpu=0.1)),
+        "b": judged(host("b"), facts("b", memory=0.99, cpu=0.99)),
+        "c": judged(host("c"), None, SourceState("c", Health.LOST, NOW, error="gone")),
+    }
+    (fleet,) = now.fleets(inventory, standings)
+    assert (fleet.hosts, fleet.ok, fleet.unknown) == (4, ("a",), ("d",))
+    assert (fleet.bad, fleet.lost) == ({"b": "memory 99%, cpu 99%"}, {"c": "gone"})
+    assert [s.host for s in now.troubles(standings.values())] == ["c", "b"]
 
-    class EmptyBench:
-        settings = settings(tmp_path)
 
-    mark = Change(time=3, env="prod", kind="mark", subject="x@prod", text="deploy")
-    bench: Any = EmptyBench()
-    answers = await history.gather_changes(
-        bench, Changes(), [host("a"), host("b")], 1, own=lambda since: [mark]
-    )
-    assert [(a.source, a.error) for a in history.silent(answers)] == [("a", "connection refused")]
-    assert [change.kind for change in history.newest_first(answers)] == ["mark", "restart"]
+def test_a_job_of_which_a_target_is_in_doubt_needs_a_person_whatever_its_outcome() -> None:
+    assert now.wait_of("ended", "mixed", in_doubt=True) is now.Wait.UNKNOWN
+    assert now.wait_of("ended", "unknown", in_doubt=False) is now.Wait.UNKNOWN
+    assert now.wait_of("ended", "failed", in_doubt=False) is None
+    assert now.wait_of("paused", "", in_doubt=False) is now.Wait.PAUSED
+    assert now.wait_of("running", "", in_doubt=False) is None
 
 
 def test_facts_are_kept_for_the_next_start_and_only_for_us(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from ondeck.errors import BadInput
 from ondeck.inventory.model import Deploy, Host, Service
+from ondeck.observe.records import ReleaseFacts
+from ondeck.operate.wayback import Release, Runs, good_releases, last_good, way_back, way_of
 from providers.release.hoststate import HostState, Kept
 from providers.release.liveness import dead
 from providers.release.options import ReleaseDir, for_host, options_of, version_of
 from providers.release.retention import to_remove
-from providers.release.work import Release, good_releases, last_good, to_remember
+from providers.release.work import to_remember
 from tests.contract.release_site import SiteBench
 
 
@@ -41,7 +43,7 @@ def test_the_last_good_release_is_the_one_before_what_runs() -> None:
 
 def test_a_release_that_was_rolled_back_from_is_not_good_any_more() -> None:
     memory = remember(Memory(), "1", "2", "3", "2")
-    assert [r.version for r in good_releases(memory, "shop@prod")] == ["2", "1"]
+    assert [r.version for r in good_releases(memory.remembered, "shop@prod")] == ["2", "1"]
 
 
 def test_after_a_half_finished_deploy_the_way_back_is_what_the_others_still_run() -> None:
@@ -117,3 +119,26 @@ def test_the_manifest_is_light() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
     assert done.stdout.strip() == "False"
+
+
+def test_what_a_face_promises_is_where_the_plan_leads() -> None:
+    memory = Memory()
+    hosts = [
+        Runs(Release("3"), ((30, "3"), (10, "1"), (20, "2"))),
+        Runs(Release("3"), ((30, "3"), (15, "1"))),
+    ]
+    facts = [
+        ReleaseFacts(
+            host=f"h{n}", service="shop", version=runs.release.version,
+            kept=tuple(version for _, version in runs.kept), kept_at=tuple(when for when, _ in runs.kept),
+        )
+        for n, runs in enumerate(hosts)
+    ]  # fmt: skip
+    facts.append(ReleaseFacts(host="lost", service="shop", error="lost"))
+    way = way_back([], hosts)
+    assert way is not None
+    assert (way.release.version, way.recorded) == ("2", False)
+    assert way_of(memory.remembered, "shop@prod", facts) == "2"
+    memory.facts |= to_remember(memory, "shop@prod", Release("1"))
+    assert way_of(memory.remembered, "shop@prod", facts) == "1"
+    assert way_of(memory.remembered, "shop@prod", facts[-1:]) == ""

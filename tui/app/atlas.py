@@ -21,6 +21,7 @@ ROOTS: dict[str, str] = {
 PAGES: dict[str, str] = {
     "units": "tui.app.panes.units:UnitsPage",
     "changes": "tui.app.panes.changes:ChangesPage",
+    "certs": "tui.app.panes.certs:CertsPage",
     "locks": "tui.app.panes.locks:LocksPage",
     "record": "tui.app.panes.record:RecordPage",
     "describe": "tui.app.panes.describe:DescribePage",

@@ -123,6 +123,8 @@ LOG_ACTS: tuple[Act, ...] = (
     Act("log.next", "n", "next", "Next match", "Logs"),
     Act("log.previous", "N", "previous", "Match before", "Logs"),
     Act("log.filter", "ampersand", "keep", "Keep lines that match: text, level>=warn, source=web-2", "Logs"),
+    Act("log.repeats", "f", "repeats", "What repeats, the most frequent first; enter goes there", "Logs"),
+    Act("log.sources", "T", "by source", "Matches (or lines) by source; enter keeps that source", "Logs"),
     Act("log.errors", "e", "errors", "Next error", "Logs"),
     Act("log.errors_back", "E", "error before", "Error before", "Logs"),
 )

@@ -29,6 +29,7 @@ from tui.app.views import (
 )
 
 if TYPE_CHECKING:
+    from ondeck.observe.checks import CheckLook
     from ondeck.operate.interactive import Opened
     from ondeck.operate.plan import Plan
     from ondeck.operate.spec import OperationSpec
@@ -72,6 +73,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         seconds: How long the reading took.
         handle: The session's own; handed back to `start`.
+        unjudged: Hosts that a live figure might have chosen, but that did not say.
     """
 
     plan: Plan
@@ -80,6 +82,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     seconds: float = 0.0
     handle: Any = None
+    unjudged: int = 0
 
 
 class Assent(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,6 +259,10 @@ class Session(Protocol):
 
     def ask_changes(self, hosts: Sequence[str]) -> None:
         """Ask hosts what changed in the last hour."""
+        ...
+
+    def checks(self) -> tuple[CheckLook, ...]:
+        """Every declared check on every member, as far as it is known; asks again when it is old."""
         ...
 
     def units(self, host: str) -> UnitsLook:

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
-from ondeck.observe.records import Change, Health, HostFacts, ReleaseFacts, Unit
+from ondeck.observe.now import Wait, failing, not_known, wait_of
+from ondeck.observe.records import Change, Health, HostFacts, ReleaseFacts, SourceState, Unit
 
 
 class Kind(StrEnum):
@@ -48,6 +49,7 @@ class HostLook(msgspec.Struct, frozen=True, kw_only=True):
         health: None while nobody asked it in this session.
         since: When it came into this state.
         cached: The figures come from an earlier session.
+        full_in: Seconds until a disk is full if it goes on like this, by mount.
     """
 
     name: str
@@ -57,6 +59,14 @@ class HostLook(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     facts: HostFacts | None = None
     cached: bool = False
+    full_in: dict[str, float] = {}
+
+    @property
+    def source(self) -> SourceState | None:
+        """How the source of its figures is; None while nobody asked it."""
+        return (
+            None if self.health is None else SourceState(self.name, self.health, self.since, error=self.error)
+        )
 
 
 class ServiceLook(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +77,9 @@ class ServiceLook(msgspec.Struct, frozen=True, kw_only=True):
         asking: An answer is on its way.
         error: Why it could not be asked at all.
         last_good: Release the record keeps as the last good one.
+        way_back: Release that a rollback would lead to; empty when none is known.
+        checked: False where the inventory declares no health check of it.
+        deployed: False where ondeck does not deploy it, so that nobody knows what version runs.
     """
 
     subject: str
@@ -78,6 +91,9 @@ class ServiceLook(msgspec.Struct, frozen=True, kw_only=True):
     asking: bool = False
     error: str = ""
     last_good: str = ""
+    way_back: str = ""
+    checked: bool = True
+    deployed: bool = True
 
     @property
     def versions(self) -> dict[str, int]:
@@ -95,20 +111,14 @@ class ServiceLook(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.hosts) - sum(self.versions.values())
 
     @property
-    def way_back(self) -> str:
-        """Where a rollback would lead: the last good release, else the newest that every known host keeps."""
-        running = set(self.versions)
-        if self.last_good and running != {self.last_good}:
-            return self.last_good
-        kept = [facts.kept for facts in self.releases if not facts.error]
-        if self.last_good or not kept:
-            return ""
-        return next((v for v in kept[0] if v not in running and all(v in k for k in kept)), "")
-
-    @property
     def failing(self) -> tuple[ReleaseFacts, ...]:
         """Hosts whose health check was asked and said no."""
-        return tuple(f for f in self.releases if not f.error and f.healthy is False)
+        return failing(self.releases)
+
+    @property
+    def silent(self) -> bool:
+        """Not everything is known of it: nobody asked, or a host did not say how it is."""
+        return not self.asked or bool(self.error or (self.checked and not_known(self.hosts, self.releases)))
 
     @property
     def healthy(self) -> int:
@@ -148,6 +158,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
         outcome: Word of `Outcome`; empty until it ended.
         before: Target -> what its release (or file) was when it was planned.
         wanted: Target -> what it shall be.
+        in_doubt: It ended, and of a target nobody knows what happened.
     """
 
     id: str
@@ -172,6 +183,12 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
     undo: str = ""
     before: dict[str, str] = {}
     wanted: dict[str, str] = {}
+    in_doubt: bool = False
+
+    @property
+    def wait(self) -> Wait | None:
+        """Why it needs a person; None when it does not."""
+        return wait_of(self.state, self.outcome, in_doubt=self.in_doubt)
 
     @property
     def running(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, ExitCode, OndeckError
 from ondeck.inventory.model import Host
 from ondeck.reach.ports import Checked, LiveCheck
@@ -86,13 +87,13 @@ def _findings(found: Sequence[Finding]) -> Rows:
 async def _check_live(face: Face, hosts: Sequence[Host]) -> list[Checked]:
     from ondeck.operate.bench import FaceBench
 
-    bench = FaceBench(face.deck)
+    bench, able = FaceBench(face.deck), Capabilities(face.deck.registry)
     gate = asyncio.Semaphore(32)
 
     async def one(host: Host) -> Sequence[Checked]:
         async with gate:
             try:
-                capability = cast(LiveCheck, face.deck.registry.load(host.transport, "live_check"))
+                capability = cast(LiveCheck, able.transport(host.transport, "live_check"))
                 return await capability.check(host, bench.reach(host.transport))
             except OndeckError as error:
                 return [Checked(host=host.name, what="reachable", ok=None, text=error.message)]

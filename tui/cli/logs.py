@@ -12,10 +12,13 @@ import click
 import msgspec
 
 from ondeck import times
+from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, ExitCode
 from ondeck.inventory.model import Host
 from ondeck.observe import choosing
+from ondeck.observe.folding import repeats
 from ondeck.observe.logs import Tail, merged
+from ondeck.observe.logstore import Filtered, LogStore
 from ondeck.observe.ports import LogReader
 from ondeck.observe.records import Health, Level, LogLine, SourceState
 from ondeck.operate.ports import Bench
@@ -48,12 +51,14 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def _tails(face: Face, target: str, selectors: Sequence[str], source: str) -> tuple[Tail, ...]:
-    from ondeck.inventory import selector
+    from tui.cli.reading import selected
 
     inventory = face.deck.inventory
 
+    able = Capabilities(face.deck.registry)
+
     def reader(host: Host) -> LogReader:
-        return cast(LogReader, face.deck.registry.load("linux", "logs"))
+        return cast(LogReader, able.host("logs"))
 
     name, at, env = target.partition("@")
     if target and selectors:
@@ -62,7 +67,7 @@ def _tails(face: Face, target: str, selectors: Sequence[str], source: str) -> tu
         return choosing.of_service(inventory, name, env, reader, only=source)
     if not target and not selectors:
         raise BadInput("logs of what?", hint="ondeck logs checkout@prod, or: ondeck logs -l group=web")
-    chosen = selector.parse(selectors or [f"name={target}"]).select(inventory)
+    chosen = selected(face, selectors or [f"name={target}"])
     return choosing.of_hosts(inventory, chosen, reader, source=source)
 
 
@@ -76,7 +81,10 @@ def _line(line: LogLine, width: int, form: str) -> str:
 class _Printer:
     """Prints what arrives until the sources end, or until somebody has seen enough."""
 
-    def __init__(self, face: Face, tails: Sequence[Tail], wanted: Wanted) -> None:
+    def __init__(
+        self, face: Face, tails: Sequence[Tail], wanted: Wanted, store: LogStore | None = None
+    ) -> None:
+        self._store = store
         self._face = face
         self._tails = tails
         self._wanted = wanted
@@ -106,11 +114,25 @@ class _Printer:
         form = self._wanted.form
         async with aclosing(merged(self._tails, bench, since=since, follow=follow)) as batches:
             async for batch in batches:
-                taken = (line for line in batch.lines if self._wanted.takes(line))
-                self._face.data("".join(_line(line, self._width, form) for line in taken))
+                taken = [line for line in batch.lines if self._wanted.takes(line)]
+                if self._store is not None:
+                    self._store.append(taken)
+                else:
+                    self._face.data("".join(_line(line, self._width, form) for line in taken))
                 if batch.state is not None:
                     _tell(self._face, batch.state, self.states.get(batch.state.source), form)
                     self.states[batch.state.source] = batch.state
+
+    def tell_repeats(self) -> None:
+        """With a store: what repeats in it, and how many lines do not."""
+        store = self._store
+        if store is None:
+            return
+        found = repeats(store, Filtered(store).finish(), len(store))
+        for fold in found:
+            self._face.data(f"{times.clock(fold.first)} {_LEVELS[fold.level]:5} {fold.text()}\n")
+        single = len(store) - sum(len(fold.ids) for fold in found)
+        self._face.say(f"-- {len(store)} lines, {single} of them do not repeat")
 
 
 def _tell(face: Face, state: SourceState, before: SourceState | None, form: str) -> None:
@@ -149,6 +171,9 @@ def _pattern(raw: str) -> Callable[[str], object] | None:
     "--level", type=click.Choice(["debug", "info", "warn", "error", "fatal"]), help="At least this severe."
 )
 @click.option(
+    "--fold", is_flag=True, help="Only what repeats and how often, the most frequent first; with no -f."
+)
+@click.option(
     "-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 @pass_face
@@ -163,6 +188,7 @@ def logs(  # noqa: PLR0913 - one argument for each flag
     until: str,
     grep: str,
     level: str | None,
+    fold: bool,
     form: str,
 ) -> int:
     """Read logs of a service or of hosts, merged by time; times are UTC.
@@ -170,13 +196,16 @@ def logs(  # noqa: PLR0913 - one argument for each flag
     A source that is lost is named on standard error with why, and the exit code is 3 or 6. So is one whose
     history is not all there (rotated away); with -o json as {"source": S, "history_cut": {"time", "why"}} too.
     """
+    if fold and (follow or form != "text"):
+        raise BadInput("--fold counts what is there: it takes no -f, and no -o json")
     tails = _tails(face, target, selectors, source)
     least = Level[level.upper()] if level else Level.NONE
     end = times.moment(until, what="--until") if until else 0
     wanted = Wanted(_pattern(grep), least, end, form)
     start = times.moment(since, what="--since") if since else 0
-    printer = _Printer(face, tails, wanted)
+    printer = _Printer(face, tails, wanted, LogStore() if fold else None)
     asyncio.run(printer.run(start, follow))
+    printer.tell_repeats()
     states = printer.states
     lost = [state for state in states.values() if state.health is Health.LOST]
     dropped = sum(state.dropped for state in states.values())

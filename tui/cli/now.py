@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import click
 import msgspec
 
 from ondeck import times
-from ondeck.errors import ExitCode, OndeckError
-from ondeck.inventory.model import Host, Service
-from ondeck.observe import firing
+from ondeck.capabilities import Capabilities
+from ondeck.errors import ExitCode
+from ondeck.inventory.model import Service
+from ondeck.observe import checks, firing
+from ondeck.observe import now as judging
+from ondeck.observe.checks import CheckLook, CheckTrouble
 from ondeck.observe.firing import Standing
-from ondeck.observe.ports import FactsReader, ReleaseReader
-from ondeck.observe.records import Change, Health
+from ondeck.observe.fleet import Severity
+from ondeck.observe.fleet import Standing as HostStanding
+from ondeck.observe.ports import FactsReader
+from ondeck.observe.records import Change
+from ondeck.observe.sampling import sample_all, standings
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.lock import LockView
 from ondeck.operate.outcome import JobState
+from ondeck.operate.wayback import way_of
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, form_option, pass_face
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 
 _HOUR = 3600 * 10**9
 _SMALL = 64  # hosts: in a larger fleet services without a change in the last day are only asked for health
-_WAIT = 10.0
+_TROUBLE = {Severity.WARN: "WARN", Severity.BAD: "CRIT", Severity.LOST: "LOST"}
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,22 +54,12 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     do: str
 
 
-class Fleet(msgspec.Struct, frozen=True, kw_only=True):
-    """Hosts of an environment: who answered, who was lost with why, who was not asked."""
-
-    env: str
-    hosts: int
-    ok: tuple[str, ...]
-    lost: dict[str, str]
-    unknown: tuple[str, ...]
-
-
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """A service whose health check fails, with the change before it."""
 
     standing: Standing
     change: Change | None
-    last_good: str
+    way_back: str
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,11 +70,13 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     failing: tuple[Check, ...]
     not_known: dict[str, str]
     not_asked: tuple[str, ...]
+    hosts: tuple[HostStanding, ...]
+    checks: tuple[CheckTrouble, ...]
     waiting: tuple[Waiting, ...]
     running: tuple[Waiting, ...]
     locks: tuple[LockView, ...]
     changes: tuple[Change, ...]
-    fleet: tuple[Fleet, ...]
+    fleet: tuple[judging.Fleet, ...]
 
 
 def _wait_of(view: JobView) -> Waiting:
@@ -95,10 +93,13 @@ def _wait_of(view: JobView) -> Waiting:
 
 def _jobs(views: list[JobView]) -> tuple[tuple[Waiting, ...], tuple[Waiting, ...]]:
     """Jobs that wait for a person, and jobs that run."""
-    stands = [v for v in views if v.state in (JobState.WAITING, JobState.PAUSED)]
-    doubt = [v for v in views if v.over and v.unsettled]
+    waits = [
+        v for v in views
+        if judging.wait_of(str(v.state), str(v.outcome or ""), in_doubt=v.over and v.unsettled) is not None
+    ]  # fmt: skip
     runs = [v for v in views if v.state in (JobState.RUNNING, JobState.QUEUED)]
-    return tuple(map(_wait_of, [*stands, *doubt])), tuple(map(_wait_of, runs))
+    waits.sort(key=lambda v: v.over)
+    return tuple(map(_wait_of, waits)), tuple(map(_wait_of, runs))
 
 
 def _of_interest(face: Face, recent: list[Change]) -> Callable[[Service, str], bool] | None:
@@ -109,54 +110,22 @@ def _of_interest(face: Face, recent: list[Change]) -> Callable[[Service, str], b
     return lambda service, env: f"{service.name}@{env}" in subjects
 
 
-async def _answers(reader: FactsReader, host: Host, bench: FaceBench) -> str:
-    """Why a host does not answer; empty when it does."""
-    try:
-        async with asyncio.timeout(bench.settings.seconds(_WAIT)):
-            async with aclosing(reader.watch(host, bench)) as batches:
-                async for batch in batches:
-                    if batch.facts is not None:
-                        return ""
-                    if batch.state is not None and batch.state.health is Health.LOST:
-                        return batch.state.error or "lost"
-    except TimeoutError:
-        return f"no answer in {_WAIT:.0f} s"
-    except OndeckError as error:
-        return safe_line(error.message)
-    return "its figures ended"
-
-
-async def _look(face: Face, recent: list[Change]) -> tuple[list[Standing], dict[str, str]]:
-    """What services say, and per host that was asked why it did not answer (empty when it did)."""
+async def _look(
+    face: Face, recent: list[Change]
+) -> tuple[list[Standing], dict[str, HostStanding], list[CheckLook]]:
+    """What services say, how the hosts are that were looked at, and what checks say."""
     deck = face.deck
-
-    def releases(service: Service) -> ReleaseReader:
-        kind = service.deploy.kind if service.deploy else ""
-        manifest = deck.registry.serving("deploy.kind", kind)
-        return cast(ReleaseReader, deck.registry.load(manifest.name, "releases"))
-
-    bench = FaceBench(deck)
+    able, bench = Capabilities(deck.registry), FaceBench(deck)
     try:
-        found = await firing.standings(bench, releases, first=_of_interest(face, recent))
-        hosts = {fact.host: fact.error for standing in found for fact in standing.facts}
-        rest = [host for host in deck.inventory.hosts.values() if host.name not in hosts]
-        if len(deck.inventory.hosts) <= _SMALL and rest:
-            reader = cast(FactsReader, deck.registry.load("linux", "facts"))
-            said = await asyncio.gather(*(_answers(reader, host, bench) for host in rest))
-            hosts |= {host.name: error for host, error in zip(rest, said, strict=True)}
-        return found, hosts
+        found = await firing.standings(bench, able.releases, first=_of_interest(face, recent))
+        near = {name for standing in found for name in standing.hosts}
+        small = len(deck.inventory.hosts) <= _SMALL
+        hosts = [host for host in deck.inventory.hosts.values() if small or host.name in near]
+        seen = await sample_all(cast(FactsReader, able.host("facts")), hosts, bench) if hosts else {}
+        looks = await checks.look(able, bench)
+        return found, standings(hosts, seen, time.time_ns()), looks
     finally:
         await bench.aclose()
-
-
-def _fleet(face: Face, asked: dict[str, str]) -> tuple[Fleet, ...]:
-    return tuple(
-        Fleet(
-            env=env, hosts=len(names), ok=tuple(n for n in names if asked.get(n) == ""),
-            lost={n: asked[n] for n in names if asked.get(n)}, unknown=tuple(n for n in names if n not in asked),
-        )
-        for env, names in firing.of_environments(face.deck.inventory).items()
-    )  # fmt: skip
 
 
 def _not_known(found: list[Standing]) -> dict[str, str]:
@@ -179,21 +148,22 @@ def screen(face: Face) -> Screen:
     """
     record, now = face.deck.record, time.time_ns()
     recent = record.changes(now - 24 * _HOUR)
-    found, asked = asyncio.run(_look(face, recent))
-    checks = tuple(
+    found, seen, looks = asyncio.run(_look(face, recent))
+    failing = tuple(
         Check(
             standing=standing, change=firing.change_before(recent, standing.subject),
-            last_good=record.remembered(f"last-good {standing.subject}").partition(",")[0].partition(" ")[0],
+            way_back=way_of(record.remembered, standing.subject, standing.facts),
         )
         for standing in found
         if standing.failing
     )  # fmt: skip
     waiting, running = _jobs(record.jobs(200))
     return Screen(
-        time=now, services=len(found), failing=checks, not_known=_not_known(found),
-        not_asked=tuple(s.subject for s in found if not s.asked), waiting=waiting, running=running,
+        time=now, services=len(found), failing=failing, checks=tuple(checks.troubles(looks)),
+        not_known=_not_known(found), not_asked=tuple(s.subject for s in found if not s.asked),
+        waiting=waiting, running=running,
         locks=tuple(record.locks()), changes=tuple(c for c in recent if c.time >= now - _HOUR),
-        fleet=_fleet(face, asked),
+        fleet=judging.fleets(face.deck.inventory, seen), hosts=tuple(judging.troubles(seen.values())),
     )  # fmt: skip
 
 
@@ -217,21 +187,26 @@ def now(face: Face, form: str) -> int:
         face.say(f"NOT KNOWN  {subject}: {why}")
     if found.not_asked:
         face.say(_not_asked(found))
+    for one in found.checks:
+        if one.severity is Severity.UNKNOWN:
+            face.say(f"NOT KNOWN  {one.subject}: {one.text}{_on(one)}")
     for fleet in found.fleet:
         for host, why in fleet.lost.items():
-            face.say(f"NOT ASKED  {host}: {why}")
-    silent = bool(found.not_known or found.not_asked) or any(fleet.lost for fleet in found.fleet)
+            face.say(f"LOST  {host}: {why}")
+    silent = (
+        bool(found.not_known or found.not_asked)
+        or len(found.checks) > _known_bad(found)
+        or any(fleet.lost for fleet in found.fleet)
+    )
     return int(ExitCode.SOME_FAILED if silent else ExitCode.OK)
 
 
 def lines(found: Screen) -> Iterator[str]:
     """The screen as text, top to bottom in the order of a bad night."""
     yield f"NOW {times.iso(found.time)}"
-    yield f"FAILING {len(found.failing)}"
-    for check in found.failing:
-        yield from _check_lines(check, found.time)
-    if found.not_asked:
-        yield _not_asked(found)
+    severities = [*(host.severity for host in found.hosts), *(one.severity for one in found.checks)]
+    yield judging.headline(severities, len(found.failing))
+    yield from _troubles(found)
     yield f"WAITING FOR A PERSON {len(found.waiting)}"
     for wait in found.waiting:
         yield from _job_lines(wait, found.time)
@@ -251,6 +226,17 @@ def lines(found: Screen) -> Iterator[str]:
         yield "  " + _fleet_line(fleet)
 
 
+def _troubles(found: Screen) -> Iterator[str]:
+    for check in found.failing:
+        yield from _check_lines(check, found.time)
+    if found.not_asked:
+        yield _not_asked(found)
+    for standing in found.hosts:
+        yield f"  {_TROUBLE[standing.severity]}  {standing.env}  {standing.host}  {standing.why}"
+    for one in found.checks:
+        yield f"  {_TROUBLE.get(one.severity, '?   ')}  {one.subject}  {one.text}{_on(one)}"
+
+
 def _not_asked(found: Screen) -> str:
     names = " ".join(found.not_asked[:8])
     more = f" and {len(found.not_asked) - 8} more" if len(found.not_asked) > 8 else ""
@@ -268,16 +254,20 @@ def _check_lines(check: Check, now: int) -> Iterator[str]:
         yield "        no change of it is known in the last day"
     if standing.versions:
         running = ", ".join(f"{version} on {count}" for version, count in standing.versions.items())
-        good = (
-            f"; last good {check.last_good}"
-            if check.last_good and check.last_good not in standing.versions
-            else ""
-        )
-        yield f"        runs {running}{good}; go back: ondeck rollback {standing.subject}"
+        back = f"go back to {check.way_back}" if check.way_back else "go back"
+        yield f"        runs {running}; {back}: ondeck rollback {standing.subject}"
+
+
+def _known_bad(found: Screen) -> int:
+    return sum(one.severity is not Severity.UNKNOWN for one in found.checks)
+
+
+def _on(one: CheckTrouble) -> str:
+    return f" on {' '.join(one.members[:4])}{' ..' * (len(one.members) > 4)}" if one.members else ""
 
 
 def _said(change: Change) -> str:
-    kind = "" if change.kind in ("job", "mark") else f"{change.kind} "
+    kind = "" if change.job or change.kind == "mark" else f"{change.kind} "
     return f"{kind}{change.text}  by {change.who or '?'}"
 
 
@@ -287,15 +277,17 @@ def _job_lines(wait: Waiting, now: int) -> Iterator[str]:
     yield f"        {wait.do}"
 
 
-def _fleet_line(fleet: Fleet) -> str:
-    lost = f" ({' '.join(fleet.lost)})" if fleet.lost else ""
-    some = " ".join(fleet.unknown[:8]) + (
-        f" and {len(fleet.unknown) - 8} more" if len(fleet.unknown) > 8 else ""
-    )
-    unknown = f" ({some}: not asked)" if fleet.unknown else ""
+def _fleet_line(fleet: judging.Fleet) -> str:
+    groups = (("warn", tuple(fleet.warn)), ("bad", tuple(fleet.bad)), ("lost", tuple(fleet.lost)))
+    words = [f"{len(names)} {word}{_named(names)}" for word, names in groups]
+    unknown = f"{len(fleet.unknown)} ?{_named(fleet.unknown)}"
     count = f"{fleet.hosts} host{'s' * (fleet.hosts != 1)}"
-    good, bad = f"{len(fleet.ok)} ok", f"{len(fleet.lost)} lost{lost}"
-    return f"{fleet.env}  {count}: {good}, {bad}, {len(fleet.unknown)} ?{unknown}"
+    return f"{fleet.env}  {count}: {len(fleet.ok)} ok, {', '.join(words)}, {unknown}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f" ({' '.join(names[:8])}{more})" if names else ""
 
 
 def _rows(found: Screen) -> Rows:
@@ -307,6 +299,11 @@ def _rows(found: Screen) -> Rows:
         failing = " ".join(fact.host for fact in check.standing.failing)
         text = f"health fails on {failing}{before}"
         rows.append((check.standing.subject, "failing", "check", check.standing.env, text, found.time, ""))
+    for one in found.hosts:
+        rows.append((one.host, one.severity.word, "host", one.env, one.why, found.time, ""))
+    for check_ in found.checks:
+        word = "?" if check_.severity is Severity.UNKNOWN else check_.severity.word
+        rows.append((check_.subject, word, "check", check_.env, check_.text + _on(check_), found.time, ""))
     for subject, why in found.not_known.items():
         rows.append((subject, "?", "check", subject.rpartition("@")[2], why, found.time, ""))
     for subject in found.not_asked:

@@ -121,10 +121,12 @@ def request_of(
     Raises:
         BadInput: The subject names nothing, or things in two environments.
     """
-    from ondeck.operate.subject import resolve
-    from tui.cli.reading import settled
+    from ondeck.operate.subject import resolve, wanted
+    from tui.cli.reading import looked, tell_unjudged
 
-    found = resolve(face.deck.inventory, spec, subject, settled(face, selectors))
+    live = looked(face, wanted(face.deck.inventory, spec, subject, selectors))
+    found = resolve(face.deck.inventory, spec, subject, selectors, live)
+    tell_unjudged(face, found.unjudged)
     return Request(
         operation=spec.name,
         subject=", ".join(selectors) if selectors and not subject else found.text,

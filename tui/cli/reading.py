@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import click
 
 from ondeck import times
-from ondeck.errors import BadInput, ExitCode, NoMatch
+from ondeck.capabilities import Capabilities
+from ondeck.errors import BadInput, ExitCode
 from ondeck.inventory.model import Host
+from ondeck.observe.fleet import Standing, fullest
+from ondeck.observe.history import gather_changes, newest_first, silent
 from ondeck.observe.ports import ChangeReader, FactsReader
-from ondeck.observe.records import Asked, Change, HostFacts, SourceState
-from ondeck.observe.sampling import AT_ONCE, judged, sample_all, undecided
+from ondeck.observe.records import Asked, Change, HostFacts, Live, SourceState
+from ondeck.observe.sampling import AT_ONCE, sample_all, standings
 from tui.cli.face import Face, form_option, pass_face, selector_option
 from tui.cli.out import Format, Rows
 
 if TYPE_CHECKING:
+    from ondeck.inventory.selector import Selector
     from ondeck.operate.bench import FaceBench
 
 
@@ -45,29 +50,48 @@ def selected(face: Face, selectors: Sequence[str]) -> tuple[Host, ...]:
     """
     from ondeck.inventory import selector
 
-    inventory = face.deck.inventory
     wanted = selector.parse(selectors)
-    open_hosts = undecided(wanted, inventory)
-    if not open_hosts:
-        return wanted.select(inventory)
-    face.say(f"looking at {len(open_hosts)} hosts for {wanted}")
-    answer = judged(wanted, inventory, asyncio.run(_look(face, open_hosts)))
-    if answer.unjudged:
-        face.say(
-            f"NOT JUDGED  {answer.unjudged} of {len(open_hosts)} hosts gave no figures: they are not among these"
-        )
-    if not answer.hosts:
-        raise NoMatch(
-            f"no host matches {wanted}, as far as {len(open_hosts) - answer.unjudged} hosts could be asked"
-        )
-    return answer.hosts
+    live = looked(face, wanted)
+    hosts = wanted.select(face.deck.inventory, live)
+    tell_unjudged(face, wanted.judge(face.deck.inventory, live).unjudged)
+    return hosts
+
+
+def looked(face: Face, wanted: Selector | None) -> Live | None:
+    """What a look at the hosts gave that only a look can judge; None when the files say it all."""
+    if wanted is None:
+        return None
+    from ondeck.observe import live
+
+    hosts = live.undecided(wanted, face.deck.inventory)
+    if not hosts:
+        return None
+    face.say(f"looking at {len(hosts)} hosts for {wanted}")
+    return asyncio.run(_looked(face, wanted))
+
+
+async def _looked(face: Face, wanted: Selector) -> Live:
+    from ondeck.observe import live
+
+    bench = _bench(face)
+    try:
+        return await live.look(wanted, Capabilities(face.deck.registry), bench)
+    finally:
+        await bench.aclose()
+
+
+def tell_unjudged(face: Face, count: int) -> None:
+    """Say how many hosts a live figure might have chosen, but did not say."""
+    if count:
+        face.say(f"NOT JUDGED  {count} hosts could not be asked: they are not among these")
 
 
 def settled(face: Face, selectors: Sequence[str]) -> tuple[str, ...]:
     """Selectors without live figures: those with some become the names of the hosts that have them now."""
     from ondeck.inventory import selector
+    from ondeck.observe import live
 
-    if not selectors or not undecided(selector.parse(selectors), face.deck.inventory):
+    if not selectors or not live.undecided(selector.parse(selectors), face.deck.inventory):
         return tuple(selectors)
     return (f"name in ({','.join(host.name for host in selected(face, selectors))})",)
 
@@ -81,7 +105,9 @@ def _bench(face: Face) -> FaceBench:
 async def _look(face: Face, hosts: Sequence[Host]) -> dict[str, HostFacts | SourceState]:
     bench = _bench(face)
     try:
-        return await sample_all(cast(FactsReader, face.deck.registry.load("linux", "facts")), hosts, bench)
+        return await sample_all(
+            cast(FactsReader, Capabilities(face.deck.registry).host("facts")), hosts, bench
+        )
     finally:
         await bench.aclose()
 
@@ -90,20 +116,22 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else round(share * 100, 1)
 
 
-def _row(host: Host, found: HostFacts | SourceState) -> tuple[object, ...]:
+def _row(host: Host, found: HostFacts | SourceState, state: Standing) -> tuple[object, ...]:
     if isinstance(found, SourceState):
-        return (host.name, host.env, found.health.value, None, None, None, "", None, None, found.error)
-    mount, worst = max(
-        ((m, used) for m, (used, _, _) in found.disks.items()), key=lambda e: e[1], default=("", None)
-    )
+        return (host.name, host.env, state.severity.word, None, None, None, "", None, None, state.why)
+    mount, worst = fullest(found) or ("", None)
     uptime = times.length(found.uptime) if found.uptime is not None else None
     cpu, memory = _percent(found.cpu), _percent(found.memory)
-    return (host.name, host.env, "ok", cpu, memory, _percent(worst), mount, found.load1, uptime, "")
+    return (
+        host.name, host.env, state.severity.word, cpu, memory, _percent(worst), mount, found.load1, uptime, state.why,
+    )  # fmt: skip
 
 
-def _heaviest(row: tuple[object, ...]) -> float:
-    figures = [value for value in row[3:6] if isinstance(value, float)]
-    return -max(figures) if figures else -1000.0
+def _heaviest(found: HostFacts | SourceState) -> float:
+    if isinstance(found, SourceState):
+        return 0.0
+    full = fullest(found)
+    return -max(found.cpu or 0.0, found.memory or 0.0, full[1] if full else 0.0)
 
 
 @click.command()
@@ -111,10 +139,12 @@ def _heaviest(row: tuple[object, ...]) -> float:
 @form_option
 @pass_face
 def top(face: Face, selectors: tuple[str, ...], form: str) -> int:
-    """Figures of hosts right now, the lost and the busiest first; percentages."""
+    """Figures of hosts right now, the lost, the worst and the busiest first; percentages."""
     hosts = chosen(face, selectors, "top")
     found = asyncio.run(_look(face, hosts))
-    rows = sorted((_row(host, found[host.name]) for host in hosts), key=_heaviest)
+    states = standings(hosts, found, time.time_ns())
+    ordered = sorted(hosts, key=lambda host: (-states[host.name].severity, _heaviest(found[host.name])))
+    rows = [_row(host, found[host.name], states[host.name]) for host in ordered]
     titles = ("host", "env", "state", "cpu", "mem", "disk", "mount", "load1", "up", "note")
     face.rows(Rows(titles, tuple(rows), right=("cpu", "mem", "disk", "load1")), form)
     lost = sum(isinstance(facts, SourceState) for facts in found.values())
@@ -130,16 +160,10 @@ def _exit(lost: int, asked: int) -> ExitCode:
 
 
 async def _changes(face: Face, hosts: Sequence[Host], since: int) -> list[Asked]:
-    reader = cast(ChangeReader, face.deck.registry.load("linux", "changes"))
     bench = _bench(face)
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(host: Host) -> Asked:
-        async with gate:
-            return await reader.changes(host, bench, since=since)
-
     try:
-        return list(await asyncio.gather(*(one(host) for host in hosts)))
+        reader = cast(ChangeReader, Capabilities(face.deck.registry).host("changes"))
+        return await gather_changes(bench, reader, hosts, since)
     finally:
         await bench.aclose()
 
@@ -162,17 +186,16 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
     answers = asyncio.run(_changes(face, hosts, start)) if hosts else []
     envs = {host.env for host in hosts}
     recorded = [c for c in face.deck.record.changes(start) if not envs or c.env in envs]
-    found = [*recorded, *(change for answer in answers for change in answer.changes)]
-    found.sort(key=lambda change: -change.time)
+    found = newest_first([Asked(source="own record", changes=tuple(recorded)), *answers])
     face.rows(
         Rows(("time", "env", "kind", "subject", "text", "host", "who"), tuple(map(_cells, found))), form
     )
-    silent = [f"{answer.source}: {answer.error}" for answer in answers if answer.error]
-    for line in silent:
-        face.say(f"NOT ASKED  {line}")
-    if not found and hosts and not silent and form == Format.TABLE:
+    unheard = silent(answers)
+    for answer in unheard:
+        face.say(f"NOT ASKED  {answer.source}: {answer.error}")
+    if not found and hosts and not unheard and form == Format.TABLE:
         face.say(f"every source answered: nothing changed since {times.iso(start)}")
-    return int(_exit(len(silent), len(answers)))
+    return int(_exit(len(unheard), len(answers)))
 
 
 def _cells(change: Change) -> tuple[object, ...]:

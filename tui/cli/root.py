@@ -24,6 +24,7 @@ _VERBS: dict[str, tuple[str, str, str, str]] = {
     "logs": ("logs", "logs", "look", "Logs of hosts and services, merged by time"),
     "top": ("reading", "top", "look", "Figures of hosts, worst first"),
     "changes": ("reading", "changes", "look", "What changed, and which sources did not answer"),
+    "certs": ("certs", "certs", "look", "Certificates that members serve, the soonest to end first"),
     "plan": ("plans", "plan", "change", "Plan any operation by name, without starting it"),
     "apply": ("plans", "apply", "change", "Start exactly a plan that was made before"),
     "mark": ("notes", "mark", "change", "Note a change that was made elsewhere (CI, by hand)"),

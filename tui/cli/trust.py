@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, ExitCode, NeedsPerson, OndeckError
 from ondeck.inventory.model import Host
 from ondeck.operate import allowed
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
     from ondeck.deck import Deck
 
 
-async def _scan(deck: Deck, trust: Trust, hosts: tuple[Host, ...]) -> dict[str, Scanned | OndeckError]:
+def _trust(able: Capabilities, host: Host) -> Trust:
+    return cast(Trust, able.transport(host.transport, "trust"))
+
+
+async def _scan(deck: Deck, able: Capabilities, hosts: tuple[Host, ...]) -> dict[str, Scanned | OndeckError]:
     async def one(host: Host) -> Scanned | OndeckError:
         try:
-            return await trust.scan(deck.inventory, deck.settings, host)
+            return await _trust(able, host).scan(deck.inventory, deck.settings, host)
         except OndeckError as error:
             return error
 
@@ -76,10 +81,12 @@ def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: b
             "the inventory names no known_hosts file",
             hint="write `ssh: {known_hosts: ./known_hosts}` into ondeck.yml",
         )
-    hosts = tuple(h for h in selector.parse(selectors).select(inventory) if h.transport == "ssh")
+    able = Capabilities(face.deck.registry)
+    hosts = tuple(
+        h for h in selector.parse(selectors).select(inventory) if able.carried(h.transport, "trust")
+    )
     _allow_all(face, hosts)
-    capability = cast(Trust, face.deck.registry.load("ssh", "trust"))
-    found = asyncio.run(_scan(face.deck, capability, hosts))
+    found = asyncio.run(_scan(face.deck, able, hosts))
     face.rows(_rows(found), form)
     unknown = {n: a for n, a in found.items() if isinstance(a, Scanned) and a.recorded == "unknown"}
     changed = [n for n, a in found.items() if isinstance(a, Scanned) and a.recorded == "changed"]
@@ -91,7 +98,8 @@ def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: b
             allowed.done(face.deck, "trust", inventory.hosts[name].env, subject=name, text=answer.fingerprint)
         by_name = {host.name: host for host in hosts}
         lines = [
-            capability.known_hosts_line(inventory, by_name[name], answer) for name, answer in unknown.items()
+            _trust(able, by_name[name]).known_hosts_line(inventory, by_name[name], answer)
+            for name, answer in unknown.items()
         ]
         _append(Path(inventory.ssh.known_hosts), lines)
         face.say(f"wrote {len(lines)} keys to {inventory.ssh.known_hosts}; commit that file")

@@ -34,6 +34,10 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
         rows += _wrapped("WARN", warning, width, "warn")
     for host, why in draft.left_out.items():
         rows += _wrapped("LEFT OUT", f"{host}: {why}", width, "warn")
+    if card.unjudged:
+        rows += _wrapped(
+            "LEFT OUT", f"{card.unjudged} hosts that could not be asked for the selector", width, "warn"
+        )
     rows += _changes(draft.changes, width)
     rows += _preflight(draft, width)
     rows += _rollout(draft, width)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeAlias
 
+from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, Inventory
 from ondeck.observe.ports import ChangeReader, UnitReader
 from ondeck.observe.records import Asked
 from ondeck.operate.ports import Bench
-from tui.app.live.capabilities import Capabilities
 from tui.app.views import Answer, UnitsLook
 
 UNITS_FOR = 15.0
@@ -78,7 +78,7 @@ class LiveQuestions:
     def _changes_of(self, host: Host) -> Question:
         reader: ChangeReader = self._capabilities.host("changes")
         since = time.time_ns() - DAY
-        return lambda bench: reader.changes(host, bench, since=since)
+        return lambda bench: ask_changes(bench, reader, host, since)
 
     def drain(self) -> bool:
         """Take in answers."""

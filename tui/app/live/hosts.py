@@ -8,14 +8,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine, Handle, Mailbox, StreamState
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, Inventory
 from ondeck.observe import facts_cache
+from ondeck.observe.fleet import fullest
 from ondeck.observe.records import FactsBatch, Health, HostFacts, SourceState
+from ondeck.observe.trend import Trends
 from ondeck.operate.ports import Bench
 from ondeck.settings import Settings
-from tui.app.live.capabilities import Capabilities
 from tui.app.views import HostLook
 
 MOST = 60
@@ -43,6 +45,7 @@ class LiveHosts:
         self._wanted: dict[str, float] = {}
         self._again: dict[str, float] = {}
         self._history: dict[str, deque[HostFacts]] = {}
+        self._trends = Trends(KEPT_HOSTS)
         self.known: dict[str, HostLook] = {}
         self.dropped = 0
 
@@ -139,7 +142,7 @@ class LiveHosts:
         old = self.known.get(name)
         self.known[name] = HostLook(
             name=name, env=host.env, health=state.health, since=state.since, error=state.error,
-            facts=old.facts if old else None, cached=bool(old and old.cached),
+            facts=old.facts if old else None, cached=bool(old and old.cached), full_in=old.full_in if old else {},
         )  # fmt: skip
 
     def _facts(self, facts: HostFacts) -> None:
@@ -149,9 +152,11 @@ class LiveHosts:
         old = self.known.get(facts.host)
         health = old.health if old and old.health in (Health.OK, Health.SLOW) else Health.OK
         since = old.since if old and old.health is health else facts.time
+        self._trends.take(facts)
         self.known[facts.host] = HostLook(
-            name=facts.host, env=host.env, health=health, since=since, facts=facts
-        )
+            name=facts.host, env=host.env, health=health, since=since, facts=facts,
+            full_in=self._trends.full_in(facts.host),
+        )  # fmt: skip
         kept = self._history.pop(facts.host, None) or deque(maxlen=KEPT)
         kept.append(facts)
         self._history[facts.host] = kept
@@ -180,7 +185,8 @@ class LiveHosts:
 def figure_of(facts: HostFacts, figure: str) -> float | None:
     """One figure of a sample."""
     if figure == "disk":
-        return max((max(use[0], use[1]) for use in facts.disks.values()), default=None)
+        found = fullest(facts)
+        return found[1] if found else None
     if figure in ("received", "sent"):
         return facts.network[0 if figure == "received" else 1] if facts.network else None
     value: Any = getattr(facts, figure, None)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from ondeck.errors import OndeckError
-from ondeck.observe.records import Change
+from ondeck.operate import wayback
 from ondeck.record.journal import Tail
 from ondeck.record.store import Record
 from ondeck.record.view import JobView
@@ -27,6 +27,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     locks: tuple[LockLook, ...] = ()
     changes: Answer = Answer(source="own record")
     last_good: dict[str, str] = {}
+    remembered: dict[str, str] = {}
     error: str = ""
     unread: tuple[tuple[str, str], ...] = ()
 
@@ -108,16 +109,18 @@ class LiveJobs:
             for lock in self._record.locks()
         )  # fmt: skip
         facts = self._record.facts()
-        good = {subject: _version(facts.get(f"last-good {subject}", "")) for subject in self._subjects()}
+        good = {subject: _last_good(facts, subject) for subject in self._subjects()}
         unread = tuple((name, safe_line(why)) for name, why in found.unread.items())
-        return Known(jobs=jobs, locks=locks, changes=self._changes(), last_good=good, unread=unread)
+        return Known(
+            jobs=jobs, locks=locks, changes=self._changes(), last_good=good, unread=unread, remembered=facts
+        )
 
     def _changes(self) -> Answer:
         try:
             changes = self._record.changes(time.time_ns() - 24 * HOUR)
         except OndeckError as error:
             return Answer(source="own record", error=error.message)
-        return Answer(source="own record", changes=tuple(_kind(change) for change in changes))
+        return Answer(source="own record", changes=tuple(changes))
 
     def _story(self, view: JobView) -> tuple[tuple[int, str], ...]:
         if time.monotonic() - self._watched.get(view.id, -60.0) > 10.0:
@@ -137,15 +140,6 @@ class LiveJobs:
         return tuple(notes)
 
 
-def _kind(change: Change) -> Change:
-    """A deploy of our own is called by its name, as one from CI is."""
-    first = change.text.partition(":")[0].lower()
-    for word in ("deploy", "roll back", "restart"):
-        if first.startswith(word):
-            return msgspec.structs.replace(change, kind=word.replace("roll back", "rollback"))
-    return change
-
-
-def _version(remembered: str) -> str:
-    """The release in what a provider remembered: `2.14.0 sha256:41be07..`, newest first after commas."""
-    return remembered.partition(",")[0].strip().partition(" ")[0]
+def _last_good(facts: dict[str, str], subject: str) -> str:
+    found = wayback.read(facts.get(f"last-good {subject}", ""))
+    return found[0].version if found else ""

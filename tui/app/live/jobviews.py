@@ -49,6 +49,7 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         undo=plan.draft.undo,
         before=_of(plan, "before"),
         wanted=_of(plan, "after"),
+        in_doubt=view.over and bool(view.in_doubt),
     )  # fmt: skip
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from ondeck.capabilities import Capabilities
 from ondeck.deck import Deck
 from ondeck.engine import Engine
 from ondeck.errors import BadInput
+from ondeck.observe.fleet import judge
+from ondeck.observe.live import live, versions_of
+from ondeck.observe.records import Live
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.ports import Bench
 from tui.app.live.asking import LiveQuestions
-from tui.app.live.capabilities import Capabilities
+from tui.app.live.checks import LiveChecks
 from tui.app.live.feed import LiveFeed
 from tui.app.live.hosts import LiveHosts
 from tui.app.live.jobs import LiveJobs
@@ -29,8 +33,11 @@ class Parts:
         inventory, settings = deck.inventory, deck.settings
         self.engine = Engine(lambda: FaceBench(deck))
         self.capabilities = Capabilities(deck.registry)
-        self.services = LiveServices(inventory, self.engine, self.capabilities, self._last_good)
+        self.services = LiveServices(
+            inventory, self.engine, self.capabilities, self._last_good, self._remembered
+        )
         self.hosts = LiveHosts(inventory, self.engine, self.capabilities, settings)
+        self.checks = LiveChecks(inventory, self.engine, self.capabilities)
         self.questions = LiveQuestions(inventory, self.engine, self.capabilities)
         self.jobs = LiveJobs(deck.record, lambda: tuple(self.services.looks), settings.seconds(0.5))
         self.outputs = LiveOutputs(deck.record, settings.seconds(0.5))
@@ -38,6 +45,9 @@ class Parts:
 
     def _last_good(self, subject: str) -> str:
         return self.jobs.known.last_good.get(subject, "")
+
+    def _remembered(self, key: str) -> str:
+        return self.jobs.known.remembered.get(key, "")
 
     def start(self) -> None:
         """Engine, old figures, record."""
@@ -55,8 +65,25 @@ class Parts:
 
     def drain(self) -> bool:
         """Everything that came since the last turn."""
-        changed = [self.hosts.drain(), self.services.drain(), self.questions.drain(), self.jobs.changed()]
-        return any(changed) | self.outputs.changed()
+        waited = (self.checks, self.hosts, self.services, self.questions)
+        changed = [*[one.drain() for one in waited], self.jobs.changed(), self.outputs.changed()]
+        return any(changed)
+
+    def live(self, now: int) -> Live:
+        """What is known of every host, for selectors; `now` in ns."""
+        known, hosts = self.hosts.known, self._deck.inventory.hosts
+        states = {
+            name: judge(host, look.facts, look.source, now, cached=look.cached)
+            if (look := known.get(name)) is not None
+            else judge(host, None, None, now)
+            for name, host in hosts.items()
+        }
+        facts = {
+            n: s.facts for n, s in known.items() if s.facts is not None and n in states and states[n].current
+        }
+        looks = self.services.looks.values()
+        versions = versions_of((look.name, look.hosts, look.releases) for look in looks if look.deployed)
+        return live(facts, states, versions)
 
     async def available(self, subject: str) -> tuple[str, ...]:
         """Versions that can be deployed, newest first.

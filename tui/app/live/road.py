@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from ondeck.capabilities import Capabilities
 from ondeck.deck import Deck
 from ondeck.engine import Engine
 from ondeck.errors import BadInput, OndeckError
+from ondeck.observe.records import Live
 from ondeck.operate import again, reconcile, road, subject
 from ondeck.operate.consent import Consent
 from ondeck.operate.events import Ask, What
@@ -40,7 +42,10 @@ class LiveRoad:
         if wish.operation not in known:
             raise BadInput(f"no operation {wish.operation!r}")
         spec = known[wish.operation][0]
-        request = self._request(spec, wish)
+        found = subject.resolve(
+            self._deck.inventory, spec, wish.subject, live=await self._look(spec, wish.subject)
+        )
+        request = self._request(spec, wish, found)
         command = commands.shell_line(spec, wish)
         begun = time.monotonic()
 
@@ -60,11 +65,23 @@ class LiveRoad:
         )  # fmt: skip
         return Card(
             plan=drafted.plan, digest=drafted.digest, rules=rules, command=command,
-            seconds=time.monotonic() - begun, handle=drafted,
+            seconds=time.monotonic() - begun, handle=drafted, unjudged=found.unjudged,
         )  # fmt: skip
 
-    def _request(self, spec: OperationSpec, wish: Wish) -> Request:
-        found = subject.resolve(self._deck.inventory, spec, wish.subject)
+    async def _look(self, spec: OperationSpec, named: str) -> Live | None:
+        """What a look at the hosts gives that only a look can judge: `disk>90` may be true by now."""
+        wanted = subject.wanted(self._deck.inventory, spec, named)
+        if wanted is None:
+            return None
+
+        async def look(bench: Bench) -> Live:
+            from ondeck.observe import live
+
+            return await live.look(wanted, Capabilities(self._deck.registry), bench)
+
+        return await asyncio.wrap_future(self._engine.call(look))
+
+    def _request(self, spec: OperationSpec, wish: Wish, found: subject.Subject) -> Request:
         given = dict(wish.params)
         if found.path and "path" not in given and "path" in commands.field_names(spec):
             given["path"] = found.path

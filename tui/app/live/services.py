@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
+from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.members import hosts_of
@@ -14,7 +15,7 @@ from ondeck.observe import firing
 from ondeck.observe.records import ReleaseFacts
 from ondeck.operate import health
 from ondeck.operate.ports import Bench
-from tui.app.live.capabilities import Capabilities
+from ondeck.operate.wayback import way_of
 from tui.app.views import ServiceLook
 
 EVERY = 5.0
@@ -32,10 +33,12 @@ class LiveServices:
         engine: Engine,
         capabilities: Capabilities,
         last_good: Callable[[str], str],
+        remembered: Callable[[str], str],
     ) -> None:
         self._engine = engine
         self._capabilities = capabilities
         self._last_good = last_good
+        self._remembered = remembered
         self._services: dict[str, tuple[Service, tuple[Host, ...]]] = {}
         self._asking: dict[str, Future[Sequence[ReleaseFacts]]] = {}
         self._next: dict[str, float] = {}
@@ -50,7 +53,14 @@ class LiveServices:
         subject = f"{service.name}@{env}"
         names = tuple(host.name for host in hosts)
         self._services[subject] = (service, hosts)
-        self.looks[subject] = ServiceLook(subject=subject, name=service.name, env=env, hosts=names)
+        self.looks[subject] = ServiceLook(
+            subject=subject,
+            name=service.name,
+            env=env,
+            hosts=names,
+            checked=health.declared(service.health),
+            deployed=service.deploy is not None,
+        )
         for name in names:
             self._on_host.setdefault(name, []).append(subject)
 
@@ -65,8 +75,10 @@ class LiveServices:
             name, _, env = subject.partition("@")
             return ServiceLook(subject=subject, name=name, env=env, hosts=())
         good = self._last_good(subject)
-        if good != found.last_good or (subject in self._asking) != found.asking:
-            found = self.looks[subject] = _changed(found, last_good=good, asking=subject in self._asking)
+        back = way_of(self._remembered, subject, found.releases) if found.deployed else ""
+        asking = subject in self._asking
+        if (good, back, asking) != (found.last_good, found.way_back, found.asking):
+            found = self.looks[subject] = _changed(found, last_good=good, way_back=back, asking=asking)
         return found
 
     def refresh(self, subject: str) -> None:

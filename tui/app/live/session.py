@@ -33,6 +33,7 @@ from tui.app.views import (
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
+    from ondeck.observe.checks import CheckLook
     from ondeck.operate.interactive import Opened
     from ondeck.operate.spec import OperationSpec
     from tui.app.live.feed import LiveFeed
@@ -149,10 +150,7 @@ class LiveSession:
         """Hosts that a selector names, live facts included; unknown figures match nothing."""
         from ondeck.inventory.selector import parse
 
-        known = self.known()
-        live = {name: look.facts for name, look in known.items() if look.facts and not look.cached}
-        states = {name: str(look.health) for name, look in known.items() if look.health is not None}
-        found = parse([text]).judge(self.inventory, live, states)
+        found = parse([text]).judge(self.inventory, self._parts.live(self.now()) if self._parts else None)
         return Matched(frozenset(host.name for host in found.hosts), found.unjudged)
 
     # -- what is known ----------------------------------------------------------------------------
@@ -224,6 +222,10 @@ class LiveSession:
         """Ask hosts what changed."""
         if self._parts is not None:
             self._parts.questions.want_changes(hosts)
+
+    def checks(self) -> tuple[CheckLook, ...]:
+        """Declared checks."""
+        return self._parts.checks.looks() if self._parts is not None else ()
 
     def units(self, host: str) -> UnitsLook:
         """Units of a host."""

@@ -9,10 +9,11 @@ from textual import on
 from textual.app import ComposeResult
 
 from ondeck.errors import OndeckError
+from ondeck.observe.fleet import fullest
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.panes.base import View
-from tui.app.panes.pieces import figure, fullest, host_state
+from tui.app.panes.pieces import FIGURE_ROLES, figure, host_state, standing_of
 from tui.app.phrases import span
 from tui.app.rows import row as line
 from tui.app.table import Column, LiveTable, Row, row
@@ -89,17 +90,26 @@ class FleetPane(View):
 
     def _row(self, look: HostLook) -> Row:
         host = self.session.inventory.hosts[look.name]
-        state = host_state(self.desk, look)
-        facts, full = look.facts, fullest(look)
+        standing = standing_of(self.desk, look)
+        facts, full = look.facts, fullest(look.facts)
         services = self._services.get(look.name, "")
         load = "?" if facts is None or facts.load1 is None else f"{facts.load1:.2f}"
         up = "?" if facts is None or facts.uptime is None else span(facts.uptime)
         return row(
-            look.name, look.name, (host.env, self.desk.env_role(host.env)), " ".join(host.groups), state,
-            figure(facts.cpu if facts else None), figure(facts.memory if facts else None),
-            figure(full[1] if full else None, 0.85, 0.95), full[0] if full else "?", load, up, services,
+            look.name, look.name, (host.env, self.desk.env_role(host.env)), " ".join(host.groups),
+            host_state(self.desk, look, standing), figure(facts.cpu if facts else None, standing.of("cpu")),
+            figure(facts.memory if facts else None, standing.of("memory")),
+            figure(full[1] if full else None, standing.of("disk")), self._mount(look, full),
+            (load, FIGURE_ROLES.get(standing.of("load"), "dim")), up, services,
             self.desk.age(facts.time if facts else 0),
         )  # fmt: skip
+
+    def _mount(self, look: HostLook, full: tuple[str, float] | None) -> str:
+        """The fullest mount, and when it is full if it goes on like this."""
+        if full is None:
+            return "?"
+        left = look.full_in.get(full[0])
+        return full[0] if left is None else f"{full[0]} in {span(left)}"
 
     def on_screen(self) -> tuple[str, ...]:
         """Hosts whose rows are on screen."""

@@ -9,19 +9,20 @@ from ondeck.observe.records import Health
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import (
+    FIGURE_ROLES,
     change_row,
+    figure,
     health_word,
     host_state,
     known_changes,
     sources,
+    standing_of,
     versions_word,
 )
 from tui.app.panes.units import unit_lines
 from tui.app.phrases import percent, size, span
 from tui.app.rows import BLANK, Column, Line, Row, fit, grid, heading, row
 from tui.app.views import Kind, Selected
-
-FULL = 0.85
 
 
 class HostPage(BoardView):
@@ -69,7 +70,8 @@ class HostPage(BoardView):
 
     def _head(self, width: int) -> list[Row]:
         look = self.session.host(self.name_of)
-        state, role = host_state(self.desk, look)
+        standing = standing_of(self.desk, look)
+        state, role = host_state(self.desk, look, standing)
         seen = look.facts.time if look.facts else 0
         old = " (from an earlier session)" if look.cached else ""
         head = row(
@@ -83,13 +85,16 @@ class HostPage(BoardView):
         words += [f"via {self.host.via}" if self.host.via else "", self.host.transport]
         labels = "  ".join(f"{k}={v}" for k, v in self.host.labels.items())
         rows = [head, row((fit("   ".join(filter(None, [*words, labels])), width).rstrip(), "dim"))]
+        if standing.findings:
+            rows.append(row((fit(standing.why, width).rstrip(), FIGURE_ROLES[standing.severity])))
         if look.error:
             since = f" since {self.desk.clock(look.since)}" if look.health is Health.LOST else ""
             rows.append(row((fit(f"{look.error}{since}", width).rstrip(), "lost")))
         return rows
 
     def _figures(self, width: int) -> list[Row]:
-        facts = self.session.host(self.name_of).facts
+        look = self.session.host(self.name_of)
+        facts, standing = look.facts, standing_of(self.desk, look)
         if facts is None:
             return [heading("FIGURES"), row(("not known: nothing has answered yet", "dim"))]
         cores = f" of {facts.cores} cores" if facts.cores else ""
@@ -98,22 +103,28 @@ class HostPage(BoardView):
         load = "?" if facts.load1 is None else f"{facts.load1:.2f}"
         uptime = "?" if facts.uptime is None else span(facts.uptime)
         offset = "?" if facts.clock_offset is None else f"{facts.clock_offset:+.1f}s"
+        role = {
+            name: FIGURE_ROLES.get(standing.of(name), "dim") for name in ("cpu", "memory", "load", "clock")
+        }
         rows = [
             heading("FIGURES"),
-            row(("cpu     ", "dim"), fit(percent(facts.cpu) + cores, 22), ("memory  ", "dim"),
-                fit(percent(facts.memory) + memory, 20), ("swap ", "dim"), percent(facts.swap)),
-            row(("load    ", "dim"), fit(load, 22), ("network ", "dim"),
+            row(("cpu     ", "dim"), (fit(percent(facts.cpu) + cores, 22), role["cpu"]), ("memory  ", "dim"),
+                (fit(percent(facts.memory) + memory, 20), role["memory"]), ("swap ", "dim"), percent(facts.swap)),
+            row(("load    ", "dim"), (fit(load, 22), role["load"]), ("network ", "dim"),
                 fit(f"in {size(network[0])}/s  out {size(network[1])}/s", 28)),
-            row(("up      ", "dim"), fit(uptime, 22), ("clock   ", "dim"), fit(offset, 20), ("os ", "dim"),
+            row(("up      ", "dim"), fit(uptime, 22), ("clock   ", "dim"), (fit(offset, 20), role["clock"]),
+                ("os ", "dim"),
                 fit(" ".join(filter(None, (facts.os, facts.kernel))) or "?", max(4, width - 65)).rstrip()),
         ]  # fmt: skip
         columns = (Column("DISK", 12, 30), Column("USED", 5, 5, True), Column("INODES", 6, 6, True),
-                   Column("FREE", 6, 8, True), Column("", 4, 12))  # fmt: skip
+                   Column("FREE", 6, 8, True), Column("FULL IN", 7, 12))  # fmt: skip
         lines = []
         for mount, (used, inodes, free) in sorted(facts.disks.items(), key=lambda item: -max(item[1][:2])):
-            role = "bad" if max(used, inodes) >= 0.95 else "warn" if max(used, inodes) >= FULL else ""
-            word = "nearly full" if max(used, inodes) >= FULL else ""
-            lines.append(Line((mount, (percent(used), role), percent(inodes), size(free), (word, role))))
+            left = look.full_in.get(mount)
+            lines.append(Line((
+                mount, figure(used, standing.of("disk", mount)), figure(inodes, standing.of("inodes", mount)),
+                size(free), "-" if left is None else span(left),
+            )))  # fmt: skip
         return [*rows, *(grid(columns, lines, width) if lines else [])]
 
     def _services(self, width: int) -> list[Row]:

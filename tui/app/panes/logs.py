@@ -20,6 +20,7 @@ from tui.app.context import Desk
 from tui.app.logview import LogView
 from tui.app.logview_lines import Marker, clock_of
 from tui.app.panes.base import View
+from tui.app.panes.log_counts import repeats_menu, sources_menu
 from tui.app.panes.log_head import head_rows
 from tui.app.panes.log_lines import LogLines, begin_markers
 from tui.app.panes.log_search import LogSearch
@@ -35,6 +36,7 @@ class LogsPane(View):
     pane = "logs"
     hints: ClassVar[tuple[str, ...]] = (
         "log.search", "log.next", "log.filter", "log.drop", "log.follow", "log.end", "log.open", "log.errors",
+        "log.repeats", "log.sources",
         "see.time", "log.wrap", "log.left", "log.right", "log.previous", "log.errors_back", "copy.command", "go.back",
     )  # fmt: skip
     find_words: ClassVar[str] = "search level, source, text; a capital makes it exact  enter jumps  esc ends"
@@ -161,7 +163,7 @@ class LogsPane(View):
         found = []
         for change in known_changes(self.session.changes(hosts)):
             about = change.subject in (self.thing, self.thing.partition("@")[0]) or change.host in hosts
-            if about and change.kind in ("deploy", "rollback", "restart", "job", "mark", "reboot"):
+            if about and (change.job or change.kind in ("deploy", "rollback", "restart", "mark", "reboot")):
                 who = f" == {change.who}" if change.who else ""
                 where = f" {change.host}" if change.host else ""
                 found.append(Marker(change.time, f"{change.kind.upper()} {change.text}{where}{who}"))
@@ -262,6 +264,24 @@ class LogsPane(View):
         if text is not None:
             self._choose(_filtered(self.lines.filtered.filter, text.strip()))
 
+    async def _repeats(self) -> None:
+        menu = repeats_menu(self)
+        if menu is None:
+            self.desk.say("nothing repeats in these lines", "warn")
+            return
+        number = await self.app.push_screen_wait(menu)
+        if number is not None:
+            self.view.go_to(self.lines.index_of(int(number)))
+            self.show()
+
+    async def _sources(self) -> None:
+        menu = sources_menu(self)
+        source = await self.app.push_screen_wait(menu) if menu is not None else None
+        if source is not None:
+            self._choose(_filtered(self.lines.filtered.filter, f"source={source}"))
+            self._landing = self.search.term is not None
+            self.show()
+
     def _choose(self, chosen: LogFilter) -> None:
         self.lines.choose(chosen)
         self.find(self.search.term.text if self.search.term else "")
@@ -293,6 +313,10 @@ class LogsPane(View):
             self._go(back=back, errors=errors)
         elif name == "log.filter":
             self.desk.spawn(self._ask_filter())
+        elif name == "log.repeats":
+            self.desk.spawn(self._repeats())
+        elif name == "log.sources":
+            self.desk.spawn(self._sources())
         elif name == "go.back":
             return self._back()
         else:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from math import isfinite
 from typing import ClassVar
 
+from ondeck.observe.fleet import limit
 from tui.app.chart import Chart, ChartMark, Limits, line_chart, sparkline
 from tui.app.commands import selector_of
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
-from tui.app.panes.pieces import host_state, known_changes
+from tui.app.panes.pieces import FIGURE_ROLES, host_state, known_changes, standing_of
 from tui.app.phrases import SECOND, percent, size
 from tui.app.rows import BLANK, Row, fit, heading, right_fit, row
 from tui.app.views import NOTHING, Kind, Selected
@@ -111,9 +113,12 @@ class MetricsPane(BoardView):
             ChartMark(change.time, f"{change.kind} {change.text}"[:40])
             for change in known_changes(self.session.changes((host,)))
             if start <= change.time <= end
-            and change.kind in ("deploy", "rollback", "restart", "reboot", "mark", "job")
+            and (change.job or change.kind in ("deploy", "rollback", "restart", "reboot", "mark"))
         ]
-        limits = Limits(80.0, 90.0) if figure in SHARES else Limits()
+        limits = Limits()
+        if figure in SHARES:
+            bound = limit(self.session.inventory.hosts[host], figure)
+            limits = Limits(bound.warn, bound.bad if isfinite(bound.bad) else None)
         return Chart(
             values=values, start=start, end=end, marks=marks[-6:], limits=limits, unit="%" if figure in SHARES else "",
             high=100.0 if figure in SHARES else None, empty=self._empty(start, end, bool(values)),
@@ -127,25 +132,31 @@ class MetricsPane(BoardView):
         return f"nothing measured from {stretch}: figures are kept only while you look"
 
     def _span(self, width: int) -> int:
-        return max(6, (width - 30) // len(FIGURES) - 7)
+        return max(6, (width - 32) // len(FIGURES) - 7)
+
+    def _fitting(self, width: int) -> int:
+        """How many figures stand side by side whole."""
+        return (width - 26) // (self._span(width) + 6)
 
     def _columns(self, width: int) -> Row:
         span = self._span(width)
-        words = [fit("HOST", 14), fit("STATE", 10)]
-        words += [right_fit(short.upper(), 6) + " " * span for _, short in FIGURES]
+        words = [fit("HOST", 14), fit("STATE", 12)]
+        words += [right_fit(short.upper(), 6) + " " * span for _, short in FIGURES[: self._fitting(width)]]
         return row(("".join(words), "head"))
 
     def _host(self, name: str, width: int) -> Row:
         span = self._span(width)
-        state, role = host_state(self.desk, self.session.host(name))
-        parts: list[tuple[str, str]] = [(fit(name, 14), ""), (fit(state, 10), role)]
-        for index, (figure, _) in enumerate(FIGURES):
+        look = self.session.host(name)
+        standing = standing_of(self.desk, look)
+        state, role = host_state(self.desk, look, standing)
+        parts: list[tuple[str, str]] = [(fit(name, 14), ""), (fit(state, 12), role)]
+        for index, (figure, _) in enumerate(FIGURES[: self._fitting(width)]):
             values = self.session.history(name, figure)
             last = values[-1][1] if values else None
             high = 1.0 if figure in SHARES else None
             word = percent(last) if figure in SHARES else _number(figure, last)
-            hot = figure in SHARES and last is not None and last >= 0.9
-            parts.append((right_fit(word, 6), "bad" if hot else "bold" if index == self.figure else ""))
+            hot = FIGURE_ROLES.get(standing.of(figure), "dim") if figure in SHARES else ""
+            parts.append((right_fit(word, 6), hot or ("bold" if index == self.figure else "")))
             parts.append(
                 (fit(f" {sparkline([v for _, v in values[-span + 1 :]], span - 1, high=high)}", span), "dim")
             )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from ondeck.observe import now
+from ondeck.observe.fleet import Severity, Standing
 from ondeck.observe.records import Health
 from tui.app.board import Board
 from tui.app.context import Desk
@@ -17,7 +18,6 @@ from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import (
     HOUR,
     change_row,
-    fullest,
     healthy_word,
     jobs_rows,
     known_changes,
@@ -25,16 +25,25 @@ from tui.app.panes.pieces import (
     record_rows,
     sources,
     spoken,
+    standing_of,
     versions_word,
 )
 from tui.app.panes.service_rows import service_rows
-from tui.app.phrases import SECOND, span
+from tui.app.phrases import SECOND, count_of, span
 from tui.app.rows import BLANK, Column, Line, Part, Row, fit, grid, heading, row
-from tui.app.views import NOTHING, HostLook, JobLook, Kind, Selected, ServiceLook
+from tui.app.views import NOTHING, Answer, JobLook, Kind, Selected, ServiceLook
 
 SMALL = 20
 """With no more hosts than this, all of them are looked at from the start."""
 WIDE = 140
+AGAIN = 120 * SECOND
+"""Time after which a host is asked again what changed."""
+TROUBLE = {Severity.WARN: ("WARN", "warn"), Severity.BAD: ("CRIT", "bad"), Severity.LOST: ("LOST", "lost")}
+FLEET_ROLES = {"OK": "ok", "WARN": "warn", "BAD": "bad", "LOST": "lost", "?": ""}
+
+
+if TYPE_CHECKING:
+    from ondeck.observe.checks import CheckTrouble
 
 
 class NowPane(BoardView):
@@ -53,9 +62,9 @@ class NowPane(BoardView):
 
     def __init__(self, desk: Desk, name_of: str) -> None:
         super().__init__(desk, name_of)
+        self._asked: dict[str, int] = {}
         self.side = Board(desk.roles, id="side")
         self.side.can_focus = False
-        self._sizes = Counter(host.env for host in self.session.inventory.hosts.values())
 
     def compose(self) -> ComposeResult:
         """The list, and on wide screens the page of what is selected in it."""
@@ -96,6 +105,7 @@ class NowPane(BoardView):
     def looking_at(self) -> tuple[Sequence[str], Sequence[str]]:
         """A small fleet whole; of a large one what was deployed lately, runs or is selected."""
         subjects = self.session.subjects()
+        self._ask_changes()
         if len(self.session.inventory.hosts) <= SMALL:
             return tuple(self.session.inventory.hosts), subjects
         near = self.session.now() - 24 * HOUR
@@ -105,6 +115,18 @@ class NowPane(BoardView):
             wanted.append(chosen.name)
         seen = [s for s in dict.fromkeys(wanted) if s in subjects][:8]
         return (), seen
+
+    def _ask_changes(self) -> None:
+        """What changed is asked of hosts that are connected already: no login for it alone."""
+        now_at = self.session.now()
+        ready = [
+            name
+            for name, look in self.session.known().items()
+            if look.health in (Health.OK, Health.SLOW) and now_at - self._asked.get(name, 0) > AGAIN
+        ]
+        if ready:
+            self._asked |= dict.fromkeys(ready, now_at)
+            self.session.ask_changes(ready)
 
     # -- what is selected ---------------------------------------------------------------------------
 
@@ -153,15 +175,18 @@ class NowPane(BoardView):
 
     def _failing(self, looks: Sequence[ServiceLook], width: int) -> list[Row]:
         rows: list[Row] = []
+        severities: list[Severity] = []
         count = 0
         for look in looks:
             if look.failing:
                 count += 1
                 rows += self._check(look, width)
-        for host in self.session.known().values():
-            rows_of_host = self._host_trouble(host, width)
-            count += len(rows_of_host)
-            rows += rows_of_host
+        for standing in now.troubles(self._standings().values()):
+            severities.append(standing.severity)
+            rows.append(self._trouble(standing, width))
+        for one in self._check_troubles():
+            severities.append(one.severity)
+            rows.append(self._check_trouble(one, width))
         asked = [look for look in looks if look.asked]
         right: list[Part] = []
         if asked:
@@ -173,10 +198,10 @@ class NowPane(BoardView):
             right.append(
                 ("asking" if any(x.asking for x in looks) else "not asked yet", "warn" if looks else "dim")
             )
-        head = heading(f"FAILING {count}", right=right)
+        head = heading(now.headline(severities, count), right=right)
         if rows:
             return [head, *rows]
-        silent = sum(1 for look in asked if look.unknown or any(f.healthy is None for f in look.releases))
+        silent = sum(1 for look in asked if look.silent)
         word = "no failing check is known" + (f"; {silent} services not fully known" if silent else "")
         if not_asked := len(looks) - len(asked):
             word += f"; {not_asked} of {len(looks)} services not asked"
@@ -197,41 +222,55 @@ class NowPane(BoardView):
         if change is not None:
             ago = span((self.session.now() - change.time) / SECOND)
             who = f" ({change.who})" if change.who else ""
-            what = (
-                change.text if change.text.lower().startswith(change.kind) else f"{change.kind} {change.text}"
-            )
+            told = change.job or change.text.lower().startswith(change.kind)
+            what = change.text if told else f"{change.kind} {change.text}"
             note = f"{ago} after {what}{who}"
         else:
             note = next((f.health_text for f in look.failing if f.health_text), "no change of it is known")
         lead = " " * 14
         return [first, row(lead, fit(note, max(10, width - len(back) - 17)).rstrip(), right=[(back, "key")])]
 
-    def _host_trouble(self, host: HostLook, width: int) -> list[Row]:
-        name = host.name
-        label: list[Part] = [(fit(host.env, 8), self.desk.env_role(host.env)), fit(name, 10), " "]
-        if host.health is Health.LOST:
-            text = f"lost since {self.desk.clock(host.since)}  {host.error}"
-            return [
-                row(
-                    ("LOST", "lost"), " ", *label, fit(text, max(10, width - 26)).rstrip(), key=f"host {name}"
-                )
-            ]
-        full = fullest(host)
-        if full is None or host.cached or full[1] < 0.85:
+    def _standings(self) -> dict[str, Standing]:
+        """Hosts that were asked; all others are unknown."""
+        known = self.session.known()
+        return {name: standing_of(self.desk, look) for name, look in known.items() if look.health is not None}
+
+    def _trouble(self, standing: Standing, width: int) -> Row:
+        name, look = standing.host, self.session.host(standing.host)
+        word, role = TROUBLE[standing.severity]
+        since = f"lost since {self.desk.clock(look.since)}  " if role == "lost" else ""
+        return row(
+            (word, role), " ", (fit(standing.env, 8), self.desk.env_role(standing.env)), fit(name, 10), " ",
+            fit(since + standing.why, max(10, width - 26)).rstrip(), key=f"host {name}",
+        )  # fmt: skip
+
+    def _check_troubles(self) -> list[CheckTrouble]:
+        looks = self.session.checks()
+        if not looks:
             return []
-        word, role = ("CRIT", "bad") if full[1] >= 0.95 else ("WARN", "warn")
-        return [row((word, role), " ", *label, f"{full[0]} {full[1] * 100:.0f}% full", key=f"host {name}")]
+        from ondeck.observe.checks import troubles  # only where the inventory declares some
+
+        return troubles(looks)
+
+    def _check_trouble(self, one: CheckTrouble, width: int) -> Row:
+        """A check beside the health of a service; what cannot be asked is `?`, in its place."""
+        word, role = TROUBLE.get(one.severity, ("?   ", "lost"))
+        name = one.subject.partition("@")[0]
+        where = f"{' '.join(one.members[:4])}{' ..' * (len(one.members) > 4)}  " if one.members else ""
+        return row(
+            (word, role), " ", (fit(one.env, 8), self.desk.env_role(one.env)), fit(name, 10), " ",
+            fit(f"{where}{one.why}  {one.what}", max(10, width - 26)).rstrip(), key=f"check {one.subject} {one.text}",
+        )  # fmt: skip
 
     def _waiting(self, jobs: Sequence[JobLook], width: int) -> list[Row]:
-        waiting = [job for job in jobs if job.state in ("waiting", "paused") or job.outcome == "unknown"]
+        waiting = [job for job in jobs if job.wait is not None]
         if not waiting:
             return []
         rows = [heading(f"WAITING FOR A HUMAN {len(waiting)}")]
         for job in waiting:
-            word = "LOOK" if job.outcome == "unknown" else "HELD" if job.state == "paused" else "ASK "
-            why = job.waiting or (
-                "outcome unknown: reconcile or settle" if job.outcome == "unknown" else job.state
-            )
+            doubt = job.wait is now.Wait.UNKNOWN
+            word = "LOOK" if doubt else "HELD" if job.wait is now.Wait.PAUSED else "ASK "
+            why = job.waiting or ("outcome unknown: reconcile or settle" if doubt else job.state)
             text = f"{job.title} {job.subject}  {spoken(why)}"
             rows.append(row(
                 (word, "warn"), " ", (fit(job.env, 8), self.desk.env_role(job.env)),
@@ -251,18 +290,38 @@ class NowPane(BoardView):
         since = self.session.now() - HOUR
         everything = known_changes(answers)
         recent = [(i, c) for i, c in enumerate(everything) if c.time >= since]
-        rows = [heading("CHANGED IN THE LAST 60 MIN", right=sources(answers))]
+        silent = self._unheard(answers)
+        rows = [heading("CHANGED IN THE LAST 60 MIN", right=self._heard(answers, len(silent)))]
         wide = width >= 90
         for index, change in recent[: 12 if wide else 5]:
             rows.append(change_row(self.desk, change, width, f"change {index}", wide=wide))
         if not recent:
             word = (
                 "nothing in what could be asked"
-                if any(a.error for a in answers)
+                if silent or any(a.error for a in answers)
                 else "nothing is known to have changed"
             )
             rows.append(row((word, "dim")))
         return rows
+
+    def _unheard(self, answers: Sequence[Answer]) -> list[str]:
+        """Hosts that nobody asked what changed."""
+        asked = {answer.source for answer in answers}
+        return [name for name in self.session.inventory.hosts if name not in asked]
+
+    def _heard(self, answers: Sequence[Answer], unasked: int) -> list[Part]:
+        """Our own record and failed hosts by name, the others as a count: not asked is never calm."""
+        hosts = self.session.inventory.hosts
+        well = sum(1 for a in answers if a.source in hosts and not a.error)
+        named = [a for a in answers if a.error or a.source not in hosts]
+        parts = sources(named[:3])
+        more = len(named) - 3
+        words = [
+            f"+{more} not asked" if more > 0 else "",
+            f"{count_of(unasked, 'host')} not asked" if unasked else "",
+        ]
+        parts += [(f"  {word}", "warn") for word in words if word]
+        return [*parts, (f"  {count_of(well, 'host')} ok" if well else "", "dim")]
 
     def _services(self, looks: Sequence[ServiceLook], width: int) -> list[Row]:
         if not looks:
@@ -281,26 +340,15 @@ class NowPane(BoardView):
         return grid(columns, lines, width)
 
     def _fleet(self, width: int) -> list[Row]:
-        counts = {env: [0, 0, 0] for env in self._sizes}
-        for host in self.session.known().values():
-            seen = counts.get(host.env)
-            if seen is None:
-                continue
-            full = fullest(host)
-            if host.health is Health.LOST:
-                seen[2] += 1
-            elif host.health in (Health.OK, Health.SLOW):
-                seen[1 if full and full[1] >= 0.85 else 0] += 1
-        columns = (Column("FLEET", 10, 28), Column("COUNT", 5, 7, True), Column("OK", 5, 7, True),
-                   Column("WARN", 5, 7, True), Column("LOST", 5, 7, True), Column("?", 5, 7, True))  # fmt: skip
-        lines = [
-            Line((
-                (env, self.desk.env_role(env)), str(self._sizes[env]), (str(n[0]), "ok" if n[0] else "dim"),
-                (str(n[1]), "warn" if n[1] else "dim"), (str(n[2]), "lost" if n[2] else "dim"),
-                str(self._sizes[env] - sum(n)),
-            ))
-            for env, n in counts.items()
-        ]  # fmt: skip
+        columns = (Column("FLEET", 10, 28), *(Column(word, 5, 7, True) for word in ("COUNT", *FLEET_ROLES)))
+        lines = []
+        for fleet in now.fleets(self.session.inventory, self._standings()):
+            groups = (fleet.ok, fleet.warn, fleet.bad, fleet.lost, fleet.unknown)
+            cells = [
+                (str(len(names)), role if names else "dim")
+                for names, role in zip(groups, FLEET_ROLES.values(), strict=True)
+            ]
+            lines.append(Line(((fleet.env, self.desk.env_role(fleet.env)), (str(fleet.hosts), ""), *cells)))
         return [BLANK, *grid(columns, lines, width)] if lines else []
 
     def command(self) -> str:

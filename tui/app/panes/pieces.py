@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ondeck.inventory.model import Host
+from ondeck.observe.fleet import Severity, Standing, judge
 from ondeck.observe.records import Change, Health, ReleaseFacts
 from tui.app.context import Desk
 from tui.app.phrases import SECOND, percent, span, verb_of
@@ -97,29 +99,32 @@ def jobs_rows(desk: Desk, jobs: Sequence[JobLook], width: int, *, head: bool = T
     return grid(JOB_COLUMNS, [job_line(desk, job, wide=wide) for job in jobs], width, head=head)
 
 
-def host_state(desk: Desk, host: HostLook) -> tuple[str, str]:
-    """`ok`, `LOST 4m`, `slow`, `?`; and its role."""
-    if host.health is None:
-        return ("?", "dim") if not host.cached else ("old", "dim")
-    if host.health is Health.LOST:
-        return f"LOST {desk.age(host.since)}", "lost"
-    role = {Health.OK: "ok", Health.SLOW: "warn", Health.CONNECTING: "dim", Health.ENDED: "lost"}[host.health]
-    return ("asking" if host.health is Health.CONNECTING else str(host.health)), role
+FIGURE_ROLES = {Severity.WARN: "warn", Severity.BAD: "bad", Severity.OK: ""}
 
 
-def figure(value: float | None, warn: float = 0.8, bad: float = 0.9) -> tuple[str, str]:
-    """A share with the role of its height; unknown is `?`."""
-    if value is None:
-        return "?", "dim"
-    return percent(value), "bad" if value >= bad else "warn" if value >= warn else ""
+def standing_of(desk: Desk, look: HostLook) -> Standing:
+    """How a host is by its thresholds; the words and colours of every pane come from it."""
+    host = desk.session.inventory.hosts.get(look.name) or Host(name=look.name, env=look.env)
+    return judge(
+        host, look.facts, look.source, desk.session.now(), cached=look.cached, full_in=look.full_in
+    )  # fmt: skip
 
 
-def fullest(host: HostLook) -> tuple[str, float] | None:
-    """The fullest mount of a host; None when nothing is known."""
-    if host.facts is None or not host.facts.disks:
-        return None
-    name, use = max(host.facts.disks.items(), key=lambda item: max(item[1][0], item[1][1]))
-    return name, max(use[0], use[1])
+def host_state(desk: Desk, look: HostLook, standing: Standing) -> tuple[str, str]:
+    """`ok`, `warn disk`, `BAD cpu`, `LOST 4m`, `old`, `asking`, `?`; and its role."""
+    if standing.severity is Severity.LOST:
+        return f"LOST {desk.age(look.since)}", "lost"
+    if standing.severity is Severity.UNKNOWN:
+        return ("asking" if look.health is Health.CONNECTING else "?" if look.facts is None else "old"), "dim"
+    if standing.severity is Severity.OK:
+        return "ok", "ok"
+    word = standing.findings[0].figure if standing.findings else "slow"
+    return (f"BAD {word}", "bad") if standing.severity is Severity.BAD else (f"warn {word}", "warn")
+
+
+def figure(value: float | None, severity: Severity) -> tuple[str, str]:
+    """A share in the colour of its finding; what is not of now is dim, unknown is `?`."""
+    return percent(value), "dim" if value is None else FIGURE_ROLES.get(severity, "dim")
 
 
 def health_word(facts: ReleaseFacts | None) -> tuple[str, str]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from ondeck.inventory.model import Environment, Service
+from ondeck.observe.fleet import fullest
+from ondeck.observe.outliers import in_common
 from ondeck.observe.records import ReleaseFacts
 from tui.app.context import Desk
 from tui.app.panes.pieces import (
     HOUR,
     change_row,
     figure,
-    fullest,
     health_word,
     healthy_word,
     jobs_rows,
     known_changes,
     on_hosts,
     sources,
+    standing_of,
     versions_word,
     worst_first,
 )
@@ -108,7 +110,7 @@ def hosts_grid(desk: Desk, look: ServiceLook, width: int) -> list[Row]:
 def host_line(desk: Desk, name: str, facts: ReleaseFacts | None) -> Line:
     """A host of a service; what is not known is `?`."""
     host = desk.session.host(name)
-    full = fullest(host)
+    full, standing = fullest(host.facts), standing_of(desk, host)
     figures = host.facts
     unknown = facts is None or bool(facts.error)
     version: Part = ("?", "dim") if unknown or facts is None else (facts.version or "none")
@@ -121,32 +123,25 @@ def host_line(desk: Desk, name: str, facts: ReleaseFacts | None) -> Line:
     return Line((
         name, version, (facts.digest[:6] if facts and facts.digest else ("?", "dim")),
         ("?", "dim") if unknown or facts is None else age(facts.since, desk.session.now()), health_word(facts),
-        figure(figures.cpu if figures else None), figure(figures.memory if figures else None),
-        figure(full[1] if full else None), last,
+        figure(figures.cpu if figures else None, standing.of("cpu")),
+        figure(figures.memory if figures else None, standing.of("memory")),
+        figure(full[1] if full else None, standing.of("disk")), last,
     ), key=f"host {name}")  # fmt: skip
 
 
 def common_rows(desk: Desk, look: ServiceLook, width: int) -> list[Row]:
     """What the failing hosts have in common and the others have not."""
-    failing = {facts.host for facts in look.failing}
-    others = set(look.hosts) - failing
-    if not failing or not others:
+    failing = sorted(facts.host for facts in look.failing)
+    if len(failing) < 2:
         return []
-    hosts = desk.session.inventory.hosts
-    versions = {facts.host: facts.version for facts in look.releases if not facts.error}
-
-    def traits(name: str) -> set[str]:
-        host = hosts.get(name)
-        found = {f"{k} {v}" for k, v in host.labels.items()} if host else set()
-        if host:
-            found |= {f"group {g}" for g in host.groups} | ({f"via {host.via}"} if host.via else set())
-        return found | ({f"version {versions[name]}"} if versions.get(name) else set())
-
-    shared = set.intersection(*(traits(name) for name in failing))
-    only = sorted(t for t in shared if not any(t in traits(name) for name in others))
-    if not only:
+    known = desk.session.inventory.hosts
+    hosts = {name: known[name] for name in look.hosts if name in known}
+    versions = {f.host: {"version": f.version} for f in look.releases if f.version and not f.error}
+    traits = in_common(hosts, failing, more=versions)
+    if not traits:
         return []
-    words = f"only {' '.join(sorted(failing)[:4])}: {', '.join(only)}"
+    more = f" +{len(failing) - 4}" if len(failing) > 4 else ""
+    words = f"{' '.join(failing[:4])}{more}: {', '.join(trait.text() for trait in traits)}"
     return [row(("in common: ", "dim"), (fit(words, max(10, width - 11)).rstrip(), "warn"))]
 
 

@@ -32,12 +32,31 @@ class Capabilities:
         return self._registry.load(self._owners[capability], capability)
 
     def transport(self, name: str, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
-        """What the provider of a transport can do: `shell`.
+        """What the provider of a transport can do: `shell`, `trust`, `live_check`.
 
         Raises:
             Missing: It cannot.
         """
         return self._registry.load(self._registry.serving("host.transport", name).name, capability)
+
+    def carried(self, name: str, capability: str) -> bool:
+        """True when the provider of a transport has the capability; imports nothing of it."""
+        try:
+            return capability in self._registry.serving("host.transport", name).capabilities
+        except Missing:
+            return False
+
+    def check(self, kind: str) -> Any:  # noqa: ANN401 - the port is CheckReader
+        """What evaluates a kind of check: `tls`.
+
+        Raises:
+            Missing: Nobody does.
+        """
+        return self._registry.load(self._registry.serving("check.kind", kind).name, "checks")
+
+    def served(self, field: str) -> frozenset[str]:
+        """Kinds that installed providers serve, by field of the inventory: `check.kind`."""
+        return frozenset(kind for m in self._registry.manifests() for kind in m.kinds.get(field, ()))
 
     def releases(self, service: Service) -> Any:  # noqa: ANN401 - the port is ReleaseReader
         """The reader of releases for a service's kind of deploy.

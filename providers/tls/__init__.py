@@ -1,0 +1,1 @@
+"""Certificates that members serve, asked from this machine."""
