@@ -11,6 +11,7 @@ from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, Inventory
+from ondeck.observe.history import ask_changes
 from ondeck.observe.ports import ChangeReader, UnitReader
 from ondeck.observe.records import Asked
 from ondeck.operate.ports import Bench
