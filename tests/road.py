@@ -11,6 +11,7 @@ from ondeck.deck import Deck
 from ondeck.inventory.model import Environment, Host, Inventory, Revision
 from ondeck.operate import reconcile, road
 from ondeck.operate.consent import Consent
+from ondeck.operate.events import Ask, What
 from ondeck.operate.plan import Request
 from ondeck.record.store import Record
 from ondeck.record.view import JobView
@@ -94,6 +95,11 @@ def over(on: Deck, job: str) -> JobView:
 def reconciled(on: Deck, job: str) -> JobView:
     reconcile.reconcile(on, job)
     return over(on, job)
+
+
+def go_on(on: Deck, job: str, by: str = "anna", reason: str = "") -> None:
+    """Somebody looked at what it stands for and says yes."""
+    reconcile.tend(on, job, Ask(what=What.CONTINUE, by=by, reason=reason), YES)
 
 
 def effects(tmp: Path) -> dict[str, list[str]]:

@@ -1,4 +1,8 @@
-"""Going on with a job that has ended: what was said when it began covers the same person within the plan's hour."""
+"""Going on with a job that has ended or stands, and whether that needs a fresh word.
+
+What was said when a job began covers that the same person goes on with its rest within the plan's hour. It
+never covers what happened since: a job that stands for failures, an unknown or a gate needs a word of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ondeck.errors import OndeckError, Refused
+from ondeck.inventory.model import Protection
 from ondeck.operate import guard, policy
 from ondeck.operate.asker import asker
 from ondeck.operate.consent import Consent, Given
+from ondeck.operate.outcome import JobState
 from ondeck.operate.plan import PLAN_SECONDS, Plan
 
 if TYPE_CHECKING:
@@ -18,13 +24,17 @@ if TYPE_CHECKING:
     from ondeck.operate.events import Ask
     from ondeck.operate.guard import Ruling
     from ondeck.record.jobfolder import JobFolder
+    from ondeck.record.view import JobView
+
+
+_NAMED = 4  # targets that a line names before it counts the rest
 
 
 class Again(msgspec.Struct, frozen=True, kw_only=True):
-    """A fresh consent is needed before a job that has ended goes on.
+    """A fresh consent is needed before a job goes on.
 
     Attributes:
-        why: What the consent that it was started with does not cover.
+        why: What the consent that it was started with does not cover; of a job that stands, what happened.
         ruling: What the rules ask for now.
     """
 
@@ -57,7 +67,7 @@ def _old(hours: float) -> str:
 
 
 def needed(deck: Deck, job: str, who: str = "") -> Again | None:
-    """What a person has to say before this job, which has ended, goes on; None when nothing more.
+    """What a person has to say before this job, which has ended or stands, goes on; None when nothing more.
 
     Raises:
         BadInput: There is no such job.
@@ -67,9 +77,53 @@ def needed(deck: Deck, job: str, who: str = "") -> Again | None:
     from ondeck.operate import road
 
     at = deck.record.folder(job)
-    plan, given, who = at.view().plan, at.read_given(), who or deck.settings.actor
-    why = not_covered(given, plan, who=who, rules=_rules(deck, plan))
+    view, given, who = at.view(), at.read_given(), who or deck.settings.actor
+    plan = view.plan
+    if view.state is JobState.PAUSED:
+        why = "" if view.paused_by else standing(view)
+    else:
+        why = not_covered(given, plan, who=who, rules=_rules(deck, plan))
     return Again(why=why, ruling=road.judge(deck, plan, actor=who)) if why else None
+
+
+def standing(view: JobView) -> str:
+    """Why a job stands, which targets are to blame for it, and on how many it would go on; in one line."""
+    bad = [
+        f"{name} {row.outcome.value.replace('_', ' ')}"
+        for name, row in view.targets.items()
+        if row.outcome is not None and row.outcome.counts_as_failure
+    ]
+    more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+    blame = f" ({', '.join(bad[:_NAMED])}{more})" if bad else ""
+    rest = [name for name, row in view.targets.items() if row.outcome is None]
+    goes = f"would go on to {len(rest)} target{'s' * (len(rest) != 1)}" if rest else "no target is left"
+    return f"{goes}: {view.pause}{blame}"
+
+
+def unsaid(deck: Deck, view: JobView, ask: Ask, who: str) -> str:
+    """Why a request is not enough for a job that stands to go on, checked by who acts; empty when it is.
+
+    Raises:
+        Refused: The floor cannot be read.
+    """
+    from ondeck.operate import road
+
+    if ask.pause and ask.pause != view.paused_at:
+        return "it stands for something else by now: look again"
+    ruling = road.judge(deck, view.plan, actor=who)
+    if view.paused_by or (ruling.level is Protection.NONE and not ruling.refused):
+        return ""
+    said = ask.given
+    try:
+        guard.admit(ruling, said.consent if said is not None else Consent())
+    except OndeckError as error:
+        return f"{error.message}: ondeck continue {view.id}"
+    fits = said is not None and (said.plan, said.actor, said.policy) == (
+        view.digest,
+        who,
+        _rules(deck, view.plan),
+    )
+    return "" if fits and ask.pause else "the consent is for something else: look again"
 
 
 def _rules(deck: Deck, plan: Plan) -> str:
@@ -89,6 +143,8 @@ def agreed(deck: Deck, at: JobFolder, ask: Ask, consent: Consent | None) -> Ask:
     if again is None:
         return ask
     view, said = at.view(), consent or Consent(reason=ask.reason)
+    if view.paused_at and ask.pause not in (0, view.paused_at):
+        raise Refused("it stands for something else by now", hint="look again")
     try:
         decision = guard.admit(again.ruling, said)
     except OndeckError as error:
@@ -103,7 +159,7 @@ def agreed(deck: Deck, at: JobFolder, ask: Ask, consent: Consent | None) -> Ask:
         made=time.time_ns(),
         **asker(),
     )
-    return msgspec.structs.replace(ask, given=given)
+    return msgspec.structs.replace(ask, given=given, pause=view.paused_at)
 
 
 def taken_over(given: Given, plan: Plan, ask: Ask, *, who: str, rules: str) -> Given:

@@ -43,6 +43,8 @@ from ondeck.settings import Settings
 POLL = 0.2
 STOP_SECONDS = 30.0
 Reopen = Callable[[], Awaitable[Applying]]
+Unsaid = Callable[[Ask, str], str]
+"""Why a request of somebody is not enough for a job that stands to go on; empty when it is."""
 
 
 class Drive:
@@ -56,6 +58,7 @@ class Drive:
         settings: Settings,
         reopen: Reopen,
         herald: Herald,
+        unsaid: Unsaid = lambda ask, who: "",
     ) -> None:
         self.desk = desk
         self.rollout = rollout
@@ -63,6 +66,7 @@ class Drive:
         self.applying = applying
         self._reopen = reopen
         self._herald = herald
+        self._unsaid = unsaid
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._gate: asyncio.Task[None] | None = None
         self._ends: list[asyncio.Task[None]] = []
@@ -192,7 +196,8 @@ class Drive:
             await self.desk.record(Waiting(on=WaitingFor.CREDENTIALS, detail=self._credentials))
             self._herald.tell("waiting for credentials", self._credentials)
         else:
-            await self.desk.record(Paused(why=why))
+            by = self._paused_by if why == _by_hand(self._paused_by) else ""
+            await self.desk.record(Paused(why=why, by=by))
             if not self._paused_by:
                 self._herald.tell("paused", why)
 
@@ -290,17 +295,19 @@ class Drive:
 
     async def _take_asks(self) -> None:
         for name, who, ask in self.desk.asks():
-            refused = self._cannot(ask)
+            refused = self._cannot(ask, who)
             await self.desk.taken(name, who, ask, refused)
             if not refused:
                 await self._obey(ask, who)
 
-    def _cannot(self, ask: Ask) -> str:
+    def _cannot(self, ask: Ask, who: str) -> str:
         match ask.what:
             case What.CANCEL | What.PAUSE:
                 return ""
             case What.CONTINUE:
-                return "" if self._standing else "it is not paused"
+                if not self._standing:
+                    return "it is not paused"
+                return "" if self._credentials else self._unsaid(ask, who)
             case What.CREDENTIALS:
                 return "" if self._credentials else "it does not wait for credentials"
             case _:
@@ -312,7 +319,7 @@ class Drive:
                 self.cancel(who, hard=ask.hard)
             case What.PAUSE:
                 self._paused_by = who
-                self.rollout.hold(f"paused by {who}")
+                self.rollout.hold(_by_hand(who))
             case What.CONTINUE if self._credentials:
                 await self._lend(ask, who)
             case What.CONTINUE:
@@ -365,6 +372,10 @@ class Drive:
         self._credentials = self._standing = ""
         self.rollout.hold("")
         await self.desk.record(Continued(why=f"credentials lent by {who}"))
+
+
+def _by_hand(who: str) -> str:
+    return f"paused by {who}"
 
 
 def _differences(target: str, planned: tuple[Precondition, ...], now: tuple[Precondition, ...]) -> str:

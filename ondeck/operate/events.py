@@ -140,10 +140,15 @@ class GateSettled(Happened, frozen=True, kw_only=True, tag="gate-settled"):
 
 
 class Paused(Happened, frozen=True, kw_only=True, tag="paused"):
-    """It stands until somebody says how to go on; `choices` are words of `Ask.what`."""
+    """It stands until somebody says how to go on; `choices` are words of `Ask.what`.
+
+    Attributes:
+        by: Who paused it by hand; empty when it stands for what happened.
+    """
 
     why: str
     choices: tuple[str, ...] = ("continue", "cancel")
+    by: str = ""
 
 
 class Continued(Happened, frozen=True, kw_only=True, tag="continued"):
@@ -292,7 +297,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         hard: Of a cancel: stop what is in flight too.
         target: Of a settle; empty means the last gate.
         outcome: Of a settle: how it ended for the target; of a gate `succeeded` or `failed`.
-        given: Of a continue of a job that has ended: the fresh consent, where one is needed.
+        given: Of a continue: the fresh consent, where one is needed.
+        pause: Of a continue of a job that stands: when the pause that was looked at began, in ns.
         env: Of credentials: environment that is lent, only `SSH_AUTH_SOCK`.
     """
 
@@ -303,4 +309,5 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     target: str = ""
     outcome: Outcome | None = None
     given: Given | None = None
+    pause: int = 0
     env: dict[str, str] = {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from ondeck.counting import counted
 from ondeck.operate.spec import Risk
 
 _SEAL = 16  # hexadecimal digits
@@ -166,6 +168,38 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def targets(self) -> tuple[str, ...]:
         """Every target that will be touched, in rollout order."""
         return tuple(t for batch in self.draft.rollout.batches for t in batch.targets)
+
+
+_ON_HOSTS = re.compile(r" on \d+(?: of \d+)? (?:hosts?|targets?)$")
+_SWITCHES = (Action.CREATE, Action.UPDATE, Action.REPLACE)
+
+
+def deed_of(plan: Plan) -> str:
+    """What it does, verb first: `rollback 2.15.0 -> 2.14.0`, `exec df -h`, `restart checkout`."""
+    verb = plan.request.operation.rpartition(".")[2]
+    before, after = _switched(plan)
+    if after:
+        return f"{verb} {before or 'nothing'} -> {after}"
+    what = _ON_HOSTS.sub("", plan.draft.summary)
+    return what if what == verb or what.startswith(f"{verb} ") else f"{verb} {what}"
+
+
+def work_of(plan: Plan) -> str:
+    """The same, and on how many: `rollback 2.15.0 -> 2.14.0, 3 hosts`."""
+    return f"{deed_of(plan)}, {counted(len(plan.targets), 'host')}"
+
+
+def _switched(plan: Plan) -> tuple[str, str]:
+    """From which versions to which an operation on a service goes; empty where it is about none."""
+    if "@" not in plan.request.subject:
+        return "", ""
+    first = {c.target: c for c in reversed(plan.draft.changes) if c.action in _SWITCHES and c.after}
+    sides = (
+        dict.fromkeys(word.partition(" ")[0] for word in words if word)
+        for words in ([c.before for c in first.values()], [c.after for c in first.values()])
+    )
+    before, after = (", ".join(sorted(side)) for side in sides)
+    return before, after
 
 
 def encode(plan: Plan) -> bytes:

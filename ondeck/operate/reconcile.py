@@ -27,7 +27,8 @@ AGENT = "SSH_AUTH_SOCK"
 def tend(deck: Deck, job: str, ask: Ask, consent: Consent | None = None) -> str:
     """Ask something of a job, whether a worker lives or not; the id of the request.
 
-    A living worker takes it, as it is meant (`as_meant`). For a job that is over, `reconcile` and `settle`
+    A living worker takes it, as it is meant (`as_meant`); that it goes on after it stood for what happened may
+    need a fresh consent, see `again.needed`. For a job that is over, `reconcile` and `settle`
     start a worker that finds out and ends again, and `continue` starts one that goes on with what was not
     begun; that may need a fresh consent, see `again.needed`.
 
@@ -42,6 +43,8 @@ def tend(deck: Deck, job: str, ask: Ask, consent: Consent | None = None) -> str:
     _check_settling(job, ask)
     if at.is_alive():
         if not at.view().over:
+            if ask.what is What.CONTINUE:
+                ask = again.agreed(deck, at, ask, consent)
             return deck.record.ask(job, ask)
         _wait_until_gone(deck, at)
     view = at.view()

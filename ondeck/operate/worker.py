@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from ondeck.deck import Deck
 from ondeck.errors import OndeckError, Refused, StateBroken
 from ondeck.inventory.model import Inventory
 from ondeck.operate import again, guard, policy
@@ -47,7 +48,7 @@ from ondeck.operate.herald import TELL_SECONDS, Herald
 from ondeck.operate.launch import Handshake
 from ondeck.operate.lock import Lock, Owner
 from ondeck.operate.outcome import Outcome, WaitingFor
-from ondeck.operate.plan import is_sealed
+from ondeck.operate.plan import is_sealed, work_of
 from ondeck.operate.ports import Applying
 from ondeck.operate.risk import risk_of
 from ondeck.operate.rollout import Rollout
@@ -144,7 +145,8 @@ class Worker:
         if asked is not None:
             await self._resumed(*asked)
         begun = f", begun by {first}" if first != self.given.actor else ""
-        await self._audit("intent", f"resumed by {self.given.actor}{begun}" if asked else "")
+        again_by = f"resumed by {self.given.actor}{begun}: " if asked else ""
+        await self._audit("intent", f"{again_by}{short(work_of(self.plan))}")
         await self._take_lock()
         try:
             applying = await self._open()
@@ -313,7 +315,9 @@ class Worker:
         }
         rollout = Rollout(self.plan.draft.rollout, again)
         await self._ready(applying, rollout)
-        self.drive = drive = Drive(self.desk, rollout, applying, self.settings, self._reopen, self.herald)
+        self.drive = drive = Drive(
+            self.desk, rollout, applying, self.settings, self._reopen, self.herald, self._unsaid
+        )
         if self._cancel_asked():
             drive.cancel(self.asked_to_stop, hard=False)
         if stale := await drive.stale_before_start():
@@ -323,6 +327,12 @@ class Worker:
         if why is Ended.COMPLETE:
             await self._finish(drive.applying, rollout)
         return why, self._summary()
+
+    def _unsaid(self, ask: Ask, who: str) -> str:
+        deck = Deck(
+            inventory=self.inventory, registry=self.registry, record=self.record, settings=self.settings
+        )
+        return again.unsaid(deck, self.desk.view, ask, who)
 
     async def _ready(self, applying: Applying, rollout: Rollout) -> None:
         findings = {t: f for t, f in (await applying.ready()).items() if t in rollout.pending}

@@ -96,6 +96,8 @@ class JobView(msgspec.Struct, kw_only=True):
         state: ENDED when the worker is lost: it is never shown as running for ever.
         lost: The worker died without a last word; `detail` says how to go on.
         pause: Why it is paused.
+        paused_by: Who paused it by hand; empty when it stands for what happened.
+        paused_at: Since when it is paused, in ns; 0 when it is not.
         resumed: By whose word it went on after it had ended, oldest first.
         choices: What may be asked of it now.
         events: How many records were read.
@@ -116,6 +118,8 @@ class JobView(msgspec.Struct, kw_only=True):
     summary: str = ""
     detail: str = ""
     pause: str = ""
+    paused_by: str = ""
+    paused_at: int = 0
     choices: tuple[str, ...] = ()
     targets: dict[str, TargetView] = {}
     batches: tuple[BatchView, ...] = ()
@@ -307,7 +311,7 @@ def _gate(batch: BatchView, event: GateAnswered | GateAccepted | GateSettled) ->
 
 def _state(view: JobView, event: Event) -> None:
     view.waiting_for = None
-    view.pause = ""
+    view.pause, view.paused_by, view.paused_at = "", "", 0
     view.choices = ("cancel", "pause")
     match event:
         case JobStarted(mode=mode, at=at):
@@ -320,6 +324,7 @@ def _state(view: JobView, event: Event) -> None:
             view.choices = ("credentials", "cancel") if on is WaitingFor.CREDENTIALS else ("cancel",)
         case Paused(why=why, choices=choices):
             view.state, view.pause, view.detail, view.choices = JobState.PAUSED, why, why, choices
+            view.paused_by, view.paused_at = event.by, event.at
         case Continued(why=why):
             view.state, view.detail = JobState.RUNNING, why
         case Opened(ready=ready):

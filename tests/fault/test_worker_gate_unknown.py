@@ -45,7 +45,7 @@ def test_a_last_gate_without_data_pauses_and_continue_accepts_it(tmp_path: Path)
     on = on_road.deck(tmp_path)
     view = standing(on, tmp_path)
     assert view.pause == "the gate after batch 2 has no data"
-    on.record.ask(view.id, Ask(what=What.CONTINUE, by="bob", reason="the graphs are calm"))
+    on_road.go_on(on, view.id, "bob", "the graphs are calm")
     view = on_road.over(on, view.id)
     assert (view.outcome, view.why) == (Outcome.SUCCEEDED, Ended.COMPLETE)
     assert "accepted by bob: the graphs are calm" in view.batches[1].evidence
@@ -149,7 +149,7 @@ def test_continue_after_a_pause_by_hand_accepts_no_gate_that_nobody_saw(tmp_path
     on_road.wait_for(on, job, lambda v: v.targets["web-1"].running)
     on.record.ask(job, Ask(what=What.PAUSE, by="anna"))
     on_road.wait_for(on, job, lambda v: v.pause == "paused by anna")
-    on.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    on_road.go_on(on, job)
     view = on_road.wait_for(on, job, lambda v: "has no data" in v.pause)
     assert view.pause == "the gate after batch 2 has no data"
     assert cancelled(on, job).outcome is Outcome.UNKNOWN

@@ -95,7 +95,7 @@ def test_a_pause_is_told_once_with_all_that_a_person_needs(tmp_path: Path, ops: 
     assert told["subject"] == "env=lab"
     assert "1 failed" in told["text"]
     assert f"ondeck attach {job}" in told["text"]
-    on.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    on_road.go_on(on, job)
     on_road.over(on, job)
     assert ops.states == ["paused", "mixed"]
 
@@ -104,7 +104,7 @@ def test_ended_credentials_and_a_gate_without_data_are_told(tmp_path: Path, ops:
     on = deck(tmp_path, HOOK)
     job = on_road.start(on, tmp_path, batches="1,2", gate=True, script=("gate0=none", "web-2=auth"))
     on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
-    on.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    on_road.go_on(on, job)
     on_road.wait_for(on, job, lambda v: v.waiting_for is WaitingFor.CREDENTIALS)
     on.record.ask(job, Ask(what=What.CANCEL, by="anna"))
     on_road.over(on, job)
@@ -200,7 +200,7 @@ def test_a_deaf_channel_harms_nothing_and_is_noted(tmp_path: Path, ops: Ops) -> 
     on = deck(tmp_path, HOOK, timescale=0.05)
     job = on_road.start(on, tmp_path, batches="1,2", script=("web-1=fail",))
     on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
-    on.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    on_road.go_on(on, job)
     view = on_road.over(on, job)
     assert view.targets["web-3"].outcome is Outcome.SUCCEEDED
     assert sum("did not answer in time" in note for note in view.notes) == 2

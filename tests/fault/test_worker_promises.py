@@ -51,7 +51,7 @@ def test_a_failed_canary_pauses_and_continue_goes_on(tmp_path: Path) -> None:
     view = on_road.wait_for(deck, job, lambda v: v.state is JobState.PAUSED)
     assert "1 failed" in view.pause
     assert set(on_road.effects(tmp_path)) == {"web-1"}
-    deck.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    on_road.go_on(deck, job)
     view = on_road.over(deck, job)
     assert view.outcome is Outcome.MIXED
     assert view.exit_code == 3
@@ -108,7 +108,7 @@ def test_a_world_that_changes_before_a_later_batch_stops_there(tmp_path: Path) -
     job = on_road.start(deck, tmp_path, batches="1,2", gate=True, script=("gate0=none",))
     on_road.wait_for(deck, job, lambda v: v.state is JobState.PAUSED)
     (tmp_path / "effects" / "world").write_text("second")
-    deck.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    on_road.go_on(deck, job)
     view = on_road.over(deck, job)
     assert set(on_road.effects(tmp_path)) == {"web-1"}
     for later in ("web-2", "web-3"):

@@ -65,7 +65,7 @@ def test_a_request_counts_as_asked_until_a_worker_took_it(tmp_path: Path) -> Non
     assert not on.record.is_asked(job)
     started = next(e for e in on.record.folder(job).events_after(0) if isinstance(e, JobStarted))
     os.kill(started.pid, signal.SIGSTOP)
-    on.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+    on_road.go_on(on, job)
     assert on.record.is_asked(job)
     os.kill(started.pid, signal.SIGCONT)
     on_road.wait_for(on, job, lambda v: len(v.asked) > len(view.asked))
@@ -102,7 +102,7 @@ def test_a_cancelled_job_goes_on_and_one_that_is_done_does_not(tmp_path: Path) -
     reconcile.tend(on, job, CONTINUE, on_road.YES)
     view = on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
     assert "no data" in view.pause, "the gate is asked again, never taken as passed"
-    on.record.ask(job, CONTINUE)
+    reconcile.tend(on, job, CONTINUE, on_road.YES)
     view = on_road.over(on, job)
     assert {row.outcome for row in view.targets.values()} == {Outcome.SUCCEEDED}
     with pytest.raises(Refused, match="nothing of job"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ondeck.errors import StateBroken
-from ondeck.operate.events import Ask, Ended, What
+from ondeck.operate.events import Ended
 from ondeck.operate.outcome import JobState, Outcome
 from tests import road as on_road
 
@@ -70,7 +70,7 @@ def test_a_job_that_runs_ends_although_its_outcome_cannot_be_audited_and_says_so
     job = on_road.start(on, tmp_path, batches="1,2", script=("web-1=fail",))
     on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
     with stopped(tmp_path / "state" / "audit" / "lock") as pid:
-        on.record.ask(job, Ask(what=What.CONTINUE, by="anna"))
+        on_road.go_on(on, job)
         view = on_road.over(on, job)
     assert view.outcome is Outcome.MIXED
     assert any(f"process {pid}" in note for note in view.notes)

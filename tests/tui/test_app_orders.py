@@ -146,3 +146,20 @@ async def test_settle_of_a_gate_that_nobody_knows_asks_for_the_gate() -> None:
         assert [o[:5] for o in play.session.orders if o[0] == "settle"] == [
             ("settle", job.id, "", "succeeded", "looked")
         ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "typed"), [(Rules(level="type-name", type_this="prod"), "prod"), (Rules(), "y")]
+)
+async def test_continue_of_a_paused_job_says_what_happened_and_asks(rules: Rules, typed: str) -> None:
+    async with playing() as play:
+        why = "would go on to 2 targets: 1 failed, more than 0 may (web-1 failed)"
+        play.session.again = msgspec.structs.replace(rules, why=(why,), pause=7)
+        await play.press("0", "enter", "c")
+        await play.until(why)
+        assert orders(play) == []
+        await play.type(typed)
+        await play.press("enter")
+        await play.until("asked job")
+        assert orders(play) == [("continue", "")]
+        assert play.session.assents == [Assent(typed=rules.type_this, pause=7)]

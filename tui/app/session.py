@@ -58,6 +58,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         refused: Why it may not start at all; empty when it may.
         type_this: What has to be typed; empty when nothing has.
         break_glass: It may pass the rule alone, with a reason, loudly.
+        pause: Since when the job stands that the rules are about, in ns; 0 for a plan.
     """
 
     level: str = "confirm"
@@ -65,6 +66,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     type_this: str = ""
     why: tuple[str, ...] = ()
     break_glass: bool = False
+    pause: int = 0
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,11 +88,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assent(msgspec.Struct, frozen=True, kw_only=True):
-    """What the person did at the confirm."""
+    """What the person did at the confirm; `pause` names what they looked at, as `Rules.pause` does."""
 
     typed: str = ""
     reason: str = ""
     break_glass: bool = False
+    pause: int = 0
 
 
 class LogFeed(Protocol):
@@ -308,7 +311,7 @@ class Session(Protocol):
         ...
 
     async def going_on(self, job: str) -> Rules | None:
-        """What has to be said before an ended job goes on, and why; None when nothing. Raises OndeckError."""
+        """What has to be said before a job goes on, and why; None when nothing. Raises OndeckError."""
         ...
 
     def open_logs(self, subject: str, hosts: Sequence[str]) -> LogFeed:

@@ -10,12 +10,15 @@ from ondeck import times
 from ondeck.errors import BadInput, ExitCode, NeedsPerson
 from ondeck.operate.events import Ask, What
 from ondeck.operate.outcome import Outcome
+from ondeck.operate.plan import deed_of
+from ondeck.text import safe_line
 from tui.cli import consent, flags, following, out, plan_view
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.operation import Asked, asked_of
 from tui.cli.out import Rows
 
 if TYPE_CHECKING:
+    from ondeck.operate.consent import Consent
     from ondeck.record.view import JobView, TargetView
 
 _BY_HAND = click.Choice([o.value for o in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_STARTED)])
@@ -24,7 +27,7 @@ _GATE = {"passed": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 
 def rows_of(views: list[JobView]) -> Rows:
     """Jobs as a table, newest first."""
-    titles = ("job", "state", "outcome", "operation", "subject", "env", "by", "began", "targets")
+    titles = ("job", "state", "outcome", "operation", "subject", "env", "by", "began", "targets", "what")
     return Rows(titles, tuple(_row(view) for view in views))
 
 
@@ -41,6 +44,7 @@ def _row(view: JobView) -> tuple[object, ...]:
         view.people,
         times.iso(view.made),
         f"{done} of {len(view.targets)}",
+        safe_line(deed_of(view.plan)),
     )
 
 
@@ -112,10 +116,10 @@ def _lend(face: Face, job: str, reason: str = "") -> bool:
     return True
 
 
-def _ask(face: Face, job: str, ask: Ask, said: str) -> int:
+def _ask(face: Face, job: str, ask: Ask, said: str, given: Consent | None = None) -> int:
     from ondeck.operate import road
 
-    road.tend(face.deck, job, ask)
+    road.tend(face.deck, job, ask, given)
     face.say(said)
     return int(ExitCode.OK)
 
@@ -158,17 +162,36 @@ class _WithConsent(click.Command):
 def continue_(face: Face, /, job: str, **given: Any) -> int:  # noqa: ANN401 - click hands over the flags above
     """Let a paused or waiting job go on; of a job that has ended, do what was not begun.
 
+    To go on with a job that stands for failures, an unknown or a gate takes a word of its own: --yes or
+    --confirm NAME, as the rules of its environment ask for the operation. A pause by hand needs none.
     To go on with an ended job is a word of its own when its plan is older than an hour, or when somebody
     else started it: --yes or --confirm NAME, as the rules of its environment ask for the operation.
     A job whose worker was lost is reconciled first: ondeck reconcile JOB.
     """
     asked = asked_of(given)
     reason = asked.reason
-    if face.deck.record.job(job).over:
+    view = face.deck.record.job(job)
+    if view.over:
         return _resume(face, job, asked)
     if _lend(face, job, reason):
         return int(ExitCode.OK)
-    return _ask(face, job, Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason), "asked to go on")
+    ask = Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason, pause=view.paused_at)
+    return _ask(face, job, ask, "asked to go on", _of_a_pause(face, view, asked))
+
+
+def _of_a_pause(face: Face, view: JobView, asked: Asked) -> Consent | None:
+    """A person's word on what a living job stands for; None where none is needed."""
+    from ondeck.operate import again
+
+    needed = again.needed(face.deck, view.id) if view.paused_at else None
+    if needed is None:
+        return None
+    face.say(f"  it stands: {needed.why}")
+    left = sum(row.outcome is None for row in view.targets.values())
+    given = consent.obtain(face, view.plan, needed.ruling, asked, left)
+    if given is None:
+        raise NeedsPerson("it does not go on", hint=f"ondeck continue {view.id}")
+    return given
 
 
 def _resume(face: Face, job: str, asked: Asked) -> int:

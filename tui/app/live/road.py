@@ -109,19 +109,24 @@ class LiveRoad:
         return job
 
     async def going_on(self, job: str) -> Rules | None:
-        """What has to be said before an ended job goes on, with the why of it first; None when nothing.
+        """What has to be said before a job goes on, with the why of it first; None when nothing.
 
         Raises:
             OndeckError: It may not go on at all.
         """
-        await asyncio.to_thread(reconcile.may_continue, self._deck, job)
-        needed = await asyncio.to_thread(again.needed, self._deck, job)
+        return await asyncio.to_thread(self._going_on, job)
+
+    def _going_on(self, job: str) -> Rules | None:
+        view = self._deck.record.job(job)
+        if view.over:
+            reconcile.may_continue(self._deck, job)
+        needed = again.needed(self._deck, job)
         if needed is None:
-            return None
+            return Rules(why=(again.standing(view),), pause=view.paused_at) if view.paused_at else None
         ruling = needed.ruling
         return Rules(
             level=str(ruling.level), refused=ruling.refused, type_this=ruling.type_this,
-            why=(needed.why, *ruling.why), break_glass=ruling.break_glass,
+            why=(needed.why, *ruling.why), break_glass=ruling.break_glass, pause=view.paused_at,
         )  # fmt: skip
 
     async def order(
@@ -148,6 +153,7 @@ class LiveRoad:
             target=target,
             outcome=Outcome(text) if what is What.SETTLE else None,
             hard=hard,
+            pause=assent.pause if assent is not None else 0,
         )
         try:
             meant = await asyncio.to_thread(reconcile.as_meant, self._deck, job, ask)

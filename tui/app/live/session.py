@@ -266,7 +266,7 @@ class LiveSession:
         return job
 
     async def going_on(self, job: str) -> Rules | None:
-        """What has to be said before an ended job goes on."""
+        """What has to be said before a job goes on."""
         return await self._ready().road.going_on(job)
 
     async def order(

@@ -26,7 +26,7 @@ async def _order(desk: Desk, job: JobLook, order: str, target: str) -> None:
         desk.say(trouble, "dim")
     elif order == "cancel":
         await _cancel(desk, job)
-    elif order == "continue" and not job.running:
+    elif order == "continue" and (job.state == "paused" or not job.running):
         await _go_on(desk, job)
     elif order == "settle":
         await _settle(desk, job, target)
@@ -64,7 +64,7 @@ async def _cancel(desk: Desk, job: JobLook) -> None:
 
 
 async def _go_on(desk: Desk, job: JobLook) -> None:
-    """An ended job may need a fresh word: another person, an old plan, other rules."""
+    """It may need a fresh word: what a job stands for, another person, an old plan, other rules."""
     rules = await desk.session.going_on(job.id)
     assent = None
     if rules is not None:
@@ -73,13 +73,11 @@ async def _go_on(desk: Desk, job: JobLook) -> None:
             desk.say(f"{rules.why[0]}: {trouble}", "warn")
             return
         wanted = rules.type_this or "y"
-        answer = await desk.ask(
-            f"type {wanted} to go on: ", words=f"{rules.why[0]}: type {wanted}   esc leaves"
-        )
+        answer = await desk.ask(f"type {wanted} to go on: ", words=f"{rules.why[0]}   esc leaves")
         if answer is None or answer.strip() != wanted:
             desk.say(f"it does not go on: type {wanted}", "dim")
             return
-        assent = Assent(typed=rules.type_this)
+        assent = Assent(typed=rules.type_this, pause=rules.pause)
     desk.say(await desk.session.order(job.id, "continue", assent=assent), "")
 
 
