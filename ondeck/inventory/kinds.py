@@ -149,6 +149,12 @@ _ALSO = {
 KINDS = tuple(_KINDS)
 
 
+def plural(word: str) -> str | None:
+    """The kind that a word names, also in the singular; None when it names none."""
+    found = _ALSO.get(word, word)
+    return found if found in _KINDS else None
+
+
 def rows(inventory: Inventory, kind: str, names: Sequence[str] = (), selectors: Sequence[str] = ()) -> Rows:
     """A kind as a table, all of it or what is named or selected.
 
@@ -162,16 +168,16 @@ def rows(inventory: Inventory, kind: str, names: Sequence[str] = (), selectors: 
         BadInput: No such kind, or a selector on a kind that has no hosts.
         NoMatch: A name or selector names nothing.
     """
-    plural = _ALSO.get(kind, kind)
-    if plural not in _KINDS:
+    found = plural(kind)
+    if found is None:
         raise BadInput(f"no kind {kind!r}", hint=nearest(kind, KINDS) or f"kinds: {', '.join(KINDS)}")
-    shape = _KINDS[plural]
+    shape = _KINDS[found]
     records = {record.name: record for record in shape.records(inventory)}
-    chosen = [_named(plural, name, records) for name in names] if names else list(records.values())
+    chosen = [_named(found, name, records) for name in names] if names else list(records.values())
     if selectors:
-        chosen = _selected(inventory, plural, shape, chosen, selectors)
+        chosen = _selected(inventory, found, shape, chosen, selectors)
     return Rows(
-        plural,
+        found,
         shape.columns,
         tuple(Row(record.name, shape.cells(inventory, record), plain(record)) for record in chosen),
     )

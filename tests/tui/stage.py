@@ -70,9 +70,10 @@ class ExecParams(Params, frozen=True, kw_only=True):
 
 
 class PutParams(Params, frozen=True, kw_only=True):
-    source: Annotated[str, msgspec.Meta(description="File here", examples=["./motd"])]
-    path: Annotated[str, msgspec.Meta(description="Absolute path there", examples=["/etc/motd"])]
+    source: Annotated[str, msgspec.Meta(description="File here", examples=["./motd"])] = ""
+    path: Annotated[str, msgspec.Meta(description="Absolute path there", examples=["/etc/motd"])] = ""
     mode: Annotated[str, msgspec.Meta(description="Octal mode")] = "0644"
+    undo: Annotated[str, msgspec.Meta(description="Put back what this job replaced")] = ""
 
 
 class NoParams(Params, frozen=True, kw_only=True):
@@ -89,7 +90,7 @@ SPECS = (
     OperationSpec(name="host.exec", title="Run a command", target=TargetKind.HOSTS, params=ExecParams,
                   risk=Risk.CHANGE, shortcut=Shortcut(("exec",), target="selector", rest="argv")),
     OperationSpec(name="host.put", title="Put a file", target=TargetKind.HOSTS, params=PutParams,
-                  risk=Risk.CHANGE, shortcut=Shortcut(("put",), ("source",), target="path")),
+                  risk=Risk.CHANGE, shortcut=Shortcut(("put",), target="path")),
 )  # fmt: skip
 
 

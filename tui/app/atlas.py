@@ -24,6 +24,7 @@ PAGES: dict[str, str] = {
     "certs": "tui.app.panes.certs:CertsPage",
     "locks": "tui.app.panes.locks:LocksPage",
     "record": "tui.app.panes.record:RecordPage",
+    "get": "tui.app.panes.kinds:KindsPage",
     "describe": "tui.app.panes.describe:DescribePage",
 }
 """Views by name; most take the name of a thing behind it."""

@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from ondeck.inventory import kinds
+from ondeck.inventory.problems import nearest
 from ondeck.operate.events import Ask, What
 from ondeck.operate.outcome import Outcome
-from ondeck.operate.spec import OperationSpec, TargetKind
+from ondeck.operate.spec import OperationSpec, Shortcut, TargetKind
 from tui.app.bindings import ACTS, LATER
 from tui.app.session import Session, Wish
 
@@ -60,8 +62,8 @@ class Trouble(msgspec.Struct, frozen=True):
 Typed = Go | Do | Turn | Leave | Trouble
 
 
-def parse(text: str, session: Session) -> Typed:
-    """What a line means."""
+def parse(text: str, session: Session, marked: Sequence[str] = ()) -> Typed:
+    """What a line means; an operation on hosts that names none means the marked ones."""
     try:
         words = shlex.split(text)
     except ValueError:
@@ -75,14 +77,18 @@ def parse(text: str, session: Session) -> Typed:
         return Turn(first, " ".join(rest))
     spec = _spec_of(words, session.specs())
     if spec is not None and spec.shortcut is not None:
-        return _operation(spec, words[len(spec.shortcut.verb) :])
+        return _operation(spec, words[len(spec.shortcut.verb) :], session, tuple(marked))
     return _place(first, rest, session)
 
 
 def _place(first: str, rest: Sequence[str], session: Session) -> Typed:
+    if first == "get" and rest:
+        first, rest = rest[0], rest[1:]
     if first in PLACES:
         address = PLACES[first]
         return Go(f"{address} {rest[0]}" if rest else address)
+    if (plural := kinds.plural(first)) is not None:
+        return Go(f"get {plural}")
     if first in session.subjects() or first in session.inventory.hosts or session.job(first):
         return Go(first)
     if first in session.inventory.services:
@@ -95,7 +101,16 @@ def _place(first: str, rest: Sequence[str], session: Session) -> Typed:
         return Trouble(later)
     if first == "job" and rest:
         return Go(rest[0])
-    return Trouble(f"no view, thing or verb named {first!r}")
+    return Trouble(_nothing_named(first, session))
+
+
+def _nothing_named(word: str, session: Session) -> str:
+    if word == "get":
+        return f"say of what: {' '.join(kinds.KINDS)}"
+    verbs = (spec.shortcut.verb[0] for spec in session.specs() if spec.shortcut)
+    known = [*PLACES, *kinds.KINDS, *verbs, "quit", "theme", *session.subjects(), *session.inventory.hosts]
+    near = nearest(word, known)
+    return f"no view, thing or verb named {word!r}" + (f": {near}" if near else ": ? lists what there is")
 
 
 def _spec_of(words: Sequence[str], specs: Iterable[OperationSpec]) -> OperationSpec | None:
@@ -113,7 +128,7 @@ def field_names(spec: OperationSpec) -> dict[str, msgspec.structs.FieldInfo]:
     return {f.name: f for f in msgspec.structs.fields(spec.params)}
 
 
-def _operation(spec: OperationSpec, words: Sequence[str]) -> Typed:
+def _operation(spec: OperationSpec, words: Sequence[str], session: Session, marked: tuple[str, ...]) -> Typed:
     assert spec.shortcut is not None
     shortcut, fields = spec.shortcut, field_names(spec)
     params: dict[str, Any] = {}
@@ -147,23 +162,46 @@ def _operation(spec: OperationSpec, words: Sequence[str]) -> Typed:
             params[field.name] = value
         else:
             return Trouble(f"{' '.join(shortcut.verb)} knows no {name}")
-    return _wish(spec, plain, selectors, params, reason)
+    misplaced = _bare_hosts(shortcut, plain, params, session)
+    return misplaced or _wish(spec, plain, selectors, params, reason, marked)
+
+
+def _bare_hosts(
+    shortcut: Shortcut, plain: Sequence[str], params: Mapping[str, Any], session: Session
+) -> Trouble | None:
+    """Hosts where a command is expected: the line that was meant; None when there are none."""
+    if shortcut.target != "selector" or not plain or plain[0] not in session.inventory.hosts:
+        return None
+    hosts = [word for word in plain if word in session.inventory.hosts]
+    command = params.get(shortcut.rest) or plain[len(hosts) :] or ("COMMAND",)
+    line = shlex.join([*shortcut.verb, "-l", selector_of(hosts), "--", *map(str, command)])
+    return Trouble(f"hosts are named by -l: {line}")
 
 
 def _wish(
-    spec: OperationSpec, plain: list[str], selectors: list[str], params: dict[str, Any], reason: str
+    spec: OperationSpec,
+    plain: list[str],
+    selectors: list[str],
+    params: dict[str, Any],
+    reason: str,
+    marked: tuple[str, ...],
 ) -> Typed:
     assert spec.shortcut is not None
-    names = list(spec.shortcut.positional)
+    names, subject = list(spec.shortcut.positional), ""
     if spec.shortcut.target == "selector":
         subject = ",".join(selectors)
     elif spec.shortcut.target == "path":
-        names, subject = names or [], plain.pop() if plain else ""
-        subject, _, path = subject.partition(":")
-        if path and "path" in field_names(spec):
-            params["path"] = path
+        names = list(_PLACED[:1])
+        at = next((i for i, word in enumerate(plain) if ":/" in word), -1)
+        subject, _, path = plain.pop(at).partition(":/") if at >= 0 else ("", "", "")
+        subject = ",".join(filter(None, (subject, *selectors)))
+        if at >= 0:
+            params["path"] = f"/{path}"
     else:
         subject = plain.pop(0) if plain else ""
+    hosts: tuple[str, ...] = ()
+    if not subject and marked and spec.target is TargetKind.HOSTS:
+        subject, hosts = selector_of(marked), marked
     for name in names:
         if plain:
             params[name] = plain.pop(0)
@@ -173,16 +211,27 @@ def _wish(
     if plain:
         return Trouble(f"too many words: {' '.join(plain)}")
     if not subject:
-        what = "-l SELECTOR" if spec.shortcut.target == "selector" else "a target"
+        what = _WANTS.get(spec.shortcut.target, "a target")
         return Trouble(f"{' '.join(spec.shortcut.verb)} needs {what}")
-    return Do(
-        spec, Wish(operation=spec.name, subject=subject, params=params, reason=reason), lacking(spec, params)
-    )
+    wish = Wish(operation=spec.name, subject=subject, hosts=hosts, params=params, reason=reason)
+    return Do(spec, wish, lacking(spec, params))
+
+
+_PLACED = ("source", "path")
+_WANTS = {
+    "selector": "hosts: mark some, or -l SELECTOR",
+    "path": "hosts: mark some, or FILE HOST:/PATH, FILE SELECTOR:/PATH",
+}
 
 
 def lacking(spec: OperationSpec, params: Mapping[str, Any]) -> tuple[str, ...]:
-    """Required parameters that are not there."""
-    return tuple(name for name, field in field_names(spec).items() if field.required and name not in params)
+    """Parameters without which nothing can be planned and that are not there."""
+    placed = _PLACED if spec.shortcut and spec.shortcut.target == "path" and not params.get("undo") else ()
+    return tuple(
+        name
+        for name, field in field_names(spec).items()
+        if (field.required and name not in params) or (name in placed and not params.get(name))
+    )
 
 
 def selector_of(hosts: Sequence[str]) -> str:
@@ -226,12 +275,14 @@ def shell_line(spec: OperationSpec, wish: Wish) -> str:
     given = dict(wish.params)
     words = ["ondeck", *shortcut.verb]
     rest = given.pop(shortcut.rest, ()) if shortcut.rest else ()
-    positional = [str(given.pop(name)) for name in shortcut.positional if name in given]
+    first = _PLACED[:1] if shortcut.target == "path" else ()
+    positional = [str(given.pop(name)) for name in (*first, *shortcut.positional) if name in given]
     if shortcut.target == "selector":
         words += ["-l", selector_of(wish.hosts) if wish.hosts else wish.subject]
     elif shortcut.target == "path":
         path = given.pop("path", "")
-        positional.append(f"{wish.subject}:{path}" if path else wish.subject)
+        where = wish.hosts[0] if len(wish.hosts) == 1 else wish.subject
+        positional.append(f"{where}:{path}" if path else where)
     else:
         words.append(wish.subject)
     words += positional
@@ -264,7 +315,17 @@ def candidates(text: str, session: Session, limit: int = 12) -> list[str]:
         names: Iterable[str] = [*session.subjects(), *session.inventory.hosts]
     else:
         verbs = (" ".join(s.shortcut.verb) for s in session.specs() if s.shortcut)
-        names = [*PLACES, *verbs, "tz", "theme", "at", "q", *session.subjects(), *session.inventory.hosts]
+        names = [
+            *PLACES,
+            *kinds.KINDS,
+            *verbs,
+            "tz",
+            "theme",
+            "at",
+            "q",
+            *session.subjects(),
+            *session.inventory.hosts,
+        ]
     found: list[str] = []
     for name in names:
         if name.startswith(last) and name not in found:

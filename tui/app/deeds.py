@@ -130,7 +130,8 @@ class Deeds:
     async def _typed_command(self, answer: Answer) -> None:
         text = await self.screen.answered(answer)
         if text is not None and text.strip():
-            await self.perform(commands.parse(text, self.session))
+            marked = self.hosts() if self.screen.view.marked() else ()
+            await self.perform(commands.parse(text, self.session, marked))
 
     async def perform(self, typed: commands.Typed) -> None:
         """What a `:` line or a palette entry means."""

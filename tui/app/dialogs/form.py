@@ -35,11 +35,12 @@ class Field(msgspec.Struct, frozen=True):
 
 def fields(spec: OperationSpec, given: Mapping[str, Any]) -> list[Field]:
     """Fields of an operation, required ones first."""
-    found = []
+    found, wanted = [], commands.lacking(spec, {})
     for name, info in commands.field_names(spec).items():
         kind, help_text, example = _described(info.type)
         default = given.get(name, None if info.default is msgspec.NODEFAULT else info.default)
-        found.append(Field(name, kind, help_text, example, info.required, _shown(default)))
+        needed = info.required or name in wanted
+        found.append(Field(name, kind, help_text, example, needed, _shown(default)))
     return sorted(found, key=lambda field: not field.required)
 
 
@@ -72,7 +73,8 @@ def taken(spec: OperationSpec, texts: Mapping[str, str]) -> tuple[dict[str, Any]
     """Parameters from what was typed, and what is wrong by field."""
     params: dict[str, Any] = {}
     wrong: dict[str, str] = {}
-    for field in fields(spec, {}):
+    undone = bool(texts.get("undo", "").strip())
+    for field in fields(spec, {"undo": "given"} if undone else {}):
         text = texts.get(field.name, "").strip()
         if not text and field.required:
             wrong[field.name] = "needed"
