@@ -10,6 +10,8 @@ from ondeck.errors import BadInput, Refused, StateBroken
 from ondeck.observe.records import Change
 from ondeck.operate.events import Ask, Event, JobEnded
 from ondeck.operate.lock import Lock, LockView, views
+from ondeck.operate.outcome import Outcome
+from ondeck.operate.plan import work_of
 from ondeck.operate.spec import Risk
 from ondeck.record import folder, marks, outputs
 from ondeck.record.audit import Audit
@@ -265,12 +267,15 @@ def _has_changed(view: JobView) -> bool:
 
 def _change(view: JobView) -> Change:
     outcome = view.outcome.value if view.outcome else view.state.value
+    ended = "" if view.outcome is Outcome.SUCCEEDED else f" ({outcome.replace('_', ' ')})"
+    of_hosts = "@" not in view.plan.request.subject
     return Change(
         time=view.started or view.made,
         env=view.plan.request.env,
         kind=view.plan.request.operation.rpartition(".")[2],
         subject=view.plan.request.subject,
-        text=f"{view.plan.title}: {view.plan.draft.summary} ({outcome})",
+        text=f"{work_of(view.plan)}{ended}",
+        host=view.plan.targets[0] if of_hosts and len(view.plan.targets) == 1 else "",
         who=view.people,
         job=view.id,
     )

@@ -158,6 +158,8 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
         outcome: Word of `Outcome`; empty until it ended.
         before: Target -> what its release (or file) was when it was planned.
         wanted: Target -> what it shall be.
+        deed: What it does, verb first: `exec df -h`, `rollback 2.15.0 -> 2.14.0`.
+        end: How it ended, where its outcome does not say it all.
         in_doubt: It ended, and of a target nobody knows what happened.
     """
 
@@ -184,6 +186,8 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
     before: dict[str, str] = {}
     wanted: dict[str, str] = {}
     in_doubt: bool = False
+    deed: str = ""
+    end: str = ""
 
     @property
     def wait(self) -> Wait | None:

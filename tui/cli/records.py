@@ -10,6 +10,7 @@ import click
 from ondeck import times
 from ondeck.errors import ExitCode
 from ondeck.operate.outcome import JobState
+from ondeck.operate.plan import work_of
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, pass_face
@@ -125,7 +126,8 @@ def _open_matters(face: Face) -> list[str]:
     record = face.deck.record
     lines = []
     for view in record.jobs(200):
-        name = f"job {view.id} ({view.plan.title} {safe_line(view.plan.request.subject)}, {view.people})"
+        work = f"{safe_line(work_of(view.plan))}, on {safe_line(view.plan.request.subject)}"
+        name = f"job {view.id} ({work}, {view.people})"
         if view.unsettled and view.over:
             doubts = ", ".join(view.doubts) or "outcome"
             lines.append(f"- UNKNOWN: {name}: {doubts}; `ondeck reconcile {view.id}`")

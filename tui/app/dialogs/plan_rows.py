@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from ondeck.operate.plan import Action, Change, Draft
-from tui.app.phrases import verb_of
+from tui.app.phrases import count_of, verb_of
 from tui.app.rows import Part, Row, fit, row, rule
 from tui.app.session import Card
 
@@ -36,7 +36,10 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
         rows += _wrapped("LEFT OUT", f"{host}: {why}", width, "warn")
     if card.unjudged:
         rows += _wrapped(
-            "LEFT OUT", f"{card.unjudged} hosts that could not be asked for the selector", width, "warn"
+            "LEFT OUT",
+            f"{count_of(card.unjudged, 'host')} that could not be asked for the selector",
+            width,
+            "warn",
         )
     rows += _changes(draft.changes, width)
     rows += _preflight(draft, width)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ondeck.operate import events as happened
 from ondeck.operate.outcome import JobState
-from ondeck.operate.plan import Plan
+from ondeck.operate.plan import Plan, deed_of
 from ondeck.record.view import JobView
+from ondeck.text import safe_line
 from tui.app.views import BatchLook, JobLook, TargetLook
 
 
@@ -19,7 +20,9 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         title=plan.title,
         subject=plan.request.subject,
         env=plan.request.env,
-        summary=plan.draft.summary if not view.over else view.summary or plan.draft.summary,
+        summary=plan.draft.summary,
+        deed=safe_line(deed_of(plan)),
+        end=_end(view),
         actor=view.actor,
         people=view.people,
         reason=view.reason,
@@ -51,6 +54,12 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         wanted=_of(plan, "after"),
         in_doubt=view.over and bool(view.in_doubt),
     )  # fmt: skip
+
+
+def _end(view: JobView) -> str:
+    """What its outcome and the table of targets do not tell."""
+    told = view.why in (None, happened.Ended.COMPLETE) and ";" not in view.summary and not view.lost
+    return "" if told or not view.over else view.summary
 
 
 def _waiting(view: JobView) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tui.app.panes.base import BoardView
-from tui.app.panes.pieces import change_row, known_changes
+from tui.app.panes.pieces import change_rows, known_changes
 from tui.app.rows import Row, heading, row
 from tui.app.views import NOTHING, Kind, Selected
 
@@ -42,9 +42,7 @@ class ChangesPage(BoardView):
         rows += [row((f"could not ask {a.source}: {a.error}", "warn")) for a in silent]
         if not changes:
             rows.append(row(("nothing in what could be asked", "dim")))
-        for index, change in enumerate(changes[:500]):
-            rows.append(change_row(self.desk, change, width, f"change {index}", wide=width >= 90))
-        return rows
+        return rows + change_rows(self.desk, list(enumerate(changes[:500])), width, wide=width >= 90)
 
     def of_key(self, key: str) -> Selected:
         """The job, service or host that it happened to."""

@@ -9,6 +9,7 @@ from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import healthy_word, on_hosts, versions_word
 from tui.app.panes.service_rows import common_rows, hosts_grid, release_rows
+from tui.app.phrases import count_of
 from tui.app.rows import Column, Line, Part, Row, grid, row, rule
 from tui.app.views import NOTHING, Kind, Selected, ServiceLook
 
@@ -68,7 +69,9 @@ class DeployPane(BoardView):
             f"data {self.desk.age(look.asked)}" if look.asked else "asking" if look.asking else "not asked"
         )
         lost = f", {look.unknown} not known" if look.asked and look.unknown else ""
-        rows.append(rule(f"{look.subject}  {len(look.hosts)} hosts, worst first", width, state + lost))
+        rows.append(
+            rule(f"{look.subject}  {count_of(len(look.hosts), 'host')}, worst first", width, state + lost)
+        )
         rows += hosts_grid(self.desk, look, width)
         rows += common_rows(self.desk, look, width)
         rows.append(rule("releases", width))

@@ -13,6 +13,8 @@ from tui.app.panes.base import BoardView
 from tui.app.rows import Row, fit, heading, row
 from tui.app.views import NOTHING, Kind, Selected
 
+_SEPARATOR = (" ", "   ")  # between plain words, and between entries that have several words
+
 
 class DescribePage(BoardView):
     """The record as indented lines."""
@@ -70,11 +72,20 @@ def _lines(value: Any, depth: int) -> Iterator[tuple[int, str, str]]:  # noqa: A
         if isinstance(inner, dict):
             yield depth, str(key), ""
             yield from _lines(inner, depth + 1)
-        elif isinstance(inner, list) and inner and isinstance(inner[0], dict):
+        elif isinstance(inner, list | tuple) and inner and isinstance(inner[0], dict):
             yield depth, str(key), ""
             for item in inner:
                 yield from _lines(item, depth + 1)
-        elif isinstance(inner, list):
-            yield depth, str(key), " ".join(str(item) for item in inner)
+        elif isinstance(inner, list | tuple):
+            yield (
+                depth,
+                str(key),
+                _SEPARATOR[any(isinstance(i, list | tuple) for i in inner)].join(map(_word, inner)),
+            )
         else:
             yield depth, str(key), str(inner)
+
+
+def _word(item: object) -> str:
+    """An entry of a list; one that is a list itself (a command's words) as one text."""
+    return " ".join(map(str, item)) if isinstance(item, list | tuple) else str(item)

@@ -14,7 +14,7 @@ from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.panes.base import View
 from tui.app.panes.pieces import FIGURE_ROLES, figure, host_state, standing_of
-from tui.app.phrases import span
+from tui.app.phrases import count_of, span
 from tui.app.rows import row as line
 from tui.app.table import Column, LiveTable, Row, row
 from tui.app.views import NOTHING, HostLook, Kind, Matched, Selected
@@ -131,7 +131,7 @@ class FleetPane(View):
         shown, total = self.table.counts
         lost = sum(1 for look in self.session.known().values() if look.health == "lost")
         known = sum(1 for look in self.session.known().values() if look.health is not None)
-        words = [f"{total} hosts", f"{shown} shown" if shown != total else "", f"{known} looked at"]
+        words = [count_of(total, "host"), f"{shown} shown" if shown != total else "", f"{known} looked at"]
         words.append(f"{lost} LOST" if lost else "")
         words.append(f"{self._matched.unjudged} could not be judged" if self._matched.unjudged else "")
         words.append(self._trouble)

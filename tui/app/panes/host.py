@@ -10,7 +10,7 @@ from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import (
     FIGURE_ROLES,
-    change_row,
+    change_rows,
     figure,
     health_word,
     host_state,
@@ -166,10 +166,13 @@ class HostPage(BoardView):
 
     def _changes(self, width: int) -> list[Row]:
         answers = self.session.changes((self.name_of,))
+        services = self.session.services_on(self.name_of)
         mine = [
             c
             for c in known_changes(answers)
-            if c.host == self.name_of or self.name_of in c.subject.split("@")
+            if c.host == self.name_of
+            or self.name_of in c.subject.split("@")
+            or (c.subject in services and not c.host)
         ]
         rows = [heading("CHANGES", right=sources(answers))]
         if not mine:
@@ -177,9 +180,7 @@ class HostPage(BoardView):
             rows.append(
                 row(("nothing in what could be asked" if bad else "nothing is known to have changed", "dim"))
             )
-        for index, change in enumerate(mine[:12]):
-            rows.append(change_row(self.desk, change, width, f"change {index}", wide=width >= 90))
-        return rows
+        return rows + change_rows(self.desk, list(enumerate(mine[:12])), width, wide=width >= 90)
 
     def command(self) -> str:
         """The same as text."""

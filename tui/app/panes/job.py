@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.job_orders import order_job
-from tui.app.panes.pieces import OUTCOME_ROLES, STATE_ROLES, health_word, spoken
+from tui.app.panes.pieces import OUTCOME_ROLES, STATE_ROLES, health_word, on_word, spoken
 from tui.app.phrases import SECOND, size, span, verb_of
 from tui.app.rows import Column, Line, Part, Row, fit, grid, row, rule
 from tui.app.views import JobLook, Kind, OutputLook, Selected, TargetLook
@@ -106,7 +107,7 @@ class JobPage(BoardView):
     def _head(self, job: JobLook, width: int) -> list[Row]:
         who = f"{job.actor}, started {self.desk.clock(job.started)}"
         rows = [
-            row((f"JOB {job.id}  {verb_of(job.operation)} {job.subject}", "heading"), right=[(who, "dim")])
+            row((f"JOB {job.id}  {verb_of(job.operation)} {on_word(job)}", "heading"), right=[(who, "dim")])
         ]
         state: Part = (job.state.upper(), STATE_ROLES.get(job.state, ""))
         if not job.running:
@@ -118,8 +119,9 @@ class JobPage(BoardView):
             rows.append(row(("waits: ", "warn"), (fit(spoken(job.waiting), width - 7).rstrip(), "warn")))
         if job.people not in ("", job.actor):
             rows.append(row(("by     ", "dim"), fit(job.people, width - 7).rstrip()))
-        if job.summary:
-            rows.append(row(("what   ", "dim"), fit(job.summary, width - 7).rstrip()))
+        for label, text in (("what   ", job.summary), ("end    ", job.end)):
+            lines = wrap(text, max(20, width - 7), break_on_hyphens=False)[:3]
+            rows += [row((label if not at else " " * 7, "dim"), line) for at, line in enumerate(lines)]
         if job.reason:
             rows.append(row(("why    ", "dim"), fit(job.reason, width - 7).rstrip()))
         if job.undo and not job.running:

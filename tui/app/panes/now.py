@@ -17,7 +17,7 @@ from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import (
     HOUR,
-    change_row,
+    change_rows,
     healthy_word,
     jobs_rows,
     known_changes,
@@ -293,8 +293,10 @@ class NowPane(BoardView):
         silent = self._unheard(answers)
         rows = [heading("CHANGED IN THE LAST 60 MIN", right=self._heard(answers, len(silent)))]
         wide = width >= 90
-        for index, change in recent[: 12 if wide else 5]:
-            rows.append(change_row(self.desk, change, width, f"change {index}", wide=wide))
+        shown = recent[: 12 if wide else 5]
+        rows += change_rows(self.desk, shown, width, wide=wide)
+        if hidden := len(recent) - len(shown):
+            rows.append(row((f"+{hidden} more", "warn"), ("  :changes lists them all", "dim")))
         if not recent:
             word = (
                 "nothing in what could be asked"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
+
 from ondeck.inventory.model import Host
 from ondeck.observe.fleet import Severity, Standing, judge
 from ondeck.observe.records import Change, Health, ReleaseFacts
 from tui.app.context import Desk
-from tui.app.phrases import SECOND, percent, span, verb_of
+from tui.app.phrases import SECOND, count_of, percent, span, verb_of
 from tui.app.rows import Column, Line, Part, Row, fit, grid, row
 from tui.app.views import Answer, HostLook, JobLook, ServiceLook
 
@@ -48,16 +50,37 @@ def sources(answers: Sequence[Answer]) -> list[Part]:
     return parts[:-1] if parts and parts[-1] == "  " else parts
 
 
-def change_row(desk: Desk, change: Change, width: int, key: str, *, wide: bool) -> Row:
-    """`03:04 prod  checkout  2.14.0 -> 2.15.0   ci#4411`."""
-    subject = change.subject.partition("@")[0]
-    where = change.host
+def change_rows(desk: Desk, changes: Sequence[tuple[int, Change]], width: int, *, wide: bool) -> list[Row]:
+    """`03:04 prod checkout 2.14.0 -> 2.15.0   ci#4411`, with the number of each in its key.
+
+    Columns are as wide as what stands in them: every one that is free is for the text.
+    """
+    envs = min(8, max((len(change.env or "-") for _, change in changes), default=0))
+    subjects = min(16 if wide else 12, max((len(_changed(change)) for _, change in changes), default=0))
+    return [
+        _change_row(desk, change, width, f"change {at}", (envs, subjects), wide=wide)
+        for at, change in changes
+    ]
+
+
+def _changed(change: Change) -> str:
+    """The service, host or package; of chosen hosts their selector says less than the text does."""
+    if "@" in change.subject or not change.job:
+        return change.subject.partition("@")[0]
+    return change.host or "hosts"
+
+
+def _change_row(
+    desk: Desk, change: Change, width: int, key: str, widths: tuple[int, int], *, wide: bool
+) -> Row:
+    subject = _changed(change)
+    where = change.host if change.host != subject else ""
     tail = change.who + (f"  job {change.job}" if change.job and wide else "")
     parts: list[Part] = [
-        (desk.minute(change.time), ""), "  ", (fit(change.env or "-", 8 if wide else 7), desk.env_role(change.env)),
-        " ", fit(subject, 16 if wide else 10), " ",
+        (desk.minute(change.time), ""), " ", (fit(change.env or "-", widths[0]), desk.env_role(change.env)),
+        " ", fit(subject, widths[1]), " ",
     ]  # fmt: skip
-    room = width - sum(len(p if isinstance(p, str) else p[0]) for p in parts) - len(tail) - 3
+    room = width - sum(cell_len(p if isinstance(p, str) else p[0]) for p in parts) - cell_len(tail) - 2
     text = change.text if not where or where in change.text else f"{change.text}  {where}"
     return row(*parts, fit(text, max(8, room)).rstrip(), right=[(tail, "dim")], key=key)
 
@@ -78,17 +101,24 @@ def job_line(desk: Desk, job: JobLook, *, wide: bool) -> Line:
         if job.running
         else (span((job.ended - begin) / SECOND) if begin and job.ended else "?")
     )
-    verb = verb_of(job.operation).lower()
-    what = f"{verb}  {job.summary}" if wide else verb
+    what = job.deed or verb_of(job.operation).lower()
+    env: tuple[Part, ...] = ((job.env or "-", desk.env_role(job.env)),) if wide else ()
     cells: tuple[Part, ...] = (
-        desk.minute(begin), (job.env or "-", desk.env_role(job.env)), job.subject, what, state,
-        f"{done}/{total}", took, job.actor,
+        desk.minute(begin), *env, on_word(job), what, state, f"{done}/{total}", took, job.actor,
     )  # fmt: skip
     return Line(cells, key=f"job {job.id}")
 
 
+def on_word(job: JobLook) -> str:
+    """`checkout@prod`, `web-1@prod` or `3 hosts@prod`: a selector of many hosts says less than their count."""
+    if "@" in job.subject or not job.targets:
+        return job.subject
+    name = job.targets[0].name if len(job.targets) == 1 else count_of(len(job.targets), "host")
+    return f"{name}@{job.env}" if job.env else name
+
+
 JOB_COLUMNS = (
-    Column("AT", 5, 10), Column("ENV", 4, 9), Column("ON", 6, 28), Column("WHAT", 6, 60), Column("STATE", 9, 24),
+    Column("AT", 5, 10), Column("ENV", 4, 9), Column("ON", 6, 28), Column("WHAT", 24, 60), Column("STATE", 9, 24),
     Column("DONE", 4, 9, True), Column("TOOK", 4, 7, True), Column("BY", 3, 14),
 )  # fmt: skip
 
@@ -96,7 +126,8 @@ JOB_COLUMNS = (
 def jobs_rows(desk: Desk, jobs: Sequence[JobLook], width: int, *, head: bool = True) -> list[Row]:
     """Jobs as aligned rows."""
     wide = width >= 110
-    return grid(JOB_COLUMNS, [job_line(desk, job, wide=wide) for job in jobs], width, head=head)
+    columns = JOB_COLUMNS if wide else tuple(column for column in JOB_COLUMNS if column.head != "ENV")
+    return grid(columns, [job_line(desk, job, wide=wide) for job in jobs], width, head=head)
 
 
 FIGURE_ROLES = {Severity.WARN: "warn", Severity.BAD: "bad", Severity.OK: ""}

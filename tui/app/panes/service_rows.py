@@ -9,7 +9,7 @@ from ondeck.observe.records import ReleaseFacts
 from tui.app.context import Desk
 from tui.app.panes.pieces import (
     HOUR,
-    change_row,
+    change_rows,
     figure,
     health_word,
     healthy_word,
@@ -190,15 +190,13 @@ def _changes(desk: Desk, look: ServiceLook, width: int) -> list[Row]:
         rows.append(
             row(("nothing in what could be asked" if bad else "nothing is known to have changed", "dim"))
         )
-    for index, change in enumerate(mine):
-        rows.append(change_row(desk, change, width, f"change {index}", wide=width >= 90))
-    return rows
+    return rows + change_rows(desk, list(enumerate(mine)), width, wide=width >= 90)
 
 
 def _needs(desk: Desk, service: Service, env: str, width: int) -> list[Row]:
     if not service.needs:
         return []
-    rows = [BLANK, heading("NEEDS")]
+    rows = [BLANK, heading("NEEDS", right=[("what runs   how many are healthy   on how many hosts", "dim")])]
     for name in service.needs:
         look = desk.session.service(f"{name}@{env}")
         rows.append(row(fit(name, 14), versions_word(look), "  ", healthy_word(look), "  ", on_hosts(look),
