@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from ondeck.capabilities import Capabilities
-from ondeck.errors import BadInput, ExitCode, NeedsPerson, OndeckError
+from ondeck.errors import BadInput, ExitCode, NeedsPerson, NoMatch, OndeckError
 from ondeck.inventory.model import Host
 from ondeck.operate import allowed
 from ondeck.reach.ports import Scanned, Trust
@@ -85,6 +85,8 @@ def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: b
     hosts = tuple(
         h for h in selector.parse(selectors).select(inventory) if able.carried(h.transport, "trust")
     )
+    if not hosts:
+        raise NoMatch("none of these hosts is reached by a transport that has host keys")
     _allow_all(face, hosts)
     found = asyncio.run(_scan(face.deck, able, hosts))
     face.rows(_rows(found), form)
