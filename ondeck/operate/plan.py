@@ -146,6 +146,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         made: Nanoseconds since 1970, UTC.
         id: `p` and the beginning of the sha256 of everything else in it: who names it names its bytes.
         provider: Name of the provider that drafted and will apply it.
+        inventory: sha256 of the stored inventory that it was made from and is applied with.
         policy: sha256 of the rules that applied (inventory and floor).
     """
 

@@ -7,11 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from ondeck.errors import BadInput, PlanStale, Refused
-from ondeck.operate import launch
+from ondeck.operate import launch, seal
 from ondeck.operate.events import Ask, Mode, What
 from ondeck.operate.notify import route_of
 from ondeck.operate.outcome import Outcome, WaitingFor
 from ondeck.operate.secrets import resolve
+from ondeck.record import folder
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
@@ -127,6 +128,7 @@ def _may_continue(deck: Deck, job: str) -> None:
     ruling = road.judge(deck, view.plan)
     if ruling.refused:
         raise Refused(ruling.refused, hint="\n".join(ruling.why))
+    seal.check(view.plan, folder.read_private(deck.record.folder(job).inventory), deck.inventory)
     if view.damaged >= 0:
         raise PlanStale(f"the log of job {job} is damaged at record {view.damaged}; it cannot go on")
 

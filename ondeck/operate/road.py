@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import msgspec
 
 from ondeck.errors import BadInput, Missing, OndeckError, PlanStale, Refused
 from ondeck.inventory.model import Protection
-from ondeck.operate import guard, launch, policy
+from ondeck.operate import guard, launch, policy, seal
 from ondeck.operate import plan as plans
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.consent import Consent, Given
@@ -121,18 +122,20 @@ async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Dra
         raise BadInput(
             f"{manifest.name} drafted a {drafted.risk.value} for {spec.name}, which is a {spec.risk.value}"
         )
+    root = folder.ensure(deck.record.plans_root)
+    _sweep(root)
     plan = Plan(
         id="",
         request=request,
         title=spec.title,
         provider=manifest.name,
         draft=drafted,
-        inventory=deck.inventory.revision.digest,
+        inventory=seal.keep(root, deck.inventory),
         policy=policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), request.env),
         made=time.time_ns(),
     )
     _check_targets(plan)
-    return _store(deck, plan)
+    return _store(root, plan)
 
 
 def _check_targets(plan: Plan) -> None:
@@ -146,9 +149,7 @@ def _check_targets(plan: Plan) -> None:
         raise BadInput(f"the plan touches targets that were not asked for: {', '.join(strange[:5])}")
 
 
-def _store(deck: Deck, plan: Plan) -> Drafted:
-    root = folder.ensure(deck.record.plans_root)
-    _sweep(root)
+def _store(root: Path, plan: Plan) -> Drafted:
     # Sealed as it reads back: JSON knows no tuples in free data.
     plan = plans.sealed(plans.decode(plans.encode(plan)))
     stored = plans.encode(plan)
@@ -160,9 +161,10 @@ def _store(deck: Deck, plan: Plan) -> Drafted:
 def _sweep(root: Path) -> None:
     """Plans of yesterday go; they could not be started any more for 23 hours."""
     limit = time.time() - 24 * 3600
-    for path in root.glob("p*.json"):
-        if path.stat().st_mtime < limit:
-            path.unlink(missing_ok=True)
+    for path in (*root.glob("p*"), *root.glob("inventory-*")):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < limit:
+                path.unlink()
 
 
 def stored_plan(deck: Deck, name: str) -> Drafted:
@@ -170,7 +172,8 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
 
     Raises:
         BadInput: There is no such plan.
-        PlanStale: It is older than an hour, or its bytes are not those that its id was given for.
+        PlanStale: It is older than an hour, its bytes are not those that its id was given for, or the
+            inventory changed in what it stands on.
     """
     path = deck.record.plans_root / f"{name}.json"
     if not name.isalnum() or not path.exists():
@@ -183,6 +186,7 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
     if plan.id != name or not whole:
         raise _not_shown()
     _check_age(plan)
+    seal.check(plan, seal.kept(deck.record.plans_root, plan), deck.inventory)
     return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
 
 
@@ -245,12 +249,14 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
     Raises:
         Refused: A rule says no. Audited.
         NeedsPerson: The consent is less than the rules ask for. Audited.
-        PlanStale: The plan is too old, or its bytes are not those that were shown.
+        PlanStale: The plan is too old, its bytes are not those that were shown, or the inventory changed in
+            what it stands on. The last is audited.
         Missing: A secret is not there.
         StateBroken: The job or the audit cannot be written; nothing was started.
     """
     plan = drafted.plan
     check_shown(drafted)
+    inventory = _sealed(deck, drafted, consent)
     if provider_of(deck, plan.request)[0].interactive:
         raise BadInput(
             f"{plan.title}: this needs your terminal and cannot run as a job", hint="ondeck shell HOST"
@@ -278,16 +284,27 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         ssh=os.environ.get("SSH_CLIENT", ""),
         tty=_tty(),
     )
-    at = _write_folder(deck, drafted, given)
+    at = _write_folder(deck, drafted, inventory, given)
     route = route_of(deck.inventory, plan.request.env, os.environ)
     launch.spawn(at, deck.settings, Mode.RUN, found, deck.manifests, route)
     return at.id
 
 
-def _write_folder(deck: Deck, drafted: Drafted, given: Given) -> JobFolder:
+def _sealed(deck: Deck, drafted: Drafted, consent: Consent) -> bytes:
+    """The inventory that the job works with: the plan's own, as long as today's says the same of its hosts."""
+    try:
+        stored = seal.kept(deck.record.plans_root, drafted.plan)
+        seal.check(drafted.plan, stored, deck.inventory)
+    except PlanStale as error:
+        audit_refusal(deck, drafted, consent, error)
+        raise
+    return stored
+
+
+def _write_folder(deck: Deck, drafted: Drafted, inventory: bytes, given: Given) -> JobFolder:
     at = JobFolder.claim(folder.ensure(deck.record.jobs_root))
     folder.write_new(at.plan, drafted.stored)
-    folder.write_new(at.inventory, msgspec.json.encode(deck.inventory), durable=False)
+    folder.write_new(at.inventory, inventory)
     folder.write_new(at.given, msgspec.json.encode(given))
     return at
 

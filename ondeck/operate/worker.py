@@ -20,7 +20,7 @@ import msgspec
 
 from ondeck.errors import OndeckError, Refused, StateBroken
 from ondeck.inventory.model import Inventory
-from ondeck.operate import guard, policy
+from ondeck.operate import guard, policy, seal
 from ondeck.operate.aftermath import Aftermath
 from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.bench import WorkBench
@@ -89,7 +89,9 @@ class Worker:
         self.settings = hand.settings()
         self.record = Record(self.settings)
         self.given: Given = at.read_given()
-        self.inventory = msgspec.json.decode(read_private(at.inventory), type=Inventory)
+        stored = read_private(at.inventory)
+        self.inventory = msgspec.json.decode(stored, type=Inventory)
+        self.inventory_digest = seal.digest(stored)
         self.desk = Desk(at, fault_at(hand.fault))
         self.plan = self.desk.view.plan
         self.registry = _registry(hand.manifests)
@@ -166,10 +168,7 @@ class Worker:
 
     def _check_again(self) -> None:
         """What the face checked, checked by who acts: bytes, rules, consent."""
-        if self.desk.view.digest != self.given.plan:
-            raise Stopped(Ended.REFUSED, "the stored plan is not the one that was confirmed")
-        if not is_sealed(read_private(self.at.plan)):
-            raise Stopped(Ended.REFUSED, "the stored plan is not the one that its id was given for")
+        self._check_bytes()
         if self.desk.view.in_doubt:
             names = ", ".join(self.desk.view.in_doubt)
             raise Stopped(
@@ -197,6 +196,15 @@ class Worker:
         if self.given.decision == "break-glass":
             self.desk.note(f"BREAK-GLASS by {self.given.actor}: {self.given.consent.reason}")
             self.herald.tell("started with break-glass", self.given.consent.reason)
+
+    def _check_bytes(self) -> None:
+        """The plan and the inventory are those that were confirmed; also before anybody is asked anything."""
+        if self.desk.view.digest != self.given.plan:
+            raise Stopped(Ended.REFUSED, "the stored plan is not the one that was confirmed")
+        if not is_sealed(read_private(self.at.plan)):
+            raise Stopped(Ended.REFUSED, "the stored plan is not the one that its id was given for")
+        if self.inventory_digest != self.plan.inventory:
+            raise Stopped(Ended.REFUSED, "the stored inventory is not the one that the plan was made from")
 
     def _audit(self, phase: str, text: str = "") -> None:
         request, given = self.plan.request, self.given
@@ -266,6 +274,7 @@ class Worker:
         return False
 
     async def _open(self) -> Applying:
+        self._check_bytes()
         operator = self.registry.load(self.plan.provider, "operator")
         applying: Applying = await self.stack.enter_async_context(operator.open(self.plan, self.bench))
         return applying

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ondeck.errors import BadInput, LinkLost, OndeckError, Unreachable
+from ondeck.errors import BadInput, LinkLost, OndeckError, PlanStale, Unreachable
 from ondeck.inventory.model import Environment
 from ondeck.operate.batches import apart, batches, share_for
 from ondeck.operate.guard import service_size
@@ -124,6 +124,8 @@ class Executing:
     """Applies one `host.exec` plan: what was asked for is what runs, and what the rules were asked about."""
 
     def __init__(self, plan: Plan, params: ExecParams, bench: Bench, links: Links) -> None:
+        if any(command.argv != params.argv for command in plan.draft.commands):
+            raise PlanStale("the plan shows another command than it was asked for", hint="plan again")
         self._argv = params.argv
         self._read = is_read(bench.inventory.environments.get(plan.request.env), params.argv)
         self._become = become_of(params.become)
