@@ -95,7 +95,7 @@ class Lock:
         Raises:
             ValueError: It is not held.
         """
-        if self._fd is None:
+        if self._fd < 0:
             raise ValueError(f"{self.key} is not held")
         return self._fd
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from ondeck import streams
 from ondeck.errors import OndeckError, Refused, StateBroken
 from ondeck.inventory.model import Inventory
 from ondeck.operate import guard, policy, seal
@@ -445,12 +446,13 @@ async def _live(worker: Worker) -> None:
         os._exit(0)
 
 
-def main(argv: list[str], read: Callable[[], bytes] = sys.stdin.buffer.read) -> int:
+def main(argv: list[str], read: Callable[[], bytes] | None = None) -> int:
     """Take the handshake and live; the exit status is for the log only, the folder is what counts."""
+    streams.fill()
     os.umask(0o077)
     at = JobFolder(Path(argv[1]))
     os.set_inheritable(int(argv[2]), False)
-    message = read()
+    message = (read or sys.stdin.buffer.read)()
     if not message:
         sys.stderr.write("no handshake: who started this worker died first; nothing was done\n")
         return 1

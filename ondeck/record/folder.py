@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from ondeck.errors import StateBroken
+from ondeck.streams import beyond
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
@@ -53,13 +54,13 @@ def broken(path: Path, error: OSError) -> StateBroken:
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open or make a file of ours: never through a link, never readable by others.
+    """Open or make a file of ours: never through a link, never readable by others, never a standard stream.
 
     Raises:
         StateBroken: It cannot be opened.
     """
     try:
-        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+        return beyond(os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE))
     except OSError as error:
         raise broken(path, error) from error
 
