@@ -172,8 +172,8 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
 
     Raises:
         BadInput: There is no such plan.
-        PlanStale: It is older than an hour, its bytes are not those that its id was given for, or the
-            inventory changed in what it stands on.
+        PlanStale: It is older than an hour, was started already, its bytes are not those that its id was
+            given for, or the inventory changed in what it stands on.
     """
     path = deck.record.plans_root / f"{name}.json"
     if not name.isalnum() or not path.exists():
@@ -186,6 +186,7 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
     if plan.id != name or not whole:
         raise _not_shown()
     _check_age(plan)
+    _check_unused(plan, path)
     seal.check(plan, seal.kept(deck.record.plans_root, plan), deck.inventory)
     return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
 
@@ -249,13 +250,14 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
     Raises:
         Refused: A rule says no. Audited.
         NeedsPerson: The consent is less than the rules ask for. Audited.
-        PlanStale: The plan is too old, its bytes are not those that were shown, or the inventory changed in
-            what it stands on. The last is audited.
+        PlanStale: The plan is too old, was started already, its bytes are not those that were shown, or the
+            inventory changed in what it stands on. The last is audited.
         Missing: A secret is not there.
         StateBroken: The job or the audit cannot be written; nothing was started.
     """
     plan = drafted.plan
     check_shown(drafted)
+    _check_unused(plan, drafted.path)
     inventory = _sealed(deck, drafted, consent)
     if provider_of(deck, plan.request)[0].interactive:
         raise BadInput(
@@ -302,11 +304,40 @@ def _sealed(deck: Deck, drafted: Drafted, consent: Consent) -> bytes:
 
 
 def _write_folder(deck: Deck, drafted: Drafted, inventory: bytes, given: Given) -> JobFolder:
+    """The job's folder; its plan belongs to it alone from then on."""
+    mark = _mark(drafted.path)
     at = JobFolder.claim(folder.ensure(deck.record.jobs_root))
-    folder.write_new(at.plan, drafted.stored)
-    folder.write_new(at.inventory, inventory)
-    folder.write_new(at.given, msgspec.json.encode(given))
+    try:
+        if not folder.claim(mark, at.id.encode()):
+            _check_unused(drafted.plan, drafted.path)
+            raise PlanStale(f"plan {drafted.plan.id} is being started by somebody else", hint="plan again")
+    except OndeckError:
+        at.give_up()
+        raise
+    try:
+        folder.write_new(at.plan, drafted.stored)
+        folder.write_new(at.inventory, inventory)
+        folder.write_new(at.given, msgspec.json.encode(given))
+    except OndeckError:
+        at.give_up()
+        mark.unlink(missing_ok=True)
+        raise
     return at
+
+
+def _mark(plan: Path) -> Path:
+    """Beside a plan stands which job it became."""
+    return plan.with_suffix(".job")
+
+
+def _check_unused(plan: Plan, path: Path) -> None:
+    mark = _mark(path)
+    if not mark.exists():
+        return
+    job = folder.read_private(mark, limit=64).decode("ascii", errors="replace")
+    raise PlanStale(
+        f"plan {plan.id} was started already, as job {job}", hint=f"ondeck attach {job}, or plan again"
+    )
 
 
 def audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -102,6 +103,26 @@ def write_new(path: Path, data: bytes, *, durable: bool = True) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise broken(path, error) from error
+
+
+def claim(path: Path, data: bytes) -> bool:
+    """Make a file, whole and at once, that nobody else made before; False when it is there.
+
+    Raises:
+        StateBroken: No room or no right.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    write_new(beside, data)
+    try:
+        os.link(beside, path, follow_symlinks=False)
+        sync_folder(path.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise broken(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
 
 
 def read_private(path: Path, *, limit: int = 256 << 20) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +78,10 @@ class JobFolder:
             folder.ensure(made.asks)
             folder.ensure(made.out)
             return made
+
+    def give_up(self) -> None:
+        """Remove a folder that never became a job; what cannot be removed stays."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def read_given(self) -> Given:
         """The stored consent.
