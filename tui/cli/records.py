@@ -108,7 +108,7 @@ def report_(face: Face, subject: str | None, since: str) -> int:
         lines += ["## Jobs", ""]
         for view in reversed(views):
             lines += _job(view)
-    face.data("\n".join(lines))
+    face.lines(lines)
     return int(ExitCode.OK)
 
 
@@ -154,5 +154,5 @@ def handover(face: Face, since: str) -> int:
             "",
         ]
     lines += ["## What changed", "", *_changes(record.changes(start))]
-    face.data("\n".join(lines))
+    face.lines(lines)
     return int(ExitCode.OK)
