@@ -36,7 +36,7 @@ def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one arm for each k
             return f"{event.target}: found {event.outcome.value}{still}: {event.evidence}"
         case ev.Settled():
             return f"{event.target}: set to {event.outcome.value} by {event.by}: {event.reason}"
-        case ev.Note():
+        case ev.Note() | ev.LogShort():
             return event.text
         case _:
             return ""

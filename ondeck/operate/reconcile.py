@@ -13,6 +13,7 @@ from ondeck.operate.notify import route_of
 from ondeck.operate.outcome import Outcome, WaitingFor
 from ondeck.operate.secrets import resolve
 from ondeck.record import folder
+from ondeck.record.view import doubtful
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
@@ -48,16 +49,24 @@ def tend(deck: Deck, job: str, ask: Ask) -> str:
             return deck.record.ask(job, ask)
         _wait_until_gone(deck, at)
     view = at.view()
+    short = deck.record.shortfall(view)
     match ask.what:
+        case What.RECONCILE if short:
+            raise _cannot_tell(view, short)
         case What.RECONCILE | What.SETTLE:
-            if not view.in_doubt and not view.lost:
+            if not view.in_doubt and not view.lost and not (short and ask.what is What.SETTLE):
                 raise Refused(f"nothing about job {at.id} is in doubt")
             mode = Mode.RECONCILE
         case What.CONTINUE:
-            _may_continue(deck, at.id)
+            _may_continue(deck, at.id, short)
             mode = Mode.RESUME
         case _:
             raise Refused(f"job {at.id} is over: {view.summary}", hint=_still_possible(view))
+    if ask.what is What.SETTLE and (row := view.targets.get(ask.target)) is not None and row.still_running:
+        raise Refused(
+            f"{ask.target} was seen running: {row.text}",
+            hint=f"stop it there or wait, then: ondeck reconcile {at.id}",
+        )
     name = at.ask(ask)
     found = resolve(view.plan.draft.secrets, os.environ)
     route = route_of(deck.inventory, view.plan.request.env, os.environ)
@@ -116,10 +125,21 @@ def _left(view: JobView) -> tuple[str, ...]:
     return tuple(name for name, row in view.targets.items() if row.outcome in again)
 
 
-def _may_continue(deck: Deck, job: str) -> None:
+def _cannot_tell(view: JobView, short: str) -> Refused:
+    target = next(iter(doubtful(view)), "TARGET")
+    return Refused(
+        f"job {view.id}: {short}",
+        hint="look at its hosts and say for each target what you saw: "
+        f"ondeck settle {view.id} {target} OUTCOME --reason WHY",
+    )
+
+
+def _may_continue(deck: Deck, job: str, short: str) -> None:
     from ondeck.operate import road
 
     view = deck.record.job(job)
+    if short and doubtful(view):
+        raise _cannot_tell(view, short)
     if view.in_doubt:
         names = ", ".join(view.in_doubt[:5])
         raise Refused(f"find out first what became of {names}", hint=f"ondeck reconcile {job}")

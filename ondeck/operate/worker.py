@@ -34,6 +34,7 @@ from ondeck.operate.events import (
     JobEnded,
     JobStarted,
     LockTaken,
+    LogShort,
     Mode,
     Opened,
     Remembered,
@@ -55,6 +56,7 @@ from ondeck.record.folder import read_private
 from ondeck.record.jobfolder import JobFolder
 from ondeck.record.journal import Fault, no_fault
 from ondeck.record.store import Record
+from ondeck.record.view import doubtful
 from ondeck.registry import Manifest, Registry
 from ondeck.secret import Secret
 
@@ -94,6 +96,8 @@ class Worker:
         self.inventory = msgspec.json.decode(stored, type=Inventory)
         self.inventory_digest = seal.digest(stored)
         self.desk = Desk(at, fault_at(hand.fault))
+        # Before the first record of this life: what it adds must not fill up what is missing.
+        self.short = "" if hand.mode is Mode.RUN else self.record.shortfall(self.desk.view)
         self.plan = self.desk.view.plan
         self.registry = _registry(hand.manifests)
         self.secrets = {reference: Secret(value) for reference, value in hand.secrets.items()}
@@ -114,6 +118,8 @@ class Worker:
         """From the first record to the last."""
         self._signals()
         await self.desk.record(JobStarted(mode=self.hand.mode, pid=os.getpid(), boot=_boot_id()))
+        if self.short:
+            await self.desk.record(LogShort(text=self.short))
         try:
             why, summary = await self._work()
         except Stopped as stopped:
@@ -163,13 +169,17 @@ class Worker:
             others = partial(_of_others, self.record, self.at.id)
             if lock.take(self._owner(key), others) is None:
                 self.lock = lock
-        return Ended.BROKEN, await Aftermath(self.desk, self.record.audit, self._open).find_out()
+        return Ended.BROKEN, await Aftermath(
+            self.desk, self.record.audit, self._open, short=self.short
+        ).find_out()
 
     # --- before the first change
 
     def _check_again(self) -> None:
         """What the face checked, checked by who acts: bytes, rules, consent."""
         self._check_bytes()
+        if self.short and doubtful(self.desk.view):
+            raise Stopped(Ended.REFUSED, self.short)
         if self.desk.view.in_doubt:
             names = ", ".join(self.desk.view.in_doubt)
             raise Stopped(
@@ -210,6 +220,7 @@ class Worker:
     def _audit(self, phase: str, text: str = "") -> None:
         request, given = self.plan.request, self.given
         try:
+            self.desk.journal.sync()
             self.record.audit.append(
                 phase,
                 actor=given.actor,
@@ -224,6 +235,7 @@ class Worker:
                 decision=given.decision,
                 reason=given.consent.reason,
                 text=text,
+                records=self.desk.journal.count,
             )
         except StateBroken as error:
             if phase == "intent" and self.changing:

@@ -21,6 +21,7 @@ from ondeck.record.journal import Tail
 from ondeck.record.view import JobView, empty, fold, lose
 
 _STAMP = "%y%m%d-%H%M%S"
+EDITED = "its plan.json was edited: it is not the plan that was confirmed and run"
 _FIRST = 946_684_800 * 10**9  # 2000-01-01, ns
 
 
@@ -144,6 +145,8 @@ class JobFolder:
             reason=given.consent.reason,
             made=given.made,
         )
+        if view.digest != given.plan:
+            view.wrong = (EDITED,)
         view.break_glass = given.decision == "break-glass"
         return view
 

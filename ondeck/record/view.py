@@ -19,6 +19,7 @@ from ondeck.operate.events import (
     JobEnded,
     JobStarted,
     LockTaken,
+    LogShort,
     Mode,
     Note,
     Opened,
@@ -82,6 +83,8 @@ class JobView(msgspec.Struct, kw_only=True):
         events: How many records were read.
         torn: Bytes at the log's end that a crash left half-written.
         damaged: Number of a damaged record, -1 when there is none.
+        wrong: What is wrong with its folder: edited, cut; to be said loudly in every view.
+        short: The part of that which the log itself tells: it did not hold what the audit knew of.
         gate_failed: The gate of the last batch did not pass; None when it had no data.
     """
 
@@ -112,6 +115,8 @@ class JobView(msgspec.Struct, kw_only=True):
     torn: int = 0
     damaged: int = -1
     break_glass: bool = False
+    wrong: tuple[str, ...] = ()
+    short: str = ""
 
     @property
     def over(self) -> bool:
@@ -200,6 +205,9 @@ def _take(view: JobView, event: Event) -> None:
             batch.gate, batch.passed, batch.evidence = event.at, event.passed, event.evidence
         case Note(text=text):
             view.notes.append(text)
+        case LogShort(text=text):
+            view.short = text
+            view.wrong = (*(one for one in view.wrong if one != text), text)
         case Remembered(key=key, value=value):
             view.remembered[key] = value
         case Asked():
@@ -287,6 +295,14 @@ def lose(view: JobView) -> JobView:
         view.choices = ("reconcile", "settle", "continue")
     view.detail = view.summary
     return view
+
+
+def doubtful(view: JobView) -> tuple[str, ...]:
+    """Targets of which a log that lacks records cannot say that they were not begun, until a person has said so."""
+    open_ends = (None, Outcome.NOT_STARTED, Outcome.CANCELLED, Outcome.UNKNOWN)
+    return tuple(
+        name for name, row in view.targets.items() if row.outcome in open_ends and not row.settled_by
+    )
 
 
 def is_asked(view: JobView, ask: str) -> bool:

@@ -146,6 +146,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
         outcome: Word of `Outcome`; empty until it ended.
         before: Target -> what its release (or file) was when it was planned.
         wanted: Target -> what it shall be.
+        wrong: What is wrong with its folder; to be said loudly.
     """
 
     id: str
@@ -169,6 +170,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
     undo: str = ""
     before: dict[str, str] = {}
     wanted: dict[str, str] = {}
+    wrong: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:

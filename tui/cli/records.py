@@ -76,6 +76,7 @@ def _job(view: JobView) -> list[str]:
         "",
         f"{safe_line(view.plan.draft.summary)}. By {view.actor}. Why: {safe_line(view.reason) or 'not said'}.",
         "",
+        *(f"**WRONG: {text}**" for text in view.wrong),
         "| target | outcome | evidence |",
         "|---|---|---|",
     ]
