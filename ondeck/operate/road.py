@@ -131,7 +131,7 @@ async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Dra
         provider=manifest.name,
         draft=drafted,
         inventory=seal.keep(root, deck.inventory),
-        policy=policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), request.env),
+        policy=policy.digest(deck.inventory, policy.floor_of(deck.settings), request.env),
         made=time.time_ns(),
     )
     _check_targets(plan)
@@ -218,9 +218,7 @@ def _check_age(plan: Plan) -> None:
 def judge(deck: Deck, plan: Plan, *, now: datetime | None = None) -> Ruling:
     """What the rules say about this plan for us, now."""
     try:
-        rules = policy.rules_of(
-            deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env
-        )
+        rules = policy.rules_of(deck.inventory, policy.floor_of(deck.settings), plan.request.env)
         size = guard.service_size(deck.inventory, plan.request.subject, plan.targets)
         risk = risk_of(deck.registry, deck.inventory, plan)
     except (Refused, BadInput, Missing) as error:
@@ -263,7 +261,7 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         raise BadInput(
             f"{plan.title}: this needs your terminal and cannot run as a job", hint="ondeck shell HOST"
         )
-    rules_now = policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env)
+    rules_now = policy.digest(deck.inventory, policy.floor_of(deck.settings), plan.request.env)
     try:
         decision = guard.admit(judge(deck, plan), consent)
         if rules_now != plan.policy:
@@ -358,7 +356,7 @@ def audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckE
         env=request.env,
         plan=drafted.digest,
         reason=consent.reason,
-        text=error.message,
+        text="; ".join(filter(None, (error.message, deck.settings.rules_from))),
     )
 
 

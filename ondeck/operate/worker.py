@@ -144,7 +144,8 @@ class Worker:
             return await self._reconcile()
         self._check_again()
         resumed_by = await self._resumed_by() if self.hand.mode is Mode.RESUME else ""
-        self._audit("intent", f"resumed by {resumed_by}" if resumed_by else "")
+        resumed = f"resumed by {resumed_by}" if resumed_by else ""
+        self._audit("intent", "; ".join(filter(None, (resumed, self.settings.rules_from))))
         await self._take_lock()
         try:
             applying = await self._open()
@@ -187,7 +188,7 @@ class Worker:
             )
         env = self.plan.request.env
         try:
-            floor = policy.load_floor(self.settings.policy_floor)
+            floor = policy.floor_of(self.settings)
             if policy.digest(self.inventory, floor, env) != self.given.policy:
                 raise Refused("the rules changed since it was confirmed")
             risk = risk_of(self.registry, self.inventory, self.plan)
