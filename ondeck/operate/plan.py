@@ -122,6 +122,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         data: What apply needs beyond the commands; plain data, no secrets, belongs to the provider.
         secrets: References that the worker resolves before the first change.
         left_out: Target -> why it is not part of it.
+        lasting: Its targets stay out of service when it is done, as after a drain: `max_targets` then counts all
+            of them and those of `out`, not a batch.
+        out: Hosts of the subject that are out of service already, or of which nobody knows.
     """
 
     summary: str
@@ -137,6 +140,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
     secrets: tuple[str, ...] = ()
     left_out: dict[str, str] = {}
+    lasting: bool = False
+    out: tuple[str, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
