@@ -30,10 +30,13 @@ def keep(root: Path, inventory: Inventory) -> str:
     stored = msgspec.json.encode(inventory)
     found = digest(stored)
     path = _path(root, found)
-    if _read(path) == stored:
-        os.utime(path)
-    else:
+    if _read(path) != stored:
         folder.write_new(path, stored, durable=False)
+        return found
+    try:
+        os.utime(path)  # it is swept by its age
+    except OSError as error:
+        raise folder.broken(path, error) from error
     return found
 
 

@@ -42,15 +42,18 @@ def ensure(path: Path) -> Path:
     return path
 
 
+_GOES_ON = "`now`, `get`, `logs` and `top` go on; `exec` needs this folder, also for a read"
+
+
 def broken(path: Path, error: OSError) -> StateBroken:
     """The error for a file of ours that cannot be read or written: which, why, and what to do."""
     import errno
 
     hint = ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        hint = "free some space there, or point ONDECK_STATE to a folder with room; nothing was lost"
+        hint = f"free some space there, or point ONDECK_STATE to a folder with room; nothing was lost\n{_GOES_ON}"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        hint = "see who owns it and whether it is mounted read-only; reading goes on, changes are refused"
+        hint = f"see who owns it and whether it is mounted read-only\n{_GOES_ON}"
     return StateBroken(f"{path} cannot be used: {error.strerror or error}", hint=hint)
 
 

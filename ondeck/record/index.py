@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -83,8 +83,9 @@ class Index:
                 return ask(database)
         except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError):
             # Only a cache: throw it away, answer from the folders, and it is built again next time.
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            with suppress(OSError):  # on a read-only disk it stays, and the folders answer
+                for suffix in ("", "-wal", "-shm", "-journal"):
+                    self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
             return ask(None)
 
     @contextmanager
