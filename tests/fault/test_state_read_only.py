@@ -64,7 +64,15 @@ def test_what_only_reads_goes_on(place: Path, index: bool) -> None:
             "ONDECK_INVENTORY": str(place / "inventory"),
         }
         subprocess.run([ONDECK, "jobs"], env=environ, capture_output=True, check=True, timeout=60)
-    for words in (("get", "hosts"), ("jobs",), ("now",), ("top",), ("changes", "--own"), ("report",), ("handover",)):
+    for words in (
+        ("get", "hosts"),
+        ("jobs",),
+        ("now",),
+        ("top",),
+        ("changes", "--own"),
+        ("report",),
+        ("handover",),
+    ):
         done = frozen(place, *words)
         assert "Traceback" not in done.stderr, (words, done.stderr)
         assert done.returncode == 0, (words, done.stderr)

@@ -16,6 +16,7 @@ import msgspec
 
 from ondeck.errors import ExitCode, OndeckError, Refused
 from ondeck.operate import policy
+from ondeck.operate.lock import REACH
 from ondeck.registry import Manifest
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.out import Rows
@@ -64,6 +65,15 @@ def _state(face: Face) -> Iterator[Finding]:
         yield Finding("state folder", "bad", f"{folder} is open to others ({mode:o})", f"chmod 700 {folder}")
     else:
         yield Finding("state folder", "ok", str(folder))
+
+
+def _locks(face: Face) -> Iterator[Finding]:
+    yield Finding(
+        "locks",
+        "warn",
+        f"a lock holds {REACH}",
+        "another login, folder or bastion is not kept out: agree by word",
+    )
 
 
 def _rules(face: Face) -> Iterator[Finding]:
@@ -154,6 +164,7 @@ _LOOKS: tuple[Callable[[Face], Iterator[Finding]], ...] = (
     _python,
     _terminal,
     _state,
+    _locks,
     _rules,
     _inventory,
     _agent,

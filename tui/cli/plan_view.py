@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ondeck.operate.lock import REACH
 from ondeck.operate.plan import Action, Change, Draft, Plan
 from ondeck.operate.spec import Risk
 from ondeck.text import safe_line
@@ -39,6 +40,8 @@ def _lines(plan: Plan, digest: str) -> Iterator[str]:
         yield f"  LEFT OUT  {target}: {why}"
     for warning in draft.warnings:
         yield f"  WARNING  {warning}"
+    if draft.lock_key:
+        yield f"  lock: {draft.lock_key}, {REACH}"
     if draft.risk is not Risk.READ:
         yield f"  undo: {draft.undo or 'irreversible'}"
 
