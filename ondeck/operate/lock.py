@@ -13,7 +13,7 @@ import msgspec
 from ondeck.errors import StateBroken
 from ondeck.record import folder
 
-REACH = "only against your own jobs with this state folder on this machine"
+REACH = "only against your own jobs on this machine"
 """How far a lock reaches as long as users share no state folder; for who relies on one."""
 
 

@@ -72,7 +72,7 @@ def _locks(face: Face) -> Iterator[Finding]:
         "locks",
         "warn",
         f"a lock holds {REACH}",
-        "another login, folder or bastion is not kept out: agree by word",
+        "another login, state folder or bastion is not kept out: agree by word",
     )
 
 
