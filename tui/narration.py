@@ -45,7 +45,7 @@ def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one arm for each k
         case ev.GateSettled():
             word = "passed" if event.passed else "FAILED"
             return f"gate after batch {event.index + 1}: set to {word} by {event.by}: {event.reason}"
-        case ev.Note():
+        case ev.Note() | ev.LogShort():
             return event.text
         case _:
             return ""

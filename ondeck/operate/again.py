@@ -73,7 +73,7 @@ def needed(deck: Deck, job: str, who: str = "") -> Again | None:
 
 
 def _rules(deck: Deck, plan: Plan) -> str:
-    return policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env)
+    return policy.digest(deck.inventory, policy.floor_of(deck.settings), plan.request.env)
 
 
 def agreed(deck: Deck, at: JobFolder, ask: Ask, consent: Consent | None) -> Ask:

@@ -122,6 +122,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         data: What apply needs beyond the commands; plain data, no secrets, belongs to the provider.
         secrets: References that the worker resolves before the first change.
         left_out: Target -> why it is not part of it.
+        lasting: Its targets stay out of service when it is done, as after a drain: `max_targets` then counts all
+            of them and those of `out`, not a batch.
+        out: Hosts of the subject that are out of service already, or of which nobody knows.
     """
 
     summary: str
@@ -137,6 +140,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
     secrets: tuple[str, ...] = ()
     left_out: dict[str, str] = {}
+    lasting: bool = False
+    out: tuple[str, ...] = ()
 
 
 PLAN_SECONDS = 3600
@@ -150,6 +155,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         made: Nanoseconds since 1970, UTC.
         id: `p` and the beginning of the sha256 of everything else in it: who names it names its bytes.
         provider: Name of the provider that drafted and will apply it.
+        inventory: sha256 of the stored inventory that it was made from and is applied with.
         policy: sha256 of the rules that applied (inventory and floor).
     """
 

@@ -182,6 +182,8 @@ def restart(request: Request, found: Survey, bench: Bench) -> Draft:
         warnings=tuple(warnings),
         data=msgspec.to_builtins(work),
         left_out=left_out,
+        lasting=verb == "drain",
+        out=found.out() if verb == "drain" else (),
     )
 
 

@@ -159,6 +159,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
         before: Target -> what its release (or file) was when it was planned.
         wanted: Target -> what it shall be.
         in_doubt: It ended, and of a target nobody knows what happened.
+        wrong: What is wrong with its folder; to be said loudly.
     """
 
     id: str
@@ -183,6 +184,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
     undo: str = ""
     before: dict[str, str] = {}
     wanted: dict[str, str] = {}
+    wrong: tuple[str, ...] = ()
     in_doubt: bool = False
 
     @property

@@ -9,6 +9,7 @@ from ondeck.errors import NeedsPerson, Refused
 from ondeck.inventory.model import Protection
 from ondeck.operate.guard import Consent, Ruling
 from ondeck.operate.plan import Plan
+from ondeck.text import safe_line
 
 if TYPE_CHECKING:
     from ondeck.operate.road import Drafted
@@ -88,7 +89,7 @@ def _ask(face: Face, asked: Asked, question: str, flag: str) -> str:
             "the rules want a person's word before this starts", hint=f"look at the plan, then: {flag}"
         )
     _forget_typed_ahead()
-    sys.stderr.write(question)
+    sys.stderr.write(safe_line(question))
     sys.stderr.flush()
     return sys.stdin.readline().strip()
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from ondeck.errors import ExitCode, OndeckError
+from ondeck.errors import ExitCode, OndeckError, Refused
+from ondeck.operate import policy
+from ondeck.operate.lock import REACH
 from ondeck.registry import Manifest
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.out import Rows
@@ -63,6 +65,35 @@ def _state(face: Face) -> Iterator[Finding]:
         yield Finding("state folder", "bad", f"{folder} is open to others ({mode:o})", f"chmod 700 {folder}")
     else:
         yield Finding("state folder", "ok", str(folder))
+
+
+def _locks(face: Face) -> Iterator[Finding]:
+    yield Finding(
+        "locks",
+        "warn",
+        f"a lock holds {REACH}",
+        "another login, state folder or bastion is not kept out: agree by word",
+    )
+
+
+def _rules(face: Face) -> Iterator[Finding]:
+    settings = face.settings
+    for path, whose in ((settings.policy_floor, ""), (settings.policy_more, " (ONDECK_POLICY)")):
+        if path is None:
+            continue
+        try:
+            policy.load_floor(path)
+        except Refused as error:
+            yield Finding("policy", "bad", f"{error.message}{whose}", error.hint)
+            continue
+        if path.exists():
+            yield Finding("policy", "ok", f"{path}{whose} tightens the inventory's rules")
+        elif whose:
+            yield Finding(
+                "policy", "warn", f"{path}{whose} is not there", "it adds nothing; nothing is taken away"
+            )
+        else:
+            yield Finding("policy", "ok", f"no {path}: the inventory's rules alone")
 
 
 def _inventory(face: Face) -> Iterator[Finding]:
@@ -133,6 +164,8 @@ _LOOKS: tuple[Callable[[Face], Iterator[Finding]], ...] = (
     _python,
     _terminal,
     _state,
+    _locks,
+    _rules,
     _inventory,
     _agent,
     _providers,

@@ -18,6 +18,7 @@ from ondeck.settings import Settings
 from tui.cli.out import Format, Rows, render
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from ondeck.deck import Deck
@@ -61,9 +62,13 @@ class Face:
         """Write to standard output; a closed pipe ends quietly."""
         _write(sys.stdout, value)
 
+    def lines(self, lines: Iterable[str]) -> None:
+        """Text for people on standard output: whatever stands in it, an item stays one line."""
+        self.data("".join(f"{text.safe_line(line)}\n" for line in lines))
+
     def say(self, line: str) -> None:
-        """One line of narration on standard error."""
-        _write(sys.stderr, f"{text.safe(line)}\n")
+        """One line of narration on standard error, whatever stands in it."""
+        _write(sys.stderr, f"{text.safe_line(line)}\n")
 
     def rows(self, rows: Rows, form: str) -> None:
         """A table in the asked form; an empty one says so on standard error."""
@@ -100,7 +105,7 @@ def _let_go(stream: TextIO) -> None:
 def report(error: OndeckError) -> int:
     """Say an error the one way: what, where, what to do; and its exit code."""
     head = f"{error.where}: {error.message}" if error.where else error.message
-    lines = [f"ondeck: {text.safe(head)}"]
+    lines = [f"ondeck: {text.safe_line(head)}"]
     if error.hint:
         lines.extend(f"  {line}" for line in text.safe(error.hint).splitlines())
     _write(sys.stderr, "\n".join(lines) + "\n")

@@ -197,6 +197,7 @@ def follow(face: Face, job: str, *, form: str = "text", timeout: float = 0.0, no
 
 def conclude(face: Face, view: JobView, form: str) -> int:
     """Say how a job ended; its exit code."""
+    say_wrong(face, view, face.deck.record.wrong(view))
     if form == "json":
         face.data(out.dumps(summary(view)) + "\n")
     elif form == "text":
@@ -216,6 +217,12 @@ def conclude(face: Face, view: JobView, form: str) -> int:
         elif view.summary and (view.cut or view.why not in (None, Ended.COMPLETE)):
             face.say(f"  {view.summary}")
     return int(view.exit_code)
+
+
+def say_wrong(face: Face, view: JobView, wrong: tuple[str, ...]) -> None:
+    """Say that a job's folder is not as its worker left it: nothing else that is shown of it can be trusted."""
+    for one in wrong:
+        face.say(f"WRONG  job {view.id}: {one}")
 
 
 def _word(view: JobView) -> str:

@@ -52,14 +52,19 @@ def _row(view: JobView) -> tuple[object, ...]:
 def jobs(face: Face, job: str | None, limit: int, form: str) -> int:
     """List jobs, newest first; with a JOB its targets."""
     if job is None:
-        face.rows(rows_of(face.deck.record.jobs(limit)), form)
+        views = face.deck.record.jobs(limit)
+        face.rows(rows_of(views), form)
+        for found in views:
+            following.say_wrong(face, found, found.wrong)
         unread = face.deck.record.unread(limit)
         for name, why in unread.items():
             face.say(f"NOT READ  job {name}: {why}")
         return int(ExitCode.FAILED if unread else ExitCode.OK)
     view = face.deck.record.job(job)
+    wrong = face.deck.record.wrong(view)
+    following.say_wrong(face, view, wrong)
     if form == "json":
-        face.data(out.dumps(following.summary(view)) + "\n")
+        face.data(out.dumps({**following.summary(view), "wrong": wrong}) + "\n")
         return int(ExitCode.OK)
     face.rows(targets_of(view), form)
     return int(ExitCode.OK)
@@ -232,6 +237,7 @@ def settle(
 def left(face: Face, job: str, form: str) -> int:
     """Targets that a job did not bring to its end: left out, lost, unknown, not started."""
     view = face.deck.record.job(job)
+    following.say_wrong(face, view, face.deck.record.wrong(view))
     out_of_plan = view.plan.draft.left_out
     rows: list[tuple[object, ...]] = []
     for name in view.left:

@@ -84,6 +84,7 @@ def _job(view: JobView) -> list[str]:
         "",
         f"{safe_line(view.plan.draft.summary)}. By {view.people}. Why: {safe_line(view.reason) or 'not said'}.",
         "",
+        *(f"**WRONG: {text}**" for text in view.wrong),
         "| target | outcome | evidence |",
         "|---|---|---|",
     ]
@@ -116,7 +117,7 @@ def report_(face: Face, subject: str | None, since: str) -> int:
         lines += ["## Jobs", ""]
         for view in reversed(views):
             lines += _job(view)
-    face.data("\n".join(lines))
+    face.lines(lines)
     return int(ExitCode.OK)
 
 
@@ -161,5 +162,5 @@ def handover(face: Face, since: str) -> int:
             "",
         ]
     lines += ["## What changed", "", *_changes(record.changes(start))]
-    face.data("\n".join(lines))
+    face.lines(lines)
     return int(ExitCode.OK)

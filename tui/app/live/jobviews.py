@@ -25,6 +25,7 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         reason=view.reason,
         state=str(view.state),
         waiting=_waiting(view),
+        wrong=view.wrong,
         outcome=str(view.outcome) if view.outcome else "",
         started=view.started or view.made,
         ended=view.ended or (view.made if view.over else 0),
@@ -106,7 +107,7 @@ def note_of(event: happened.Event) -> str:  # noqa: C901, PLR0912 - one arm a ki
             return f"{target} settled as {outcome} by {by}: {reason}"
         case happened.Asked(what=what, by=by, refused=refused):
             return f"{by} asked to {what}" + (f", refused: {refused}" if refused else "")
-        case happened.Note(text=text):
+        case happened.Note(text=text) | happened.LogShort(text=text):
             return text
         case happened.JobEnded(outcome=outcome, summary=summary):
             return f"ended {str(outcome).replace('_', ' ')}" + (f": {summary}" if summary else "")
