@@ -8,7 +8,10 @@ import msgspec
 
 from ondeck.errors import BadInput, NoMatch
 from ondeck.inventory.model import Host, Inventory
+from ondeck.inventory.problems import listed
 from ondeck.operate.spec import OperationSpec, TargetKind
+
+_SELECTS = frozenset("=<>*?[( ")
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +20,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         text: How it is named in plans and records: `checkout@prod`, a selector, `web-1`.
         targets: Exact names, never empty.
-        path: What followed the colon of `HOST:PATH`; empty otherwise.
+        path: What followed the colon of `HOST:/PATH` or `SELECTOR:/PATH`; empty otherwise.
     """
 
     text: str
@@ -34,7 +37,7 @@ def resolve(
     Args:
         inventory: What exists.
         spec: Says what kind of thing is acted on.
-        subject: `SERVICE@ENV`, a host, `HOST:PATH`, a selector, or the name of a stack or backup.
+        subject: `SERVICE@ENV`, a host, a selector, either with `:/PATH`, or the name of a stack or backup.
         selectors: `-l` texts; several are and.
 
     Raises:
@@ -74,7 +77,7 @@ def _service(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Su
 
 
 def _hosts(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Subject:
-    name, colon, path = subject.partition(":")
+    name, path = split_path(subject)
     if name in inventory.hosts:
         hosts: tuple[Host, ...] = (inventory.hosts[name],)
         if selectors:
@@ -82,15 +85,27 @@ def _hosts(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Subj
         if not hosts:
             raise NoMatch(f"{name!r} is not among the selected hosts")
         found = _one_env(name, hosts)
-        return msgspec.structs.replace(found, path=path) if colon else found
-    texts = [subject, *selectors] if subject and not colon else list(selectors)
-    if colon and "=" not in name:
+        return msgspec.structs.replace(found, path=path)
+    if path and name and not is_selector(inventory, name):
         raise NoMatch(f"no host {name!r}", hint=_near(name, inventory.hosts))
+    texts = [name, *selectors] if name else list(selectors)
     if not texts:
         raise BadInput("no target", hint="name a host, or select some: -l env=staging,group=web")
-    if subject and "=" not in subject and not selectors and "@" in subject:
-        return _service(inventory, subject, ())
-    return _one_env(", ".join(texts), _selected(inventory, texts))
+    if name and "=" not in name and not selectors and "@" in name:
+        return _service(inventory, name, ())
+    found = _one_env(", ".join(texts), _selected(inventory, texts))
+    return msgspec.structs.replace(found, path=path)
+
+
+def is_selector(inventory: Inventory, name: str) -> bool:
+    """True for a text that selects hosts rather than naming one."""
+    return name not in inventory.hosts and bool(set(name) & _SELECTS)
+
+
+def split_path(target: str) -> tuple[str, str]:
+    """What is named and the path behind it, of `HOST:/PATH` or `SELECTOR:/PATH`; no path is empty."""
+    name, colon, tail = target.partition(":/")
+    return (name, f"/{tail}") if colon else (target, "")
 
 
 def _selected(inventory: Inventory, texts: Sequence[str]) -> tuple[Host, ...]:
@@ -137,4 +152,4 @@ def _near(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(known), n=3)
-    return f"near: {', '.join(near)}" if near else "see: ondeck get"
+    return f"near: {', '.join(near)}" if near else f"{listed(known)}; see: ondeck get"

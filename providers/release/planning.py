@@ -16,7 +16,7 @@ from ondeck.operate.health import declared
 from ondeck.operate.plan import Action, Change, Draft, Precondition, Preflight, Request, RolloutPlan
 from ondeck.operate.ports import Bench
 from ondeck.operate.spec import Risk
-from providers.release.archive import Archive, find, inspect
+from providers.release.archive import Archive, available, find, inspect
 from providers.release.commands import commands
 from providers.release.hoststate import HostState, labelled
 from providers.release.manifest import DeployParams, HostsParams, RollbackParams
@@ -29,6 +29,7 @@ P = TypeVar("P", DeployParams, RollbackParams, HostsParams)
 
 ROLLBACK = "service.rollback"
 FACT = "release running"
+_SHOWN = 8  # versions in a hint, newest first
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,9 +55,11 @@ async def deploy(request: Request, found: Survey, bench: Bench) -> Draft:
     pattern = archive_pattern(bench.inventory, found.options)
     path = find(pattern, version)
     if path is None:
+        there = await asyncio.to_thread(available, pattern)
         raise BadInput(
             f"there is no archive of {found.service.name} {version} on the bastion",
-            hint=f"looked for {pattern.name.replace('${version}', version)} in {pattern.parent}",
+            hint=f"looked for {pattern.name.replace('${version}', version)} in {pattern.parent}; "
+            + (f"there are: {', '.join(there[:_SHOWN])}" if there else "there is none"),
         )
     archive = await asyncio.to_thread(inspect, path)
     target = Target(release=Release(version, archive.sha256), archive=archive)

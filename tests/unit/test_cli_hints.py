@@ -47,6 +47,8 @@ def test_every_verb_that_a_text_tells_people_to_type_exists() -> None:
         "exec -l name=web-1 -- COMMAND",
         "logs -l group=web",
         "put - web-1:/etc/motd --undo JOB",
+        "put motd env=prod,group=web:/etc/motd",
+        "put -l group=web motd :/etc/motd",
         "rollback checkout@prod --to 2.14.0 --reason why",
     ],
 )

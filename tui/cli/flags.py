@@ -82,7 +82,7 @@ def parameters(spec: OperationSpec) -> list[click.Parameter]:
     fields = {field.name: field for field in fields_of(spec.params)}
     made: list[click.Parameter] = list(_target(spec))
     if shortcut and shortcut.target == "path":
-        # FILE and HOST:PATH are these two already.
+        # FILE and TARGET:/PATH are these two already.
         fields.pop("source", None)
         fields.pop("path", None)
     for name in positional:
@@ -110,7 +110,8 @@ def _target(spec: OperationSpec) -> Sequence[click.Parameter]:
         case "path":
             return [
                 click.Argument(["source"], metavar="FILE"),
-                click.Argument(["target"], metavar="HOST:PATH"),
+                click.Argument(["target"], metavar="TARGET:/PATH"),
+                selector,
             ]
         case _:
             metavar = {TargetKind.HOSTS: "HOST", TargetKind.SERVICE: "SERVICE@ENV"}.get(spec.target, "NAME")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
+import msgspec
 
 from ondeck.errors import BadInput, ExitCode, OndeckError
 from ondeck.inventory.model import Host
@@ -17,13 +18,14 @@ from tui.cli.face import Face, form_option, pass_face, selector_option
 from tui.cli.out import Format, Rows
 
 if TYPE_CHECKING:
+    from ondeck.inventory import kinds
     from ondeck.inventory.findings import Finding
 
 _JUNIT = click.Choice([*(str(f.value) for f in Format), "junit"])
 
 
 @click.command()
-@click.argument("kind")
+@click.argument("kind", default="")
 @click.argument("name", nargs=-1)
 @selector_option
 @form_option
@@ -31,12 +33,19 @@ _JUNIT = click.Choice([*(str(f.value) for f in Format), "junit"])
 def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...], form: str) -> int:
     """Show records of the inventory: hosts, services, environments, clusters, accounts, stacks, backups, people.
 
-    With -o json the whole records, else the columns of a table.
+    Without a KIND the kinds that there are. With -o json the whole records, else the columns of a table;
+    a live figure that was asked for (-l 'disk>80') stands beside them.
     """
     from ondeck.inventory import kinds
-    from tui.cli.reading import settled
+    from tui.cli.reading import judged_now
 
-    found = kinds.rows(face.deck.inventory, kind, name, settled(face, selectors))
+    if not kind:
+        face.rows(Rows(("kind", "count"), tuple(kinds.counts(face.deck.inventory).items())), form)
+        return int(ExitCode.OK)
+    names, figures = judged_now(face, selectors)
+    found = kinds.rows(face.deck.inventory, kind, name, names)
+    if found.kind == "hosts" and figures:
+        found = _with_figures(found, figures)
     if form in (Format.JSON, Format.JSONL):
         records = [row.data for row in found.rows]
         face.data(
@@ -48,6 +57,21 @@ def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...]
     titles = tuple(column.lower() for column in found.columns)
     face.rows(Rows(titles, tuple(row.cells for row in found.rows)), form)
     return int(ExitCode.OK)
+
+
+def _with_figures(found: kinds.Rows, figures: Mapping[str, Mapping[str, float | None]]) -> kinds.Rows:
+    """Hosts with the figures that chose them: a column for each, and `seen` in the record."""
+    rows = []
+    for row in found.rows:
+        seen = {key: _rounded(values.get(row.name)) for key, values in figures.items()}
+        cells = tuple("?" if value is None else f"{value:g}" for value in seen.values())
+        rows.append(msgspec.structs.replace(row, cells=(*row.cells, *cells), data={**row.data, "seen": seen}))
+    columns = (*found.columns, *(key.upper() for key in figures))
+    return msgspec.structs.replace(found, columns=columns, rows=tuple(rows))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 @click.command()

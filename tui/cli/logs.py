@@ -19,6 +19,7 @@ from ondeck.observe.logs import Tail, merged
 from ondeck.observe.ports import LogReader
 from ondeck.observe.records import Health, Level, LogLine, SourceState
 from ondeck.operate.ports import Bench
+from ondeck.operate.subject import is_selector
 from tui.cli import out
 from tui.cli.face import Face, pass_face, selector_option
 
@@ -55,13 +56,13 @@ def _tails(face: Face, target: str, selectors: Sequence[str], source: str) -> tu
     def reader(host: Host) -> LogReader:
         return cast(LogReader, face.deck.registry.load("linux", "logs"))
 
-    name, at, env = target.partition("@")
     if target and selectors:
         raise BadInput("a TARGET or -l, not both")
-    if at:
-        return choosing.of_service(inventory, name, env, reader, only=source)
     if not target and not selectors:
         raise BadInput("logs of what?", hint="ondeck logs checkout@prod, or: ondeck logs -l group=web")
+    if target and target not in inventory.hosts and not is_selector(inventory, target):
+        name, env = choosing.subject_of(inventory, target)
+        return choosing.of_service(inventory, name, env, reader, only=source)
     chosen = selector.parse(selectors or [f"name={target}"]).select(inventory)
     return choosing.of_hosts(inventory, chosen, reader, source=source)
 

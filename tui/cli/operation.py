@@ -9,10 +9,10 @@ import click
 import msgspec
 
 from ondeck import times
-from ondeck.errors import ExitCode, NeedsPerson
+from ondeck.errors import BadInput, ExitCode, NeedsPerson
 from ondeck.operate.plan import Action, Request
 from ondeck.operate.spec import OperationSpec, Risk
-from tui.cli import consent, flags, out, plan_view
+from tui.cli import consent, flags, meant, out, plan_view
 from tui.cli.face import Face
 
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def command_of(spec: OperationSpec) -> click.Command:
         asked = asked_of(given)
         selectors = tuple(given.pop("selector", ()))
         subject = given.pop("target", "") or ""
-        if "source" in given:
-            given = {**given, **_path_params(given.pop("source"), subject)}
+        assert spec.shortcut is not None
+        if spec.shortcut.target == "path":
+            subject, selectors, given = _placed(face, subject, selectors, given)
+        elif spec.shortcut.target == "selector" and not selectors:
+            meant.refuse_without_hosts(face.deck.inventory, spec, given.get(spec.shortcut.rest) or ())
         if spec.interactive:
             from tui.cli.shell import open_here
 
@@ -78,8 +81,21 @@ def command_of(spec: OperationSpec) -> click.Command:
     )
 
 
-def _path_params(source: str, target: str) -> dict[str, str]:
-    return {"source": source, "path": target.partition(":")[2]}
+def _placed(
+    face: Face, target: str, selectors: tuple[str, ...], given: dict[str, Any]
+) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    """Host, selectors and parameters of `put FILE TARGET:/PATH`."""
+    from ondeck.operate.subject import is_selector, split_path
+
+    name, path = split_path(target)
+    if not path or not (name or selectors):
+        raise BadInput(
+            f"{target!r} is not of the form TARGET:/PATH", hint="ondeck put FILE HOST:/PATH or SELECTOR:/PATH"
+        )
+    given = {**given, "path": path}
+    if is_selector(face.deck.inventory, name):
+        return "", (name, *selectors), given
+    return name, selectors, given
 
 
 def perform(
@@ -93,11 +109,15 @@ def perform(
     announce: bool = False,
 ) -> int:
     """The whole road for one operation; returns the exit code. With `announce` the plan's id is data."""
+    meant.refuse_lacking(face, spec, subject, params)
     checked = flags.check(spec, params)
     request = request_of(face, spec, subject, selectors, checked, asked.reason)
     drafted = asyncio.run(_draft(face, request))
     if asked.plan or drafted.plan.draft.risk is not Risk.READ:
         show(face, drafted, asked.form)
+    elif asked.form == "text":
+        for warning in drafted.plan.draft.warnings:
+            face.say(f"  WARNING  {warning}")
     if asked.plan and asked.form != "text":
         face.data((out.dumps if asked.form == "json" else out.compact)(drafted.plan) + "\n")
     elif announce:

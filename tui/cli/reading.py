@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import click
 
 from ondeck import times
+from ondeck.counting import counted
 from ondeck.errors import BadInput, ExitCode, NoMatch
 from ondeck.inventory.model import Host
 from ondeck.observe.ports import ChangeReader, FactsReader
@@ -43,33 +44,56 @@ def selected(face: Face, selectors: Sequence[str]) -> tuple[Host, ...]:
         NoMatch: None matches.
         BadInput: A selector is malformed.
     """
+    return _seen(face, selectors)[0]
+
+
+def _seen(
+    face: Face, selectors: Sequence[str]
+) -> tuple[tuple[Host, ...], Mapping[str, HostFacts | SourceState]]:
+    """Hosts of the selectors, and what was seen of those that were looked at."""
     from ondeck.inventory import selector
 
     inventory = face.deck.inventory
     wanted = selector.parse(selectors)
     open_hosts = undecided(wanted, inventory)
     if not open_hosts:
-        return wanted.select(inventory)
-    face.say(f"looking at {len(open_hosts)} hosts for {wanted}")
-    answer = judged(wanted, inventory, asyncio.run(_look(face, open_hosts)))
+        return wanted.select(inventory), {}
+    face.say(f"looking at {counted(len(open_hosts), 'host')} for {wanted}")
+    found = asyncio.run(_look(face, open_hosts))
+    answer = judged(wanted, inventory, found)
     if answer.unjudged:
         face.say(
-            f"NOT JUDGED  {answer.unjudged} of {len(open_hosts)} hosts gave no figures: they are not among these"
+            f"NOT JUDGED  {answer.unjudged} of {counted(len(open_hosts), 'host')} gave no figures:"
+            " they are not among these"
         )
     if not answer.hosts:
         raise NoMatch(
             f"no host matches {wanted}, as far as {len(open_hosts) - answer.unjudged} hosts could be asked"
         )
-    return answer.hosts
+    return answer.hosts, found
 
 
 def settled(face: Face, selectors: Sequence[str]) -> tuple[str, ...]:
     """Selectors without live figures: those with some become the names of the hosts that have them now."""
+    return judged_now(face, selectors)[0]
+
+
+def judged_now(
+    face: Face, selectors: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, dict[str, float | None]]]:
+    """As `settled`, and by asked figure its value on each host that was looked at."""
     from ondeck.inventory import selector
 
     if not selectors or not undecided(selector.parse(selectors), face.deck.inventory):
-        return tuple(selectors)
-    return (f"name in ({','.join(host.name for host in selected(face, selectors))})",)
+        return tuple(selectors), {}
+    hosts, found = _seen(face, selectors)
+    asked = selector.keys(selector.parse(selectors).tree)
+    figures = {
+        key: {name: figure(facts) for name, facts in found.items() if isinstance(facts, HostFacts)}
+        for key, figure in selector.FIGURES.items()
+        if key in asked
+    }
+    return (f"name in ({','.join(host.name for host in hosts)})",), figures
 
 
 def _bench(face: Face) -> FaceBench:
