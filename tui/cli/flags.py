@@ -129,7 +129,7 @@ def common() -> list[click.Parameter]:
         click.Option(
             ["--break-glass"], is_flag=True, help="Pass a two-person rule alone: loud, with a reason."
         ),
-        click.Option(["--plan"], is_flag=True, help="Show the plan and stop."),
+        click.Option(["--plan"], is_flag=True, help="Print the plan and stop."),
         click.Option(
             ["--exit-code"], is_flag=True, help="With --plan: end with 10 when something would change."
         ),
@@ -145,7 +145,10 @@ def common() -> list[click.Parameter]:
         ),
         click.Option(["--no-input"], is_flag=True, help="Never ask; end with 4 when a person is needed."),
         click.Option(
-            ["-o", "--output", "form"], type=click.Choice(["text", "json", "jsonl"]), default="text"
+            ["-o", "--output", "form"],
+            type=click.Choice(["text", "json", "jsonl", "name"]),
+            default="text",
+            help="How to print; name is only the id of the plan or job.",
         ),
     ]
 

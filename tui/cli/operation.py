@@ -105,26 +105,21 @@ def perform(
     selectors: tuple[str, ...],
     params: dict[str, Any],
     asked: Asked,
-    *,
-    announce: bool = False,
 ) -> int:
-    """The whole road for one operation; returns the exit code. With `announce` the plan's id is data."""
+    """The whole road for one operation; returns the exit code."""
     meant.refuse_lacking(face, spec, subject, params)
     checked = flags.check(spec, params)
     request = request_of(face, spec, subject, selectors, checked, asked.reason)
     drafted = asyncio.run(_draft(face, request))
-    if asked.plan or drafted.plan.draft.risk is not Risk.READ:
+    if asked.plan:
+        face.data(_as_data(drafted, asked.form))
+        pending = any(change.action is not Action.NO_OP for change in drafted.plan.draft.changes)
+        return int(ExitCode.CHANGES_PENDING if asked.exit_code and pending else ExitCode.OK)
+    if drafted.plan.draft.risk is not Risk.READ:
         show(face, drafted, asked.form)
     elif asked.form == "text":
         for warning in drafted.plan.draft.warnings:
             face.say(f"  WARNING  {warning}")
-    if asked.plan and asked.form != "text":
-        face.data((out.dumps if asked.form == "json" else out.compact)(drafted.plan) + "\n")
-    elif announce:
-        face.data(f"{drafted.plan.id}\n")
-    if asked.plan:
-        pending = any(change.action is not Action.NO_OP for change in drafted.plan.draft.changes)
-        return int(ExitCode.CHANGES_PENDING if asked.exit_code and pending else ExitCode.OK)
     return start(face, drafted, asked)
 
 
@@ -162,6 +157,19 @@ async def _draft(face: Face, request: Request) -> Drafted:
     return await road.draft(face.deck, request)
 
 
+def _as_data(drafted: Drafted, form: str) -> str:
+    """A plan that was asked for: the whole of it, or its id alone."""
+    match form:
+        case "json":
+            return out.dumps(drafted.plan) + "\n"
+        case "jsonl":
+            return out.compact(drafted.plan) + "\n"
+        case "name":
+            return f"{drafted.plan.id}\n"
+    start = f"  start exactly this, within an hour: {consent.by_hand(drafted)}"
+    return "\n".join((*plan_view.lines(drafted.plan, drafted.digest), start, ""))
+
+
 def show(face: Face, drafted: Drafted, form: str) -> None:
     """The plan for a person on standard error; as data it comes with the result."""
     if form == "text":
@@ -179,8 +187,9 @@ def start(face: Face, drafted: Drafted, asked: Asked) -> int:
     if given is None:
         raise NeedsPerson("nothing was started", hint=consent.by_hand(drafted))
     job = road.start(face.deck, drafted, given, lock_wait=asked.lock_wait)
-    if asked.detach:
+    if asked.detach or asked.form == "name":
         face.data(f"{job}\n")
+    if asked.detach:
         face.say(f"started; follow it with: ondeck attach {job}")
         return int(ExitCode.OK)
     return following.follow(face, job, form=asked.form, timeout=asked.timeout, no_input=asked.no_input)
