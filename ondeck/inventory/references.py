@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,8 +10,6 @@ from ondeck.inventory import expression, selector, values
 from ondeck.inventory.assembly import Assembly
 from ondeck.inventory.model import Environment, Host, Service
 from ondeck.inventory.problems import Bad, listed, nearest, shown
-
-_JUMP = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<address>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d{1,5}))?")
 
 
 def check(assembly: Assembly) -> None:
@@ -118,14 +115,9 @@ def _via(assembly: Assembly, host: Host) -> None:
     via = host.via
     if via in assembly.hosts:
         return
-    match = _JUMP.fullmatch(via)
-    if match and ("@" in via or ":" in via or "." in via):
+    if "@" in via or ":" in via or "." in via:
         try:
-            values.address(match["address"].strip("[]"))
-            if match["user"]:
-                values.login(match["user"])
-            if match["port"]:
-                values.whole(1, 65535)(match["port"])
+            values.jump(via)
         except Bad as bad:
             _complain(assembly, "hosts", host.name, ("via",), bad.message, bad.hint)
         return

@@ -177,7 +177,7 @@ def init(face: Face, folder: Path, sources: tuple[str, ...]) -> int:
     from ondeck.inventory import starting
 
     written = starting.write(folder, sources)
-    face.say(f"{written.hosts} hosts; look the files over, run `ondeck check -i {folder}`, commit them")
+    face.say(f"{written.hosts} hosts; look the files over, run `ondeck -i {folder} check`, commit them")
     for line in (*written.joined, *written.notes):
         face.say(f"  {line}")
     face.data("".join(f"{path}\n" for path in written.written))
