@@ -33,7 +33,7 @@ def check(assembly: Assembly) -> None:
 
 
 def _version(assembly: Assembly) -> None:
-    if "ondeck" not in assembly.single:
+    if "ondeck" not in assembly.single and "ondeck" not in assembly.unread:
         files = [file for (_, _), file in assembly.files.items()]
         first = "ondeck.yml" if "ondeck.yml" in files else (min(files, default="") or assembly.out.file)
         assembly.out.add(
@@ -62,12 +62,26 @@ def _known(
         _complain(assembly, section, name, inner, f"expected a known {what}, found {shown(asked)}", hint)
 
 
+_SECTIONS = {
+    "host": "hosts",
+    "environment": "environments",
+    "service": "services",
+    "backup": "backups",
+    "channel": "notify",
+    "team of a person": "people",
+}
+
+
 def _excused(assembly: Assembly, what: str, asked: str) -> bool:
-    """An entry that was itself wrong is complained of once, not again by everyone who names it."""
+    """What may stand in a file that could not be read; and an entry that was itself wrong, which is
+    complained of once, not again by everyone who names it.
+    """
+    section = _SECTIONS.get(what, "")
+    if section in assembly.unread:
+        return True
     if what == "host":
         return any(asked == item.path[1] for item in assembly.out.found if item.path[:1] == ("hosts",))
-    section = {"environment": "environments", "service": "services", "backup": "backups", "channel": "notify"}
-    return what in section and (section[what], asked) in assembly.files
+    return (section, asked) in assembly.files
 
 
 def _env(assembly: Assembly, section: str, name: str, env: str) -> None:
