@@ -180,6 +180,7 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
     """What changed: own jobs, marks, restarts, packages, reboots; newest first.
 
     A source that did not answer is named: an empty list with such a line does not mean that nothing changed.
+    The exit code is 0 when every source answered at least partly, 3 when some gave nothing, 6 when all did.
     """
     start = times.moment(since, what="--since")
     hosts = () if own else chosen(face, selectors, "changes")
@@ -191,12 +192,12 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
     face.rows(
         Rows(("time", "env", "kind", "subject", "text", "host", "who"), tuple(map(_cells, found))), form
     )
-    silent = [f"{answer.source}: {answer.error}" for answer in answers if answer.error]
-    for line in silent:
-        face.say(f"NOT ASKED  {line}")
-    if not found and hosts and not silent and form == Format.TABLE:
+    unheard = [answer for answer in answers if answer.error]
+    for answer in unheard:
+        face.say(f"{'PARTLY' if answer.partly else 'NOT ASKED'}  {answer.source}: {answer.error}")
+    if not found and hosts and not unheard and form == Format.TABLE:
         face.say(f"every source answered: nothing changed since {times.iso(start)}")
-    return int(_exit(len(silent), len(answers)))
+    return int(_exit(sum(not answer.partly for answer in unheard), len(answers)))
 
 
 def _cells(change: Change) -> tuple[object, ...]:
