@@ -67,6 +67,17 @@ def iso(ns: int) -> str:
     return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def short(ns: int, now: int | None = None) -> str:
+    """A time in UTC as `03:04:05` when it is of today, else `01-31 03:04`, of another year its date."""
+    if not ns:
+        return "?"
+    then = datetime.fromtimestamp(ns / 1e9, UTC)
+    today = datetime.fromtimestamp((time.time_ns() if now is None else now) / 1e9, UTC)
+    if then.date() == today.date():
+        return then.strftime("%H:%M:%S")
+    return then.strftime("%m-%d %H:%M" if then.year == today.year else "%Y-%m-%d")
+
+
 def clock(ns: int) -> str:
     """A time of day in UTC with milliseconds, `03:04:05.123`."""
     return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3]

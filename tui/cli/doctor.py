@@ -147,7 +147,9 @@ def doctor(face: Face, form: str) -> int:
     findings = [finding for look in _LOOKS for finding in look(face)]
     face.rows(
         Rows(
-            ("state", "what", "detail", "hint"), tuple((f.state, f.what, f.detail, f.hint) for f in findings)
+            ("state", "what", "detail", "hint"),
+            tuple((f.state, f.what, f.detail, f.hint) for f in findings),
+            below=("hint",),
         ),
         form,
     )

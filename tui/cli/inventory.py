@@ -55,8 +55,15 @@ def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...]
         )
         return int(ExitCode.OK)
     titles = tuple(column.lower() for column in found.columns)
-    face.rows(Rows(titles, tuple(row.cells for row in found.rows)), form)
+    spare = tuple(title for title in _SPARE if title in titles)
+    drop = tuple(title for title in _DROP if title in titles)
+    face.rows(Rows(titles, tuple(row.cells for row in found.rows), spare=spare, drop=drop), form)
     return int(ExitCode.OK)
+
+
+_SPARE = ("labels", "needs", "logs", "may", "protection", "services", "hosts", "groups")
+_DROP = ("via", "nature", "owner", "colour", "needs", "freezes", "labels")
+"""Columns that a narrow terminal cuts or leaves out first."""
 
 
 def _with_figures(found: kinds.Rows, figures: Mapping[str, Mapping[str, float | None]]) -> kinds.Rows:
@@ -104,6 +111,7 @@ def _findings(found: Sequence[Finding]) -> Rows:
     return Rows(
         ("severity", "where", "message", "hint"),
         tuple((f.severity.value, f.where, f.message, f.hint) for f in found),
+        below=("message", "hint"),
     )
 
 
@@ -137,7 +145,9 @@ def _live(face: Face, selectors: tuple[str, ...], form: str) -> int:
     else:
         face.rows(
             Rows(
-                ("host", "what", "state", "text"), tuple((r.host, r.what, words[r.ok], r.text) for r in rows)
+                ("host", "what", "state", "text"),
+                tuple((r.host, r.what, words[r.ok], r.text) for r in rows),
+                below=("text",),
             ),
             form,
         )

@@ -16,7 +16,7 @@ from ondeck.observe.ports import ChangeReader, FactsReader
 from ondeck.observe.records import Asked, Change, HostFacts, SourceState
 from ondeck.observe.sampling import AT_ONCE, judged, sample_all, undecided
 from tui.cli.face import Face, form_option, pass_face, selector_option
-from tui.cli.out import Format, Rows
+from tui.cli.out import At, Format, Rows
 
 if TYPE_CHECKING:
     from ondeck.operate.bench import FaceBench
@@ -140,7 +140,8 @@ def top(face: Face, selectors: tuple[str, ...], form: str) -> int:
     found = asyncio.run(_look(face, hosts))
     rows = sorted((_row(host, found[host.name]) for host in hosts), key=_heaviest)
     titles = ("host", "env", "state", "cpu", "mem", "disk", "mount", "load1", "up", "note")
-    face.rows(Rows(titles, tuple(rows), right=("cpu", "mem", "disk", "load1")), form)
+    right = ("cpu", "mem", "disk", "load1")
+    face.rows(Rows(titles, tuple(rows), right=right, spare=("note", "mount"), drop=("env",)), form)
     lost = sum(isinstance(facts, SourceState) for facts in found.values())
     if lost:
         face.say(f"{lost} of {len(found)} hosts gave no figures")
@@ -189,9 +190,9 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
     recorded = [c for c in face.deck.record.changes(start) if not envs or c.env in envs]
     found = [*recorded, *(change for answer in answers for change in answer.changes)]
     found.sort(key=lambda change: -change.time)
-    face.rows(
-        Rows(("time", "env", "kind", "subject", "text", "host", "who"), tuple(map(_cells, found))), form
-    )
+    titles = ("time", "env", "kind", "subject", "text", "host", "who")
+    rows = tuple(map(_cells, found))
+    face.rows(Rows(titles, rows, spare=("who", "subject", "text"), drop=("env", "kind")), form)
     unheard = [answer for answer in answers if answer.error]
     for answer in unheard:
         face.say(f"{'PARTLY' if answer.partly else 'NOT ASKED'}  {answer.source}: {answer.error}")
@@ -202,7 +203,7 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
 
 def _cells(change: Change) -> tuple[object, ...]:
     return (
-        times.iso(change.time),
+        At(change.time),
         change.env,
         change.kind,
         change.subject,
