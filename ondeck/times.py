@@ -67,6 +67,11 @@ def iso(ns: int) -> str:
     return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def rfc3339(ns: int) -> str:
+    """A time as `2026-01-31T03:04:05.123456789Z`: nothing of it is lost."""
+    return f"{datetime.fromtimestamp(ns // 10**9, UTC):%Y-%m-%dT%H:%M:%S}.{ns % 10**9:09d}Z"
+
+
 def short(ns: int, now: int | None = None) -> str:
     """A time in UTC as `03:04:05` when it is of today, else `01-31 03:04`, of another year its date."""
     if not ns:

@@ -13,6 +13,9 @@ from ondeck.inventory.model import Host, LogSource, Service
 from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
 from ondeck.operate.ports import Bench
 
+LAST = 200
+"""Lines of history that a source gives when no time is asked for."""
+
 
 class LogReader(Protocol):
     """Capability `logs`."""
@@ -20,7 +23,7 @@ class LogReader(Protocol):
     def follow(
         self, host: Host, source: LogSource, bench: Bench, *, since: int = 0, follow: bool = True
     ) -> AsyncGenerator[LogBatch, None]:
-        """Lines of a source, oldest first, then as they come; `since` in ns, 0 means the last 200."""
+        """Lines of a source, oldest first, then as they come; `since` in ns, 0 means the `LAST` ones."""
         ...
 
 

@@ -17,6 +17,11 @@ class Level(IntEnum):
     ERROR = 4
     FATAL = 5
 
+    @property
+    def word(self) -> str:
+        """As both faces say it; empty for none."""
+        return self.name if self else ""
+
 
 class LogLine(msgspec.Struct, frozen=True, gc=False):
     """One line of one source.

@@ -19,13 +19,14 @@ import msgspec
 from ondeck.errors import LinkLost, Missing, RemoteFailed
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import Parser
+from ondeck.observe.ports import LAST
 from ondeck.observe.records import Health, Level, LogBatch, LogLine
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
 from ondeck.text import MORE, Lines, decode, safe_line
 from providers.linux.asking import Following, States, become_root, why
 
-HISTORY = 200
+HISTORY = LAST
 # Bytes of history that are read back at most, for one file.
 FURTHEST = 8 << 20
 FIRST_LOOK = 64 << 10

@@ -16,21 +16,12 @@ from ondeck.errors import BadInput, ExitCode
 from ondeck.inventory.model import Host
 from ondeck.observe import choosing
 from ondeck.observe.logs import Tail, merged
-from ondeck.observe.ports import LogReader
+from ondeck.observe.ports import LAST, LogReader
 from ondeck.observe.records import Health, Level, LogLine, SourceState
 from ondeck.operate.ports import Bench
 from ondeck.operate.subject import is_selector
 from tui.cli import out
 from tui.cli.face import Face, pass_face, selector_option
-
-_LEVELS = {
-    Level.NONE: "",
-    Level.DEBUG: "debug",
-    Level.INFO: "info",
-    Level.WARN: "warn",
-    Level.ERROR: "ERR",
-    Level.FATAL: "FATAL",
-}
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -69,9 +60,28 @@ def _tails(face: Face, target: str, selectors: Sequence[str], source: str) -> tu
 
 def _line(line: LogLine, width: int, form: str) -> str:
     if form == "json":
-        return out.compact(line) + "\n"
+        return out.compact(_fields(line)) + "\n"
     late = f"  (late by {times.length(line.late / 1e9)})" if line.late else ""
-    return f"{times.clock(line.time)} {_LEVELS[line.level]:5} {line.source:{width}} {line.message}{late}\n"
+    return f"{times.clock(line.time)} {line.level.word:5} {line.source:{width}} {line.message}{late}\n"
+
+
+def _fields(line: LogLine) -> dict[str, object]:
+    """A line as programs read it; docs/output.md names the fields."""
+    return {
+        "time": times.rfc3339(line.time),
+        "ns": line.time,
+        "source": line.source,
+        "level": line.level.word or None,
+        "message": line.message,
+        "late": line.late,
+        "run": line.run,
+    }
+
+
+def _how_far_back(tails: Sequence[Tail]) -> str:
+    """What was read when no time was asked for."""
+    which = f"each of {len(tails)} sources" if len(tails) > 1 else tails[0].name
+    return f"-- the last {LAST} lines of {which}; --since asks for more"
 
 
 class _Printer:
@@ -161,7 +171,7 @@ def logs(  # noqa: PLR0913 - one argument for each flag
     level: str | None,
     form: str,
 ) -> int:
-    """Read logs of a service or of hosts, merged by time; times are UTC.
+    """Read logs of a service or of hosts, merged by time; times are UTC. Without --since the last lines of each.
 
     A source that is lost is named on standard error with why, and the exit code is 3 or 6.
     """
@@ -170,6 +180,8 @@ def logs(  # noqa: PLR0913 - one argument for each flag
     end = times.moment(until, what="--until") if until else 0
     wanted = Wanted(_pattern(grep), least, end, form)
     start = times.moment(since, what="--since") if since else 0
+    if not start:
+        face.say(_how_far_back(tails))
     printer = _Printer(face, tails, wanted)
     asyncio.run(printer.run(start, follow))
     states = printer.states
