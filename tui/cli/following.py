@@ -12,6 +12,7 @@ from ondeck.errors import ExitCode
 from ondeck.operate import events as ev
 from ondeck.operate.events import Ended
 from ondeck.operate.outcome import JobState, Outcome, WaitingFor
+from ondeck.operate.plan import undo_of
 from ondeck.operate.spec import Risk
 from tui.cli import out
 from tui.narration import line_of
@@ -189,7 +190,16 @@ def conclude(face: Face, view: JobView, form: str) -> int:
             face.say(f"  {view.detail}")
         elif view.summary and view.why not in (None, Ended.COMPLETE):
             face.say(f"  {view.summary}")
+        if undo := _undo(view):
+            face.say(f"  take it back: {undo}")
     return int(view.exit_code)
+
+
+def _undo(view: JobView) -> str:
+    """The command that takes a job back; empty where there is none, or where nothing was done."""
+    done = any(target.outcome is Outcome.SUCCEEDED for target in view.targets.values())
+    undo = undo_of(view.plan, view.id)
+    return undo if done and undo.startswith("ondeck ") else ""
 
 
 def _word(view: JobView) -> str:
