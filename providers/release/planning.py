@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ondeck import counting
 from ondeck.errors import BadInput, Refused
 from ondeck.inventory.model import Host
 from ondeck.operate.batches import apart, batches, share_for
@@ -149,7 +150,7 @@ def restart(request: Request, found: Survey, bench: Bench) -> Draft:
     if verb == "drain" and {h.name for h in hosts} >= set(found.members):
         warnings.append(f"this takes every host of {found.name} out of the traffic")
     return Draft(
-        summary=f"{verb} {found.service.name} on {len(hosts)} of {len(found.hosts)} hosts",
+        summary=f"{verb} {found.service.name} on {len(hosts)} of {counting.counted(len(found.hosts), 'host')}",
         risk=Risk.CHANGE,
         changes=tuple(
             Change(
@@ -230,7 +231,10 @@ def _included(found: Survey, leave_out: bool) -> tuple[list[Host], dict[str, str
     lost = found.lost()
     if lost and not leave_out:
         names = ", ".join(f"{host} ({error})" for host, error in lost.items())
-        raise Refused(f"{len(lost)} hosts could not be asked: {names}", hint="allow them to be left out")
+        raise Refused(
+            f"{counting.counted(len(lost), 'host')} could not be asked: {names}",
+            hint="allow them to be left out",
+        )
     return found.answered(), {host: f"could not be asked: {error}" for host, error in lost.items()}
 
 
@@ -341,7 +345,8 @@ def _release_rows(found: Survey, target: Target) -> list[Preflight]:
     if target.archive is None:
         return [counted(f"release {version} present", present, "not kept")]
     there = sum(1 for answer in present.values() if answer)
-    size = f"{target.archive.size / 1e6:.1f} MB, {target.archive.entries} entries, on {there} hosts already"
+    on = counting.counted(there, "host")
+    size = f"{target.archive.size / 1e6:.1f} MB, {target.archive.entries} entries, on {on} already"
     return [Preflight(name=f"archive {version}, checksum {target.archive.sha256[:12]}", ok=1, note=size)]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from ondeck.counting import counted
 from ondeck.errors import ExitCode, OndeckError
 from ondeck.registry import Manifest
 from tui.cli.face import Face, form_option, pass_face
@@ -71,7 +72,7 @@ def _inventory(face: Face) -> Iterator[Finding]:
     except OndeckError as error:
         yield Finding("inventory", "bad", error.message, error.hint)
         return
-    yield Finding("inventory", "ok", f"{inventory.revision.root}, {len(inventory.hosts)} hosts")
+    yield Finding("inventory", "ok", f"{inventory.revision.root}, {counted(len(inventory.hosts), 'host')}")
 
 
 def _agent(face: Face) -> Iterator[Finding]:
@@ -95,7 +96,7 @@ def _agent(face: Face) -> Iterator[Finding]:
         yield Finding("ssh agent", "warn", f"ssh-add: {error}")
         return
     if done.returncode == 0:
-        yield Finding("ssh agent", "ok", f"{len(done.stdout.splitlines())} keys")
+        yield Finding("ssh agent", "ok", counted(len(done.stdout.splitlines()), "key"))
     else:
         yield Finding("ssh agent", "warn", "no key in the agent", "ssh-add")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import click
 import msgspec
 
+from ondeck.counting import counted
 from ondeck.errors import BadInput, ExitCode, OndeckError
 from ondeck.inventory.model import Host
 from ondeck.reach.ports import Checked, LiveCheck
@@ -102,8 +103,8 @@ def check(face: Face, live: bool, selectors: tuple[str, ...], form: str) -> int:
     elif found or form != Format.TABLE:
         face.rows(_findings(found), form)
     count = sum(finding.severity is Severity.WARNING for finding in found)
-    warned = f"{count} warning{'s' * (count != 1)}"
-    face.say(f"{len(inventory.hosts)} hosts, {len(inventory.services)} services: no errors, {warned}")
+    hosts, services = counted(len(inventory.hosts), "host"), counted(len(inventory.services), "service")
+    face.say(f"{hosts}, {services}: no errors, {counted(count, 'warning')}")
     return int(ExitCode.OK)
 
 
@@ -153,7 +154,7 @@ def _live(face: Face, selectors: tuple[str, ...], form: str) -> int:
         )
     bad = {row.host for row in rows if row.ok is not True}
     hosts = {row.host for row in rows}
-    face.say(f"{len(hosts) - len(bad)} of {len(hosts)} hosts are as a night needs them")
+    face.say(f"{len(hosts) - len(bad)} of {counted(len(hosts), 'host')} passed every check")
     if not bad:
         return int(ExitCode.OK)
     return int(ExitCode.FAILED if bad == hosts else ExitCode.SOME_FAILED)
@@ -187,7 +188,9 @@ def init(face: Face, folder: Path, sources: tuple[str, ...]) -> int:
     from ondeck.inventory import starting
 
     written = starting.write(folder, sources)
-    face.say(f"{written.hosts} hosts; look the files over, run `ondeck -i {folder} check`, commit them")
+    face.say(
+        f"{counted(written.hosts, 'host')}; look the files over, run `ondeck -i {folder} check`, commit them"
+    )
     for line in (*written.joined, *written.notes):
         face.say(f"  {line}")
     face.data("".join(f"{path}\n" for path in written.written))

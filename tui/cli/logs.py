@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from ondeck import times
+from ondeck.counting import counted
 from ondeck.errors import BadInput, ExitCode
 from ondeck.inventory.model import Host
 from ondeck.observe import choosing
@@ -188,8 +189,8 @@ def logs(  # noqa: PLR0913 - one argument for each flag
     lost = [state for state in states.values() if state.health is Health.LOST]
     dropped = sum(state.dropped for state in states.values())
     if dropped:
-        face.say(f"-- {dropped} lines were dropped by their sources")
+        face.say(f"-- {counted(dropped, 'line')} dropped by their sources")
     if not lost:
         return int(ExitCode.OK)
-    face.say(f"-- {len(lost)} of {len(tails)} sources are lost: {', '.join(s.source for s in lost)}")
+    face.say(f"-- lost {len(lost)} of {counted(len(tails), 'source')}: {', '.join(s.source for s in lost)}")
     return int(ExitCode.UNREACHABLE if len(lost) == len(tails) else ExitCode.SOME_FAILED)

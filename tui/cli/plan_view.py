@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ondeck.counting import counted
 from ondeck.operate.plan import Action, Change, Draft, Plan
 from ondeck.operate.spec import Risk
 from ondeck.text import safe
@@ -91,7 +92,7 @@ def _folded(script: str) -> str:
 def _rollout(draft: Draft) -> Iterator[str]:
     rollout = draft.rollout
     count = sum(len(batch.targets) for batch in rollout.batches)
-    yield f"  {_count(count, 'target')} in {_count(len(rollout.batches), 'batch', 'batches')}:"
+    yield f"  {counted(count, 'target')} in {counted(len(rollout.batches), 'batch', 'batches')}:"
     for number, batch in enumerate(rollout.batches, 1):
         why = f"  ({safe(batch.why)})" if batch.why else ""
         # Every target is named: nobody confirms what was cut.
@@ -99,10 +100,6 @@ def _rollout(draft: Draft) -> Iterator[str]:
     yield f"  stops when more than {rollout.max_failures} failed, were lost or are unknown"
     if rollout.gate:
         yield f"  after each batch: {safe(rollout.gate)}"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _names(names: list[str]) -> str:

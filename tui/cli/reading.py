@@ -68,7 +68,8 @@ def _seen(
         )
     if not answer.hosts:
         raise NoMatch(
-            f"no host matches {wanted}, as far as {len(open_hosts) - answer.unjudged} hosts could be asked"
+            f"no host matches {wanted}, as far as hosts could be asked: "
+            f"{len(open_hosts) - answer.unjudged} of {len(open_hosts)}"
         )
     return answer.hosts, found
 
@@ -144,7 +145,7 @@ def top(face: Face, selectors: tuple[str, ...], form: str) -> int:
     face.rows(Rows(titles, tuple(rows), right=right, spare=("note", "mount"), drop=("env",)), form)
     lost = sum(isinstance(facts, SourceState) for facts in found.values())
     if lost:
-        face.say(f"{lost} of {len(found)} hosts gave no figures")
+        face.say(f"{lost} of {counted(len(found), 'host')} gave no figures")
     return int(_exit(lost, len(found)))
 
 

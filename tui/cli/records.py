@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ondeck import times
+from ondeck.counting import counted
 from ondeck.errors import ExitCode
 from ondeck.operate.outcome import JobState, Outcome
 from ondeck.text import safe_line
@@ -34,7 +35,7 @@ def verify(face: Face) -> int:
     if not found.ok:
         face.say(f"ondeck: the audit is NOT as it was written: line {found.bad}: {found.why}")
         return int(ExitCode.FAILED)
-    face.say(f"{found.entries} entries, the chain holds")
+    face.say(f"{counted(found.entries, 'entry', 'entries')}, the chain holds")
     return int(ExitCode.OK)
 
 

@@ -1,4 +1,4 @@
-"""Now: what fails, what waits for a human, what runs, what changed, and how the fleet is."""
+"""Now: what fails, what waits for a person, what runs, what changed, and how the fleet is."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ class NowPane(BoardView):
         waiting = [job for job in jobs if job.state in ("waiting", "paused") or job.outcome == "unknown"]
         if not waiting:
             return []
-        rows = [heading(f"WAITING FOR A HUMAN {len(waiting)}")]
+        rows = [heading(f"WAITING FOR A PERSON {len(waiting)}")]
         for job in waiting:
             word = "LOOK" if job.outcome == "unknown" else "HELD" if job.state == "paused" else "ASK "
             why = job.waiting or (
