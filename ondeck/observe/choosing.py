@@ -37,7 +37,7 @@ def subject_of(inventory: Inventory, named: str) -> tuple[str, str]:
         near = nearest(named, [*subjects, *inventory.hosts])
         if not near and (of_near := get_close_matches(name, inventory.services, n=1)):
             near = f"did you mean {' or '.join(s for s in subjects if s.startswith(of_near[0] + '@'))}?"
-        known = f"services: {listed(subjects)}\nhosts: {listed(inventory.hosts)}"
+        known = f"services: {listed(subjects)}\nhosts: {listed(inventory.hosts)}".replace("there are: ", "")
         raise NoMatch(f"no service or host {named!r}", hint=f"{near}\n{known}".strip())
     return name, env
 

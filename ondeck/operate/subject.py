@@ -9,9 +9,8 @@ import msgspec
 from ondeck.errors import BadInput, NoMatch
 from ondeck.inventory.model import Host, Inventory
 from ondeck.inventory.problems import listed
+from ondeck.operate.naming import is_selector, split_path
 from ondeck.operate.spec import OperationSpec, TargetKind
-
-_SELECTS = frozenset("=<>*?[( ")
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,17 +94,6 @@ def _hosts(inventory: Inventory, subject: str, selectors: Sequence[str]) -> Subj
         return _service(inventory, name, ())
     found = _one_env(", ".join(texts), _selected(inventory, texts))
     return msgspec.structs.replace(found, path=path)
-
-
-def is_selector(inventory: Inventory, name: str) -> bool:
-    """True for a text that selects hosts rather than naming one."""
-    return name not in inventory.hosts and bool(set(name) & _SELECTS)
-
-
-def split_path(target: str) -> tuple[str, str]:
-    """What is named and the path behind it, of `HOST:/PATH` or `SELECTOR:/PATH`; no path is empty."""
-    name, colon, tail = target.partition(":/")
-    return (name, f"/{tail}") if colon else (target, "")
 
 
 def _selected(inventory: Inventory, texts: Sequence[str]) -> tuple[Host, ...]:

@@ -19,8 +19,8 @@ from ondeck.observe import choosing
 from ondeck.observe.logs import Tail, merged
 from ondeck.observe.ports import LAST, LogReader
 from ondeck.observe.records import Health, Level, LogLine, SourceState
+from ondeck.operate.naming import is_selector
 from ondeck.operate.ports import Bench
-from ondeck.operate.subject import is_selector
 from tui.cli import out
 from tui.cli.face import Face, pass_face, selector_option
 

@@ -85,7 +85,7 @@ def _placed(
     face: Face, target: str, selectors: tuple[str, ...], given: dict[str, Any]
 ) -> tuple[str, tuple[str, ...], dict[str, Any]]:
     """Host, selectors and parameters of `put FILE TARGET:/PATH`."""
-    from ondeck.operate.subject import is_selector, split_path
+    from ondeck.operate.naming import is_selector, split_path
 
     name, path = split_path(target)
     if not path or not (name or selectors):
