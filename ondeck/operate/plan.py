@@ -11,6 +11,8 @@ import msgspec
 from ondeck.operate.spec import Risk
 
 _SEAL = 16  # hexadecimal digits
+JOB = "JOB"
+"""Stands for the id of the job in a draft's `undo`, which is written before there is a job."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +120,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         summary: One line: `2.15.0 (9m) -> 2.14.0 (last good)`.
         risk: May be lower than the spec's (an exec of a read command), never higher.
         lock_key: What nobody else may change meanwhile; empty for a read, which takes no lock.
-        undo: How to take it back, or `irreversible`.
+        undo: How to take it back, or `irreversible`; the word `JOB` in it stands for the job's id.
         data: What apply needs beyond the commands; plain data, no secrets, belongs to the provider.
         secrets: References that the worker resolves before the first change.
         left_out: Target -> why it is not part of it.
@@ -172,6 +174,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def targets(self) -> tuple[str, ...]:
         """Every target that will be touched, in rollout order."""
         return tuple(t for batch in self.draft.rollout.batches for t in batch.targets)
+
+
+def undo_of(plan: Plan, job: str) -> str:
+    """How to take a job of this plan back, with its id."""
+    return " ".join(job if word == JOB else word for word in plan.draft.undo.split(" "))
 
 
 def encode(plan: Plan) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ondeck.counting import counted
 from ondeck.errors import ExitCode
 from ondeck.operate.events import (
     Asked,
@@ -339,7 +340,7 @@ def _state(view: JobView, event: Event) -> None:
         case Continued(why=why):
             view.state, view.detail = JobState.RUNNING, why
         case Opened(ready=ready):
-            view.state, view.detail = JobState.RUNNING, f"{ready} targets held open"
+            view.state, view.detail = JobState.RUNNING, f"{counted(ready, 'target')} held open"
         case JobEnded():
             view.state, view.outcome, view.why = JobState.ENDED, event.outcome, event.why
             view.summary, view.detail, view.ended = event.summary, event.summary, event.at

@@ -30,6 +30,7 @@ from ondeck.reach.command import signal_of, with_env
 from ondeck.reach.detached import CUT, Detached, Look, Stage
 from ondeck.reach.ports import Completed, Fd
 from ondeck.text import safe_line
+from providers.host import unshelled
 from providers.host.links import Links, become_of, host_of
 from providers.host.params import ExecParams
 
@@ -100,6 +101,7 @@ def plan_exec(request: Request, params: ExecParams, bench: Bench) -> Draft:
         rollout=plan,
         lock_key="",
         undo="" if read else "irreversible",
+        warnings=tuple(map(safe_line, unshelled.warnings(params.argv))),
     )
 
 

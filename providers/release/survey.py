@@ -144,9 +144,7 @@ async def survey(request: Request, bench: Bench) -> Survey:
     )
     if not result.answered():
         first = next(iter(result.lost().items()))
-        raise Unreachable(
-            f"none of the {len(hosts)} hosts of {result.name} could be asked", hint=f"{first[0]}: {first[1]}"
-        )
+        raise Unreachable(f"no host of {result.name} could be asked", hint=f"{first[0]}: {first[1]}")
     return result
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from ondeck.counting import counted
 from ondeck.errors import ExitCode, OndeckError, Refused
 from ondeck.operate import policy
 from ondeck.operate.lock import REACH
@@ -102,7 +103,7 @@ def _inventory(face: Face) -> Iterator[Finding]:
     except OndeckError as error:
         yield Finding("inventory", "bad", error.message, error.hint)
         return
-    yield Finding("inventory", "ok", f"{inventory.revision.root}, {len(inventory.hosts)} hosts")
+    yield Finding("inventory", "ok", f"{inventory.revision.root}, {counted(len(inventory.hosts), 'host')}")
 
 
 def _agent(face: Face) -> Iterator[Finding]:
@@ -126,7 +127,7 @@ def _agent(face: Face) -> Iterator[Finding]:
         yield Finding("ssh agent", "warn", f"ssh-add: {error}")
         return
     if done.returncode == 0:
-        yield Finding("ssh agent", "ok", f"{len(done.stdout.splitlines())} keys")
+        yield Finding("ssh agent", "ok", counted(len(done.stdout.splitlines()), "key"))
     else:
         yield Finding("ssh agent", "warn", "no key in the agent", "ssh-add")
 
@@ -180,7 +181,9 @@ def doctor(face: Face, form: str) -> int:
     findings = [finding for look in _LOOKS for finding in look(face)]
     face.rows(
         Rows(
-            ("state", "what", "detail", "hint"), tuple((f.state, f.what, f.detail, f.hint) for f in findings)
+            ("state", "what", "detail", "hint"),
+            tuple((f.state, f.what, f.detail, f.hint) for f in findings),
+            below=("hint",),
         ),
         form,
     )

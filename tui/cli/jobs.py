@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,7 @@ from ondeck.operate.outcome import Outcome
 from tui.cli import consent, flags, following, out, plan_view
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.operation import Asked, asked_of
-from tui.cli.out import Rows
+from tui.cli.out import At, Rows
 
 if TYPE_CHECKING:
     from ondeck.record.view import JobView, TargetView
@@ -25,12 +26,12 @@ _GATE = {"passed": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 def rows_of(views: list[JobView]) -> Rows:
     """Jobs as a table, newest first."""
     titles = ("job", "state", "outcome", "operation", "subject", "env", "by", "began", "targets")
-    return Rows(titles, tuple(_row(view) for view in views))
+    rows = tuple(_row(view) for view in views)
+    return Rows(titles, rows, spare=("subject",), drop=("by", "env", "operation", "state"))
 
 
 def _row(view: JobView) -> tuple[object, ...]:
     request = view.plan.request
-    done = sum(target.outcome is not None for target in view.targets.values())
     return (
         view.id,
         f"{view.state.value}:{view.waiting_for.value}" if view.waiting_for else view.state.value,
@@ -39,9 +40,19 @@ def _row(view: JobView) -> tuple[object, ...]:
         request.subject,
         request.env,
         view.people,
-        times.iso(view.made),
-        f"{done} of {len(view.targets)}",
+        At(view.made),
+        counts_of(view),
     )
+
+
+def counts_of(view: JobView) -> str:
+    """How many targets are how: `2 ok, 1 failed`; those of which nothing final is known are `open`."""
+    counted = Counter(
+        "ok" if target.outcome is Outcome.SUCCEEDED else target.outcome.value if target.outcome else "open"
+        for target in view.targets.values()
+    )
+    good = [f"{counted.pop('ok')} ok"] if counted["ok"] else []
+    return ", ".join((*good, *(f"{number} {word}" for word, number in sorted(counted.items()) if number)))
 
 
 @click.command()
@@ -72,7 +83,8 @@ def jobs(face: Face, job: str | None, limit: int, form: str) -> int:
 
 def targets_of(view: JobView) -> Rows:
     """The targets of a job as a table."""
-    return Rows(("target", "outcome", "status", "evidence"), tuple(map(_target, view.targets.values())))
+    titles = ("target", "outcome", "status", "evidence")
+    return Rows(titles, tuple(map(_target, view.targets.values())), spare=("evidence",))
 
 
 def _target(row: TargetView) -> tuple[object, ...]:
@@ -246,5 +258,5 @@ def left(face: Face, job: str, form: str) -> int:
             rows.append((name, out_of_plan.get(name, ""), "left out"))
         else:
             rows.append((name, target.text, _target(target)[1]))
-    face.rows(Rows(("target", "why", "outcome"), tuple(rows)), form)
+    face.rows(Rows(("target", "why", "outcome"), tuple(rows), spare=("why",)), form)
     return int(ExitCode.SOME_FAILED if rows else ExitCode.OK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ondeck.counting import counted
 from ondeck.operate.lock import REACH
 from ondeck.operate.plan import Action, Change, Draft, Plan
 from ondeck.operate.spec import Risk
@@ -98,7 +99,7 @@ def _folded(script: str) -> str:
 def _rollout(draft: Draft) -> Iterator[str]:
     rollout = draft.rollout
     count = sum(len(batch.targets) for batch in rollout.batches)
-    yield f"  {_count(count, 'target')} in {_count(len(rollout.batches), 'batch', 'batches')}:"
+    yield f"  {counted(count, 'target')} in {counted(len(rollout.batches), 'batch', 'batches')}:"
     for number, batch in enumerate(rollout.batches, 1):
         why = f"  ({batch.why})" if batch.why else ""
         # Every target is named: nobody confirms what was cut.
@@ -106,10 +107,6 @@ def _rollout(draft: Draft) -> Iterator[str]:
     yield f"  stops when more than {rollout.max_failures} failed, were lost or are unknown"
     if rollout.gate:
         yield f"  after each batch: {rollout.gate}"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _names(names: list[str]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ondeck import times
+from ondeck.counting import counted
 from ondeck.errors import ExitCode
 from ondeck.operate.outcome import JobState
 from ondeck.text import safe_line
@@ -42,7 +43,7 @@ def verify(face: Face) -> int:
         face.say(f"ondeck: the audit is NOT as it was written: lines of {len(missing)} jobs are missing")
     if missing or not found.ok:
         return int(ExitCode.FAILED)
-    face.say(f"{found.entries} entries, the chain holds")
+    face.say(f"{counted(found.entries, 'entry', 'entries')}, the chain holds")
     return int(ExitCode.OK)
 
 

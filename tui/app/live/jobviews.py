@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ondeck.operate import events as happened
 from ondeck.operate.outcome import JobState
-from ondeck.operate.plan import Plan
+from ondeck.operate.plan import Plan, undo_of
 from ondeck.record.view import JobView
 from tui.app.views import BatchLook, JobLook, TargetLook
 
@@ -47,7 +47,7 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         left_out=dict(plan.draft.left_out),
         gate=plan.draft.rollout.gate,
         notes=notes,
-        undo=plan.draft.undo,
+        undo=undo_of(plan, view.id),
         before=_of(plan, "before"),
         wanted=_of(plan, "after"),
         in_doubt=view.over and bool(view.in_doubt),
