@@ -16,7 +16,11 @@ from click.testing import CliRunner
 
 from ondeck.deck import Deck
 from ondeck.errors import Refused
+from ondeck.observe.checks import CheckTrouble
 from ondeck.observe.firing import Standing
+from ondeck.observe.fleet import Severity
+from ondeck.observe.fleet import Standing as HostStanding
+from ondeck.observe.now import Fleet
 from ondeck.observe.ports import ReleaseFacts
 from ondeck.observe.records import Change as Seen
 from ondeck.operate import events as ev
@@ -95,11 +99,13 @@ def screen() -> now.Screen:
         job="j", state="s", operation="o", subject="s", env="e", actor="a", began=1, why="w", do="d"
     )
     lock = LockView(key="k", job="j", actor="a", reason="r", since=1, held=True)
-    fleet = now.Fleet(env="e", hosts=3, ok=("a",), lost={"b": "why"}, unknown=("c",))
-    check = now.Check(standing=standing, change=change, last_good="l")
+    fleet = Fleet(env="e", hosts=3, ok=("a",), lost={"b": "why"}, unknown=("c",))
+    check = now.Check(standing=standing, change=change, way_back="l")
+    host = HostStanding(host="h", env="e", severity=Severity.BAD, why="w")
+    trouble = CheckTrouble(subject="s", env="e", severity=Severity.WARN, members=("m",), what="t", why="w")
     return now.Screen(
-        time=10**18, failing=(check,), not_known={"s": "w"}, waiting=(wait,), running=(wait,), locks=(lock,),
-        changes=(change,), fleet=(fleet,),
+        time=10**18, services=2, failing=(check,), not_known={"s": "w"}, not_asked=("n",), hosts=(host,),
+        checks=(trouble,), waiting=(wait,), running=(wait,), locks=(lock,), changes=(change,), fleet=(fleet,),
     )  # fmt: skip
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, OndeckError
 from ondeck.operate.spec import OperationSpec, TargetKind
 from tui.cli import flags
@@ -44,17 +45,16 @@ def _releases(face: Face, spec: OperationSpec, subject: str) -> str:
     if service.deploy is None:
         return ""
 
-    async def ask(kind: str) -> Sequence[str]:
+    async def ask() -> Sequence[str]:
         bench = FaceBench(deck)
         try:
-            manifest = deck.registry.serving("deploy.kind", kind)
-            reader = cast("ReleaseReader", deck.registry.load(manifest.name, "releases"))
+            reader: ReleaseReader = Capabilities(deck.registry).releases(service)
             return await reader.available(service, env, bench)
         finally:
             await bench.aclose()
 
     try:
-        versions = asyncio.run(ask(service.deploy.kind))
+        versions = asyncio.run(ask())
     except OndeckError as error:
         return f"what there is could not be listed: {error.message}"
     if not versions:
