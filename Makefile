@@ -21,6 +21,7 @@ $(STAMP): $(RUNTIME)
 
 demo: $(RUNTIME)          ## the app on sample-inventory with the embedded lab
 	@$(VENV)/bin/ondeck demo
+	@echo "ondeck is $(VENV)/bin/ondeck here; the demo from a shell: $(VENV)/bin/ondeck demo --shell"
 
 test: $(STAMP)            ## every test; those that cannot run are counted with their reason
 	$(PY) -m pytest

@@ -76,6 +76,22 @@ def iso(ns: int) -> str:
         return "?"
 
 
+def rfc3339(ns: int) -> str:
+    """A time as `2026-01-31T03:04:05.123456789Z`: nothing of it is lost."""
+    return f"{datetime.fromtimestamp(ns // 10**9, UTC):%Y-%m-%dT%H:%M:%S}.{ns % 10**9:09d}Z"
+
+
+def short(ns: int, now: int | None = None) -> str:
+    """A time in UTC as `03:04:05` when it is of today, else `01-31 03:04`, of another year its date."""
+    if not ns:
+        return "?"
+    then = datetime.fromtimestamp(ns / 1e9, UTC)
+    today = datetime.fromtimestamp((time.time_ns() if now is None else now) / 1e9, UTC)
+    if then.date() == today.date():
+        return then.strftime("%H:%M:%S")
+    return then.strftime("%m-%d %H:%M" if then.year == today.year else "%Y-%m-%d")
+
+
 def clock(ns: int) -> str:
     """A time of day in UTC with milliseconds, `03:04:05.123`."""
     return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3]

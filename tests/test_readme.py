@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,21 @@ def test_every_verb_and_flag_that_the_pages_name_exists(checkout: Path) -> None:
     }
     assert named
     assert not {(page, verb) for page, verb in named if verb not in verbs}
+
+
+def test_who_made_the_demo_is_told_how_to_run_ondeck(checkout: Path) -> None:
+    done = subprocess.run(
+        ["make", "-n", "demo"], cwd=checkout, capture_output=True, text=True, check=True, timeout=30
+    )
+    for said in (done.stdout, (checkout / "README.md").read_text()):
+        assert ".venv/bin/ondeck" in said
+    assert done.stdout.splitlines()[-1].endswith('.venv/bin/ondeck demo --shell"')
+
+
+def test_the_house_of_the_page_has_every_room(checkout: Path) -> None:
+    rooms = {path.parent.name for path in checkout.glob("ondeck/*/__init__.py")}
+    page = (checkout / "CONTRIBUTING.md").read_text()
+    assert not {room for room in rooms if f"`{room}`" not in page}
 
 
 def test_the_exit_codes_of_the_page_are_those_of_the_program(checkout: Path) -> None:

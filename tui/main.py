@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ondeck import streams
+
 if TYPE_CHECKING:
     from tui.cli.face import Face
 
 
 def main() -> int:
     """Run a verb, or open the full screen when none was given; returns the exit code."""
+    streams.fill()
     if len(sys.argv) == 1 and sys.stdin.isatty() and sys.stdout.isatty():
         return _at_once()
     from tui.cli import root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ondeck.counting import counted
 from ondeck.operate import events as ev
 
 
@@ -12,7 +13,7 @@ def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one arm for each k
             return f"waiting for {event.on.value}: {event.detail}"
         case ev.Opened():
             left = f", {event.left_out} left out" if event.left_out else ""
-            return f"{event.ready} connections open and held{left}"
+            return f"{counted(event.ready, 'connection')} open and held{left}"
         case ev.BatchStarted():
             return f"batch {event.index + 1}: {' '.join(event.targets)}"
         case ev.Step():
@@ -45,7 +46,7 @@ def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one arm for each k
         case ev.GateSettled():
             word = "passed" if event.passed else "FAILED"
             return f"gate after batch {event.index + 1}: set to {word} by {event.by}: {event.reason}"
-        case ev.Note():
+        case ev.Note() | ev.LogShort():
             return event.text
         case _:
             return ""

@@ -102,7 +102,7 @@ class Demo:
 def banner(way: Way | None = None) -> str:
     """What a face shows all the time, so that nobody takes the demo for something else."""
     if way is Way.FOLDERS:
-        return "demo: these hosts are this machine (no namespaces here: plain folders)"
+        return "demo: these hosts are plain folders of this machine, commands run as you"
     return "demo: these hosts are this machine"
 
 

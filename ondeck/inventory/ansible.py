@@ -24,6 +24,7 @@ _ALPHA = re.compile(r"\[([a-zA-Z]):([a-zA-Z])\]")
 _ADDRESS = ("ansible_host", "ansible_ssh_host")
 _PORT = ("ansible_port", "ansible_ssh_port")
 _USER = ("ansible_user", "ansible_ssh_user")
+_TAKEN = (*_ADDRESS, *_PORT, *_USER)
 _DEPTH = 50
 
 Vars = dict[str, str]
@@ -60,7 +61,11 @@ class _Groups:
         self.vars: dict[str, Vars] = {}
 
     def host(self, name: str, group: str, found: Vars) -> None:
-        self.hosts.setdefault(name, {}).update(found)
+        held = self.hosts.setdefault(name, {})
+        for key, value in found.items():
+            first = held.setdefault(key, value)
+            if first != value and key in _TAKEN:
+                self.result.notes.append(f"{name}: {key} is {first} and then {value}; took the first")
         self.members.setdefault(group, []).append(name)
 
     def source(self) -> Source:
@@ -166,7 +171,27 @@ def _ini_line(line: str, section: str, kind: str, groups: _Groups) -> None:
 
 
 class _Loader(CSafeLoader):
-    """A safe loader that reads past tags of Ansible such as !vault and keeps nothing of them."""
+    """A safe loader that reads past tags of Ansible such as !vault and keeps nothing of them.
+
+    Of a key that stands twice in one mapping it keeps the first, as (key, line counted from 1).
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.twice: list[tuple[str, int]] = []
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: ANN401 - PyYAML's own types
+        """As PyYAML does, with the first of two equal keys."""
+        first: dict[str, Any] = {}
+        for pair in node.value if isinstance(node, yaml.MappingNode) else ():
+            word = str(pair[0].value)
+            if word in first:
+                self.twice.append((word, pair[0].start_mark.line + 1))
+            else:
+                first[word] = pair
+        if first:
+            node.value = list(first.values())
+        return super().construct_mapping(node, deep=deep)
 
 
 def _skip(loader: Any, suffix: str, node: Any) -> None:  # noqa: ANN401 - PyYAML's own types
@@ -178,9 +203,14 @@ _Loader.add_multi_constructor("!", _skip)
 
 def _yaml(text: str, path: Path, groups: _Groups) -> None:
     try:
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        loader = _Loader(text)
+        data = loader.get_single_data()
     except yaml.YAMLError as error:
         raise BadInput(f"not YAML: {str(error).splitlines()[0]}", where=str(path)) from error
+    groups.result.notes += [
+        f"{word} stands twice, in line {line} again with other values; took the first"
+        for word, line in loader.twice
+    ]
     if not isinstance(data, dict):
         raise BadInput("expected a mapping of groups, as `all:` with hosts and children", where=str(path))
     try:

@@ -47,6 +47,8 @@ class Assembly:
         self.files: dict[tuple[str, str], str] = {}
         self.pattern_of: dict[str, str] = {}
         self.folded: dict[str, str] = {}
+        self.unread: frozenset[str] = frozenset()
+        """Sections of which a part may stand in a file that could not be read."""
 
     def entry(self, section: str, name: str | None, value: Plain, line: int) -> None:
         """Take one entry of the file that is being read (`self.out.file`)."""

@@ -12,6 +12,7 @@ from ondeck.inventory import channels, expression, members, selector
 from ondeck.inventory.findings import Finding, Severity, note, warning
 from ondeck.inventory.model import Environment, Inventory, Protection, Service
 from ondeck.inventory.problems import nearest
+from ondeck.inventory.reads import too_wide
 from ondeck.inventory.serving import Serves, unserved
 from ondeck.inventory.tables import DEPLOY
 
@@ -44,6 +45,7 @@ def _environments(inventory: Inventory) -> Iterator[Finding]:
     for name, env in inventory.environments.items():
         where = f"environments.{name}"
         yield from _protection(where, env)
+        yield from _reads(where, env)
         if name not in used:
             yield note(where, "no host is in this environment")
         if Protection.TWO_PERSON in env.protection.values() and env.break_glass is None:
@@ -62,6 +64,13 @@ def _protection(where: str, env: Environment) -> Iterator[Finding]:
             )
         elif all(word is Protection.NONE for word in env.protection.values()):
             yield warning(where, "looks like production and every protection is none")
+
+
+def _reads(where: str, env: Environment) -> Iterator[Finding]:
+    for entry in env.read_commands:
+        if said := too_wide(entry):
+            hint = "it runs unasked, also in --read-only: name the exact command"
+            yield warning(f"{where}.read_commands", f"{' '.join(entry)!r} is no read: {said}", hint)
 
 
 def _hosts(inventory: Inventory) -> Iterator[Finding]:

@@ -183,6 +183,11 @@ def rows(inventory: Inventory, kind: str, names: Sequence[str] = (), selectors: 
     )
 
 
+def counts(inventory: Inventory) -> dict[str, int]:
+    """How many records there are of each kind."""
+    return {kind: len(list(shape.records(inventory))) for kind, shape in _KINDS.items()}
+
+
 def plain(record: Record) -> dict[str, Any]:
     """A record as plain data for JSON; fields that have their default are left out."""
     found: dict[str, Any] = msgspec.to_builtins(record)

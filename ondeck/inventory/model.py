@@ -60,7 +60,7 @@ class Environment(Record, frozen=True, kw_only=True):
     Attributes:
         protection: By the last word of an operation (`rollback`, `deploy`, `exec`, ...) or by `destroy`
             for every operation of that risk; `*` is the rest.
-        read_commands: argv prefixes that run as reads, unasked.
+        read_commands: argv that run as reads, unasked; see `reads.is_read`.
         notify: Name of a channel under `notify:`.
     """
 

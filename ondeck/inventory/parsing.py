@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from ondeck.inventory.assembly import Assembly
 from ondeck.inventory.model import Inventory, Revision
 from ondeck.inventory.problems import Complaint, InventoryProblems, Problem, dotted
 from ondeck.inventory.problems import Path as ProblemPath
+from ondeck.inventory.tables import NAMED, SINGLE
+
+_SECTION = re.compile(rb"([a-z_]+)[\"']?[ \t]*:")
 
 
 def parse(files: list[tuple[str, bytes]], digest: str, root: Path) -> Inventory:
@@ -53,10 +58,20 @@ def _everything_wrong(files: list[tuple[str, bytes]], root: Path) -> InventoryPr
             reads[name] = positions.read(name, data)
             _feed(assembly, reads[name])
         problems += reads[name].problems
-    if not any(read.broken for read in reads.values()):
-        references.check(assembly)
+    assembly.unread = _unread(data for name, data in files if reads[name].broken)
+    references.check(assembly)
     problems += _with_places(assembly.out.found, reads, {(one.file, one.key) for one in problems if one.key})
     return _told(problems, root)
+
+
+def _unread(broken: Iterable[bytes]) -> frozenset[str]:
+    """Sections that these files may hold: every one that they name, or all where they name none."""
+    found: set[str] = set()
+    known = {*SINGLE, *NAMED}
+    for data in broken:
+        named = known.intersection(word.decode() for word in _SECTION.findall(data))
+        found |= named if named or not data.strip() else known
+    return frozenset(found)
 
 
 def _complained(files: list[tuple[str, bytes]], root: Path, found: list[Complaint]) -> InventoryProblems:

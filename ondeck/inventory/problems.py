@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from ondeck.counting import counted
 from ondeck.errors import BadInput
 from ondeck.text import safe_line
 
@@ -42,8 +43,7 @@ class InventoryProblems(BadInput):
 
     def __init__(self, problems: Iterable[Problem], *, root: str = "") -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        head = f"{count} problem{'' if count == 1 else 's'} in the inventory"
+        head = f"{counted(len(self.problems), 'problem')} in the inventory"
         super().__init__(head, where=root, hint="\n".join(str(problem) for problem in self.problems))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,8 +10,6 @@ from ondeck.inventory import expression, selector, values
 from ondeck.inventory.assembly import Assembly
 from ondeck.inventory.model import Environment, Host, Service
 from ondeck.inventory.problems import Bad, listed, nearest, shown
-
-_JUMP = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<address>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d{1,5}))?")
 
 
 def check(assembly: Assembly) -> None:
@@ -36,7 +33,7 @@ def check(assembly: Assembly) -> None:
 
 
 def _version(assembly: Assembly) -> None:
-    if "ondeck" not in assembly.single:
+    if "ondeck" not in assembly.single and "ondeck" not in assembly.unread:
         files = [file for (_, _), file in assembly.files.items()]
         first = "ondeck.yml" if "ondeck.yml" in files else (min(files, default="") or assembly.out.file)
         assembly.out.add(
@@ -65,12 +62,26 @@ def _known(
         _complain(assembly, section, name, inner, f"expected a known {what}, found {shown(asked)}", hint)
 
 
+_SECTIONS = {
+    "host": "hosts",
+    "environment": "environments",
+    "service": "services",
+    "backup": "backups",
+    "channel": "notify",
+    "team of a person": "people",
+}
+
+
 def _excused(assembly: Assembly, what: str, asked: str) -> bool:
-    """An entry that was itself wrong is complained of once, not again by everyone who names it."""
+    """What may stand in a file that could not be read; and an entry that was itself wrong, which is
+    complained of once, not again by everyone who names it.
+    """
+    section = _SECTIONS.get(what, "")
+    if section in assembly.unread:
+        return True
     if what == "host":
         return any(asked == item.path[1] for item in assembly.out.found if item.path[:1] == ("hosts",))
-    section = {"environment": "environments", "service": "services", "backup": "backups", "channel": "notify"}
-    return what in section and (section[what], asked) in assembly.files
+    return (section, asked) in assembly.files
 
 
 def _env(assembly: Assembly, section: str, name: str, env: str) -> None:
@@ -118,14 +129,9 @@ def _via(assembly: Assembly, host: Host) -> None:
     via = host.via
     if via in assembly.hosts:
         return
-    match = _JUMP.fullmatch(via)
-    if match and ("@" in via or ":" in via or "." in via):
+    if "@" in via or ":" in via or "." in via:
         try:
-            values.address(match["address"].strip("[]"))
-            if match["user"]:
-                values.login(match["user"])
-            if match["port"]:
-                values.whole(1, 65535)(match["port"])
+            values.jump(via)
         except Bad as bad:
             _complain(assembly, "hosts", host.name, ("via",), bad.message, bad.hint)
         return

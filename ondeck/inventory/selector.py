@@ -270,7 +270,8 @@ class _Compiler:
 
     def _figure(self, key: str, op: str, value: str) -> Judge:
         if key not in FIGURES:
-            hint = f"figures are: {', '.join(FIGURES)}; for labels use = or !="
+            near = nearest(key, FIGURES)
+            hint = near or f"figures are: {', '.join(FIGURES)}; for labels use = or !="
             raise BadInput(f"selector: {key!r} is not a figure, {op} cannot compare it", hint=hint)
         if not _NUMBER.fullmatch(value):
             raise BadInput(f"selector: expected a number after {key}{op}, found {value!r}")

@@ -13,6 +13,8 @@ from ondeck.inventory.problems import nearest
 WORDS = frozenset({"*", "destroy", "mark", "trust"})
 """Words of protection and `may` that are no operation's verb: the rest, every destroying one, two of the faces."""
 
+_NEAR = 0.75  # of 1: a slip of the keys, and no other word
+
 
 class Serves(msgspec.Struct, frozen=True, kw_only=True):
     """What the installed providers serve.
@@ -35,7 +37,11 @@ def unserved(inventory: Inventory, serves: Serves) -> Iterator[Finding]:
     yield from _protection(inventory, serves.verbs | WORDS)
     yield from _transports(inventory, serves.kinds.get("host.transport", frozenset()))
     for where, field, kind in _kinds(inventory):
-        if not serves.serves(field, kind):
+        if serves.serves(field, kind):
+            continue
+        if near := nearest(kind, serves.kinds.get(field, ()), cutoff=_NEAR):
+            yield warning(where, f"nothing here works with {kind!r}", near)
+        else:
             yield note(where, f"nothing here works with {kind} yet: it is only written down")
 
 

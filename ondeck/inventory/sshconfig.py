@@ -32,6 +32,10 @@ def read(path: Path) -> Source:
     names = list(
         dict.fromkeys(word for patterns, _ in blocks for word in patterns if not set(word) & set("*?!"))
     )
+    words = [word for patterns, _ in blocks for word in patterns]
+    wild = dict.fromkeys(word for word in words if set(word) & set("*?") and word[0] != "!" and word != "*")
+    if wild:
+        source.notes.append(f"these patterns name no host and became none: {', '.join(wild)}")
     for name in names:
         source.hosts.append(_host(name, blocks, source))
     return source

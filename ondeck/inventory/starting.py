@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from ondeck.errors import BadInput
-from ondeck.inventory import ansible, sshconfig, values
+from ondeck.inventory import ansible, loader, sshconfig, values
+from ondeck.inventory.joining import join
 from ondeck.inventory.problems import Bad
 from ondeck.inventory.sources import Found, Source
 
 KINDS = ("ansible", "ssh_config")
 _STAGES = ("production", "prod", "staging", "stage", "testing", "test", "dev", "development", "qa")
-_JUMP = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9_.:-]+")
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -44,7 +44,8 @@ def write(target: Path, sources: Sequence[str]) -> Report:
         sources: Such as `ansible:hosts.ini`, `ssh_config` or `ssh_config:FILE`; may be empty.
 
     Raises:
-        BadInput: A source cannot be read, is of an unknown kind, or a file is already there.
+        BadInput: A source cannot be read, is of an unknown kind, a file is already there, or what would be
+            written does not load.
     """
     names = ("ondeck.yml", "hosts.yml", "services.yml")
     for name in names:
@@ -60,16 +61,33 @@ def write(target: Path, sources: Sequence[str]) -> Report:
         if not source.hosts:
             notes.append(f"{source.name}: no hosts in it")
     hosts, joined = join([host for source in read for host in source.hosts], notes)
-    contents = (_main(hosts), _hosts(hosts), _services(hosts))
+    contents = dict(zip(names, (_main(hosts), _hosts(hosts), _services(hosts)), strict=True))
     try:
+        _must_load(target, contents)
         target.mkdir(parents=True, exist_ok=True)
-        for name, content in zip(names, contents, strict=True):
+        for name, content in contents.items():
             # "x": a file that appeared meanwhile is not overwritten either.
             with (target / name).open("x", encoding="utf-8") as file:
                 file.write(content)
     except OSError as error:
         raise BadInput(f"cannot write the inventory: {error.strerror}", where=str(target)) from error
-    return Report(tuple(target / name for name in names), len(hosts), tuple(joined), tuple(notes))
+    return Report(
+        tuple(target / name for name in names), len(hosts), tuple(joined), tuple(dict.fromkeys(notes))
+    )
+
+
+def _must_load(target: Path, contents: dict[str, str]) -> None:
+    """Load the files as they would lie in the folder, beside those that lie there already."""
+    with tempfile.TemporaryDirectory(prefix="ondeck-init-") as trial:
+        for path in target.glob("*.yml"):
+            Path(trial, path.name).write_bytes(path.read_bytes())
+        for name, content in contents.items():
+            Path(trial, name).write_text(content, encoding="utf-8")
+        try:
+            loader.load(Path(trial))
+        except BadInput as error:
+            said = "with these hosts the inventory would not load, so nothing was written"
+            raise BadInput(said, where=str(target), hint=error.hint) from error
 
 
 def _read(source: str) -> Source:
@@ -86,108 +104,6 @@ def _read(source: str) -> Source:
                 "reading hosts from AWS is not built yet", hint="take --from ansible:FILE or ssh_config"
             )
     raise BadInput(f"unknown source {source!r}", hint=f"sources: ansible:FILE, {KINDS[1]}, {KINDS[1]}:FILE")
-
-
-def join(found: Iterable[Found], notes: list[str]) -> tuple[list[Found], list[str]]:
-    """Hosts that are one machine become one: by name, else by address and port. First source wins.
-
-    What one source leaves empty the next one fills; groups add up.
-
-    Args:
-        found: Hosts of all sources, in their order.
-        notes: Told of hosts that cannot be taken.
-    """
-    kept: dict[str, Found] = {}
-    at: dict[tuple[str, str], str] = {}
-    joined = []
-    for one in found:
-        host = _usable(one, notes)
-        if host is None:
-            continue
-        place = ((host.address or host.name).lower(), host.port or "22")
-        same = host.name if host.name in kept else at.get(place)
-        if same is None:
-            kept[host.name] = host
-            at[place] = host.name
-            continue
-        first = kept[same]
-        if first.source != host.source or host.name != same:
-            why = "same name" if host.name == same else f"same address {place[0]}"
-            joined.append(f"{host.name} ({host.source}) is {same} ({first.source}): {why}")
-        _conflict(first, host, notes)
-        kept[same] = _merged(first, host)
-        at.setdefault((kept[same].address.lower() or same.lower(), kept[same].port or "22"), same)
-    _jumps(kept, at, notes)
-    return list(kept.values()), joined
-
-
-def _usable(host: Found, notes: list[str]) -> Found | None:
-    try:
-        values.identifier(host.name)
-    except Bad:
-        if host.address:
-            notes.append(f"{host.name!r} is no name for a host and was left out")
-            return None
-        # An IPv6 address in place of a name still is a host; it only needs a name.
-        with contextlib.suppress(Bad):
-            values.address(host.name)
-            return msgspec.structs.replace(
-                host, name="host-" + host.name.strip(":").replace(":", "-"), address=host.name
-            )
-        notes.append(f"{host.name!r} is no name for a host and was left out")
-        return None
-    for field, check in (
-        ("address", values.address),
-        ("user", values.login),
-        ("port", values.whole(1, 65535)),
-    ):
-        text = getattr(host, field)
-        if text:
-            try:
-                check(text)
-            except Bad:
-                notes.append(f"{host.name}: {field} {text!r} cannot be used and was left out")
-                host = msgspec.structs.replace(host, **{field: ""})
-    return host
-
-
-def _conflict(first: Found, other: Found, notes: list[str]) -> None:
-    for field in ("address", "port", "user"):
-        one, two = getattr(first, field), getattr(other, field)
-        if one and two and one != two:
-            notes.append(
-                f"{first.name}: {field} is {one} in {first.source} and {two} in {other.source}; took the first"
-            )
-
-
-def _merged(first: Found, other: Found) -> Found:
-    return msgspec.structs.replace(
-        first,
-        address=first.address or other.address,
-        port=first.port or other.port,
-        user=first.user or other.user,
-        via=first.via or other.via,
-        groups=tuple(dict.fromkeys((*first.groups, *other.groups))),
-        also=tuple(dict.fromkeys((*first.also, *((other.name,) if other.name != first.name else ())))),
-    )
-
-
-def _jumps(kept: dict[str, Found], at: dict[tuple[str, str], str], notes: list[str]) -> None:
-    """A jump host that is itself a host is named by its name; one that cannot be reached is left out."""
-    also = {name: host.name for host in kept.values() for name in host.also}
-    for name, host in kept.items():
-        if not host.via:
-            continue
-        bare = host.via.rpartition("@")[2]
-        target = also.get(bare, bare) if bare in also or bare in kept else at.get((bare.lower(), "22"), "")
-        if target == name or (not target and not _JUMP.fullmatch(host.via)):
-            notes.append(f"{name}: jump host {host.via!r} cannot be used and was left out")
-            kept[name] = msgspec.structs.replace(host, via="")
-        elif target:
-            kept[name] = msgspec.structs.replace(host, via=target)
-        elif not set(host.via) & set("@.:"):
-            notes.append(f"{name}: jump host {host.via!r} is not among the hosts and was left out")
-            kept[name] = msgspec.structs.replace(host, via="")
 
 
 def environment_of(host: Found) -> str:

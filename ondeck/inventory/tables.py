@@ -166,7 +166,7 @@ ENVIRONMENT = Fields(
     Field(
         "read_commands",
         ListOf(ByShape(text=Scalar(lambda text: tuple(values.filled(text).split())), many=ARGV)),
-        "argv prefixes that run as reads, unasked",
+        "commands that run as reads, unasked; a last * allows any further arguments",
     ),
     Field("notify", NAME, "channel under `notify:` that is told"),
     about="An environment and its rules.",

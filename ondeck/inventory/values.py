@@ -20,6 +20,9 @@ _is_address = re.compile(
     r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:]{0,45}:[0-9A-Fa-f:.]{0,45}(?:%[A-Za-z0-9._-]{1,32})?"
 ).fullmatch
 _is_login = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@\\-]{0,127}").fullmatch
+_jump_parts = re.compile(
+    r"(?:(?P<user>[^@]+)@)?(?P<address>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d{1,5}))?"
+).fullmatch
 _duration_parts = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d|w)")
 _is_number = re.compile(r"\d{1,12}(?:\.\d{1,6})?").fullmatch
 _is_whole = re.compile(r"\d{1,9}").fullmatch
@@ -70,6 +73,19 @@ def login(value: str) -> str:
     if _is_login(value):
         return value
     raise Bad(f"expected a login name, found {shown(value)}")
+
+
+def jump(value: str) -> str:
+    """A jump host that is no host of the inventory: `user@host:port`, user and port as wanted."""
+    match = _jump_parts(value)
+    if match is None:
+        raise Bad(f"expected user@host:port, found {shown(value)}", "IPv6 in brackets: [fe80::1]:22")
+    address(match["address"].strip("[]"))
+    if match["user"]:
+        login(match["user"])
+    if match["port"]:
+        whole(1, 65535)(match["port"])
+    return value
 
 
 def flag(value: str) -> bool:

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 
 from ondeck.errors import BadInput, NoMatch
 from ondeck.inventory import members
 from ondeck.inventory.model import Host, Inventory, LogSource
+from ondeck.inventory.problems import listed, nearest
 from ondeck.observe.logs import Tail
 from ondeck.observe.ports import LogReader
 
 JOURNAL = LogSource(name="journal", unit="*")
 """What a host is asked for when nothing better is known: its whole journal."""
+
+
+def subject_of(inventory: Inventory, named: str) -> tuple[str, str]:
+    """Service and environment of `checkout@prod`, or of `checkout` where it runs in one environment only.
+
+    Raises:
+        NoMatch: It names nothing; the hint has services and hosts.
+        BadInput: It runs in several environments.
+    """
+    name, at, env = named.partition("@")
+    service = inventory.services.get(name)
+    if service is not None and not at:
+        if len(service.on) == 1:
+            return name, next(iter(service.on))
+        raise BadInput(
+            f"{name!r} runs in several environments: say which",
+            hint=", ".join(f"{name}@{one}" for one in service.on),
+        )
+    if service is None:
+        subjects = [f"{one.name}@{on}" for one in inventory.services.values() for on in one.on]
+        near = nearest(named, [*subjects, *inventory.hosts])
+        if not near and (of_near := get_close_matches(name, inventory.services, n=1)):
+            near = f"did you mean {' or '.join(s for s in subjects if s.startswith(of_near[0] + '@'))}?"
+        known = f"services: {listed(subjects)}\nhosts: {listed(inventory.hosts)}".replace("there are: ", "")
+        raise NoMatch(f"no service or host {named!r}", hint=f"{near}\n{known}".strip())
+    return name, env
 
 
 def of_service(

@@ -93,8 +93,9 @@ class LogStore:
             self._make_room(surplus)
 
     def clear(self) -> None:
-        """Forget every line; ids go on."""
+        """Forget every line, on purpose: none of them had to make room. Ids go on."""
         self._drop(len(self._lines))
+        self._gone = 0
 
     def at_time(self, time: int) -> int:
         """Id of the first line at or after a time (ns); `end` when there is none."""

@@ -16,6 +16,9 @@ from ondeck.operate.ports import Bench
 if TYPE_CHECKING:
     from ondeck.observe.checks import Served
 
+LAST = 200
+"""Lines of history that a source gives when no time is asked for."""
+
 
 class LogReader(Protocol):
     """Capability `logs`."""
@@ -23,7 +26,7 @@ class LogReader(Protocol):
     def follow(
         self, host: Host, source: LogSource, bench: Bench, *, since: int = 0, follow: bool = True
     ) -> AsyncGenerator[LogBatch, None]:
-        """Lines of a source, oldest first, then as they come; `since` in ns, 0 means the last 200.
+        """Lines of a source, oldest first, then as they come; `since` in ns, 0 means the `LAST` ones.
 
         Where not all that was asked for is there (any more), or is more than is read, its state says so in
         `cut` before the lines come: silence means complete.

@@ -18,6 +18,11 @@ class Level(IntEnum):
     ERROR = 4
     FATAL = 5
 
+    @property
+    def word(self) -> str:
+        """As both faces say it; empty for none."""
+        return self.name if self else ""
+
 
 class LogLine(msgspec.Struct, frozen=True, gc=False):
     """One line of one source.
@@ -170,13 +175,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source answered to a question; `error` set means it could not be asked.
+    """What a source answered to a question; `error` set means it could not be asked, or only `partly`.
 
     An empty list of changes without error means that nothing changed. With error it means nothing.
+
+    Attributes:
+        partly: With `error`: some of it was answered, and the error names the rest.
     """
 
     source: str
     error: str = ""
+    partly: bool = False
     changes: tuple[Change, ...] = ()
     units: tuple[Unit, ...] = ()
 

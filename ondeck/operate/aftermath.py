@@ -12,13 +12,17 @@ from ondeck.operate.events import GateAnswered, GateSettled, Reconciled, Settled
 from ondeck.operate.outcome import Outcome
 from ondeck.operate.ports import Applying, Attempt, Finding, Gate
 from ondeck.record.audit import Audit
+from ondeck.record.view import doubtful
 
 
 class Aftermath:
     """Answers the requests to settle and to reconcile, and names an outcome for every target."""
 
-    def __init__(self, desk: Desk, audit: Audit, connect: Callable[[], Awaitable[Applying]]) -> None:
-        """Connections are opened only when somebody asks to look."""
+    def __init__(
+        self, desk: Desk, audit: Audit, connect: Callable[[], Awaitable[Applying]], *, short: str = ""
+    ) -> None:
+        """Connections are opened only when somebody asks to look, and never when the log lacks records."""
+        self._short = short
         self._desk = desk
         self._audit = audit
         self._connect = connect
@@ -26,7 +30,7 @@ class Aftermath:
     async def find_out(self) -> str:
         """Take the requests, look where it was asked, close what is open; the summary of it all."""
         while self._desk.asks():
-            if await self._take_asks() and self._desk.view.doubts:
+            if await self._take_asks() and self._desk.view.doubts and not self._short:
                 await self._look()
         await self._name_the_rest()
         view = self._desk.view
@@ -53,7 +57,10 @@ class Aftermath:
         row = self._desk.view.targets.get(target)
         if row is None:
             return f"no target {target!r}"
-        if not row.in_doubt and row.outcome is not Outcome.UNKNOWN:
+        if row.still_running:
+            return f"it was seen running: {row.text}"
+        lacking = bool(self._short) and target in doubtful(self._desk.view)
+        if not row.in_doubt and row.outcome is not Outcome.UNKNOWN and not lacking:
             return "its outcome is known"
         refused = await self._audited(target, f"{target} settled as {outcome.value}: {reason}", reason, who)
         if not refused:
@@ -141,6 +148,8 @@ class Aftermath:
                 outcome=Outcome.NOT_STARTED,
                 evidence="never begun: the worker was lost before it",
             )
+            if self._short:
+                ended = TargetEnded(target=row.target, outcome=Outcome.UNKNOWN, evidence=self._short)
             if row.in_doubt:
                 ended = TargetEnded(
                     target=row.target,

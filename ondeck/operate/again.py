@@ -7,6 +7,8 @@ never covers what happened since: a job that stands for failures, an unknown or 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,10 +23,13 @@ from ondeck.operate.plan import PLAN_SECONDS, Plan
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
+    from ondeck.inventory.model import Inventory
     from ondeck.operate.events import Ask
     from ondeck.operate.guard import Ruling
     from ondeck.record.jobfolder import JobFolder
+    from ondeck.record.store import Record
     from ondeck.record.view import JobView
+    from ondeck.registry import Registry
 
 
 _NAMED = 4  # targets that a line names before it counts the rest
@@ -101,11 +106,7 @@ def standing(view: JobView) -> str:
 
 
 def unsaid(deck: Deck, view: JobView, ask: Ask, who: str) -> str:
-    """Why a request is not enough for a job that stands to go on, checked by who acts; empty when it is.
-
-    Raises:
-        Refused: The floor cannot be read.
-    """
+    """Why a request is not enough for a job that stands to go on, checked by who acts; empty when it is."""
     from ondeck.operate import road
 
     if ask.pause and ask.pause != view.paused_at:
@@ -126,8 +127,18 @@ def unsaid(deck: Deck, view: JobView, ask: Ask, who: str) -> str:
     return "" if fits and ask.pause else "the consent is for something else: look again"
 
 
+def checker(
+    inventory: Inventory, registry: Registry, record: Record, view: JobView
+) -> Callable[[Ask, str], str]:
+    """`unsaid` for a worker, which has no deck; the view is the one it goes on folding into."""
+    from ondeck.deck import Deck
+
+    deck = Deck(inventory=inventory, registry=registry, record=record, settings=record.settings)
+    return partial(unsaid, deck, view)
+
+
 def _rules(deck: Deck, plan: Plan) -> str:
-    return policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env)
+    return policy.digest(deck.inventory, policy.floor_of(deck.settings), plan.request.env)
 
 
 def agreed(deck: Deck, at: JobFolder, ask: Ask, consent: Consent | None) -> Ask:

@@ -22,7 +22,7 @@ def allow(deck: Deck, verb: str, env: str, *, subject: str = "", reason: str = "
         StateBroken: The refusal cannot be audited.
     """
     try:
-        floor = policy.load_floor(deck.settings.policy_floor)
+        floor = policy.floor_of(deck.settings)
         known = env in deck.inventory.environments
         bare = Rules(env=env, zone=deck.inventory.zone, read_only=floor.read_only)
         guard.allows(

@@ -209,6 +209,12 @@ class Note(Happened, frozen=True, kw_only=True, tag="note"):
     text: str
 
 
+class LogShort(Happened, frozen=True, kw_only=True, tag="log-short"):
+    """The log did not hold what the audit knows of: what it does not tell may have happened all the same."""
+
+    text: str
+
+
 class JobEnded(Happened, frozen=True, kw_only=True, tag="job-ended"):
     """The last record of a worker that ended in order."""
 
@@ -238,6 +244,7 @@ Event = (
     | Settled
     | Remembered
     | Note
+    | LogShort
     | JobEnded
 )
 
@@ -257,6 +264,7 @@ DURABLE = (
     Reconciled,
     Settled,
     Remembered,
+    LogShort,
     JobEnded,
 )
 

@@ -186,6 +186,10 @@ def _too_many(rules: Rules, plan: Plan, verb: str, size: int) -> list[str]:
         most = max(1, int(limit.share * size + 1e-9))
         if verb in limit.excepted or limit.share >= 1.0:
             continue
+        if plan.draft.lasting:
+            if said := _too_many_out(rules, plan, most, size, limit.share):
+                return [said]
+            continue
         for number, batch in enumerate(plan.draft.rollout.batches, start=1):
             if len(batch.targets) > most:
                 return [
@@ -193,6 +197,18 @@ def _too_many(rules: Rules, plan: Plan, verb: str, size: int) -> list[str]:
                     f"{rules.env} allows {most} (max_targets {limit.share:.0%})"
                 ]
     return []
+
+
+def _too_many_out(rules: Rules, plan: Plan, most: int, size: int, share: float) -> str:
+    already = sorted(set(plan.draft.out) - set(plan.targets))
+    count = len(set(plan.targets)) + len(already)
+    if count <= most:
+        return ""
+    those = f" (with {', '.join(already[:5])}, out already or not known)" if already else ""
+    return (
+        f"it leaves {count} of {size} hosts out of service at once{those}, {rules.env} allows {most} "
+        f"(max_targets {share:.0%}): choose fewer with -l name=HOST, or undrain some first"
+    )
 
 
 def admit(ruling: Ruling, consent: Consent) -> str:

@@ -77,7 +77,13 @@ def opened(deck: Deck, drafted: Drafted, consent: Consent) -> Iterator[Opened]:
         road.audit_refusal(deck, drafted, consent, error)
         raise
     shell = Opened(argv=plan.draft.commands[0].argv)
-    _note(deck, drafted, decision=decision, reason=consent.reason, text="opened")
+    _note(
+        deck,
+        drafted,
+        decision=decision,
+        reason=consent.reason,
+        text="; ".join(filter(None, ("opened", deck.settings.rules_from))),
+    )
     try:
         yield shell
     finally:

@@ -40,6 +40,7 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     config: str
     inventory: str
     policy_floor: str
+    policy_more: str = ""
     timescale: float
     actor: str
     read_only: bool
@@ -57,6 +58,7 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
             config=Path(self.config),
             inventory=Path(self.inventory) if self.inventory else None,
             policy_floor=Path(self.policy_floor),
+            policy_more=Path(self.policy_more) if self.policy_more else None,
             timescale=self.timescale,
             actor=self.actor,
             read_only=self.read_only,
@@ -84,6 +86,7 @@ def spawn(
         config=str(settings.config),
         inventory=str(settings.inventory or ""),
         policy_floor=str(settings.policy_floor),
+        policy_more=str(settings.policy_more or ""),
         timescale=settings.timescale,
         actor=settings.actor,
         read_only=settings.read_only,

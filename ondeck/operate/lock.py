@@ -13,6 +13,9 @@ import msgspec
 from ondeck.errors import StateBroken
 from ondeck.record import folder
 
+REACH = "only against your own jobs on this machine"
+"""How far a lock reaches as long as users share no state folder; for who relies on one."""
+
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
     """Who holds a lock; since in ns."""

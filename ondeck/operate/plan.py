@@ -13,6 +13,8 @@ from ondeck.counting import counted
 from ondeck.operate.spec import Risk
 
 _SEAL = 16  # hexadecimal digits
+JOB = "JOB"
+"""Stands for the id of the job in a draft's `undo`, which is written before there is a job."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,10 +122,13 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         summary: One line: `2.15.0 (9m) -> 2.14.0 (last good)`.
         risk: May be lower than the spec's (an exec of a read command), never higher.
         lock_key: What nobody else may change meanwhile; empty for a read, which takes no lock.
-        undo: How to take it back, or `irreversible`.
+        undo: How to take it back, or `irreversible`; the word `JOB` in it stands for the job's id.
         data: What apply needs beyond the commands; plain data, no secrets, belongs to the provider.
         secrets: References that the worker resolves before the first change.
         left_out: Target -> why it is not part of it.
+        lasting: Its targets stay out of service when it is done, as after a drain: `max_targets` then counts all
+            of them and those of `out`, not a batch.
+        out: Hosts of the subject that are out of service already, or of which nobody knows.
     """
 
     summary: str
@@ -139,6 +144,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
     secrets: tuple[str, ...] = ()
     left_out: dict[str, str] = {}
+    lasting: bool = False
+    out: tuple[str, ...] = ()
 
 
 PLAN_SECONDS = 3600
@@ -152,6 +159,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         made: Nanoseconds since 1970, UTC.
         id: `p` and the beginning of the sha256 of everything else in it: who names it names its bytes.
         provider: Name of the provider that drafted and will apply it.
+        inventory: sha256 of the stored inventory that it was made from and is applied with.
         policy: sha256 of the rules that applied (inventory and floor).
     """
 
@@ -200,6 +208,11 @@ def _switched(plan: Plan) -> tuple[str, str]:
     )
     before, after = (", ".join(sorted(side)) for side in sides)
     return before, after
+
+
+def undo_of(plan: Plan, job: str) -> str:
+    """How to take a job of this plan back, with its id."""
+    return " ".join(job if word == JOB else word for word in plan.draft.undo.split(" "))
 
 
 def encode(plan: Plan) -> bytes:

@@ -18,6 +18,7 @@ from ondeck.inventory.model import (
     MaxTargets,
     Protection,
 )
+from ondeck.settings import Settings
 
 _ORDER = (Protection.NONE, Protection.CONFIRM, Protection.TYPE_NAME, Protection.TWO_PERSON)
 
@@ -47,6 +48,25 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     read_only: bool = False
     environments: dict[str, FloorRules] = {}
+
+
+class Layers(Floor, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A floor with others laid over it; each is asked by itself, so that none can weaken another."""
+
+    over: tuple[Floor, ...] = ()
+
+
+def floor_of(settings: Settings) -> Floor:
+    """The floor of this machine, with what the settings add to it.
+
+    Raises:
+        Refused: See `load_floor`; also for the file that is added.
+    """
+    floor = load_floor(settings.policy_floor)
+    if settings.policy_more is None:
+        return floor
+    more = load_floor(settings.policy_more)
+    return Layers(read_only=floor.read_only or more.read_only, environments=floor.environments, over=(more,))
 
 
 def load_floor(path: Path, *, owner: int = 0) -> Floor:
@@ -146,7 +166,8 @@ def rules_of(inventory: Inventory, floor: Floor, env: str) -> Rules:
     if own is None:
         known = ", ".join(sorted(inventory.environments)) or "none"
         raise BadInput(f"the inventory has no environment {env!r}", hint=f"there are: {known}")
-    floors = [floor.environments[key] for key in ("*", env) if key in floor.environments]
+    layers = (floor, *(floor.over if isinstance(floor, Layers) else ()))
+    floors = [each.environments[key] for each in layers for key in ("*", env) if key in each.environments]
     glass = own.break_glass.teams if own.break_glass else ()
     for below in floors:
         if below.break_glass is not None:

@@ -12,7 +12,7 @@ import msgspec
 
 from ondeck.errors import BadInput, Missing, OndeckError, PlanStale, Refused
 from ondeck.inventory.model import Protection
-from ondeck.operate import guard, launch, policy, shelf
+from ondeck.operate import guard, launch, policy, seal, shelf
 from ondeck.operate import plan as plans
 from ondeck.operate.asker import asker
 from ondeck.operate.bench import FaceBench
@@ -120,18 +120,20 @@ async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Dra
         raise BadInput(
             f"{manifest.name} drafted a {drafted.risk.value} for {spec.name}, which is a {spec.risk.value}"
         )
+    root = folder.ensure(deck.record.plans_root)
+    shelf.sweep(deck.record)
     plan = Plan(
         id="",
         request=request,
         title=spec.title,
         provider=manifest.name,
         draft=drafted,
-        inventory=deck.inventory.revision.digest,
-        policy=policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), request.env),
+        inventory=seal.keep(folder.ensure(deck.record.inventories_root), deck.inventory),
+        policy=policy.digest(deck.inventory, policy.floor_of(deck.settings), request.env),
         made=time.time_ns(),
     )
     _check_targets(plan)
-    return _store(deck, plan)
+    return _store(root, plan)
 
 
 def _check_targets(plan: Plan) -> None:
@@ -145,9 +147,7 @@ def _check_targets(plan: Plan) -> None:
         raise BadInput(f"the plan touches targets that were not asked for: {', '.join(strange[:5])}")
 
 
-def _store(deck: Deck, plan: Plan) -> Drafted:
-    root = folder.ensure(deck.record.plans_root)
-    shelf.sweep(deck.record)
+def _store(root: Path, plan: Plan) -> Drafted:
     # Sealed as it reads back: JSON knows no tuples in free data.
     plan = plans.sealed(plans.decode(plans.encode(plan)))
     stored = plans.encode(plan)
@@ -161,7 +161,8 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
 
     Raises:
         BadInput: There is no such plan.
-        PlanStale: It is older than an hour, or its bytes are not those that its id was given for.
+        PlanStale: It is older than an hour, was started already, its bytes are not those that its id was
+            given for, or the inventory changed in what it stands on.
     """
     path = deck.record.plans_root / f"{name}.json"
     if not name.isalnum() or not path.exists():
@@ -174,6 +175,8 @@ def stored_plan(deck: Deck, name: str) -> Drafted:
     if plan.id != name or not whole:
         raise _not_shown()
     _check_age(plan)
+    _check_unused(plan, path)
+    seal.check(plan, seal.kept(deck.record.inventories_root, plan), deck.inventory)
     return Drafted(plan=plan, stored=stored, digest=plans.digest(stored), path=path)
 
 
@@ -204,9 +207,7 @@ def _check_age(plan: Plan) -> None:
 def judge(deck: Deck, plan: Plan, *, actor: str = "", now: datetime | None = None) -> Ruling:
     """What the rules say about this plan now, for us or for an actor."""
     try:
-        rules = policy.rules_of(
-            deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env
-        )
+        rules = policy.rules_of(deck.inventory, policy.floor_of(deck.settings), plan.request.env)
         size = guard.service_size(deck.inventory, plan.request.subject, plan.targets)
         risk = risk_of(deck.registry, deck.inventory, plan)
     except (Refused, BadInput, Missing) as error:
@@ -236,17 +237,20 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
     Raises:
         Refused: A rule says no. Audited.
         NeedsPerson: The consent is less than the rules ask for. Audited.
-        PlanStale: The plan is too old, or its bytes are not those that were shown.
+        PlanStale: The plan is too old, was started already, its bytes are not those that were shown, or the
+            inventory changed in what it stands on. The last is audited.
         Missing: A secret is not there.
         StateBroken: The job or the audit cannot be written; nothing was started.
     """
     plan = drafted.plan
     check_shown(drafted)
+    _check_unused(plan, drafted.path)
+    inventory = _sealed(deck, drafted, consent)
     if provider_of(deck, plan.request)[0].interactive:
         raise BadInput(
             f"{plan.title}: this needs your terminal and cannot run as a job", hint="ondeck shell HOST"
         )
-    rules_now = policy.digest(deck.inventory, policy.load_floor(deck.settings.policy_floor), plan.request.env)
+    rules_now = policy.digest(deck.inventory, policy.floor_of(deck.settings), plan.request.env)
     try:
         decision = guard.admit(judge(deck, plan), consent)
         if rules_now != plan.policy:
@@ -267,18 +271,58 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         lock_wait=lock_wait,
         **asker(),
     )
-    at = _write_folder(deck, drafted, given)
+    at = _write_folder(deck, drafted, inventory, given)
     route = route_of(deck.inventory, plan.request.env, os.environ)
     launch.spawn(at, deck.settings, Mode.RUN, found, deck.manifests, route)
     return at.id
 
 
-def _write_folder(deck: Deck, drafted: Drafted, given: Given) -> JobFolder:
+def _sealed(deck: Deck, drafted: Drafted, consent: Consent) -> bytes:
+    """The inventory that the job works with: the plan's own, as long as today's says the same of its hosts."""
+    try:
+        stored = seal.kept(deck.record.inventories_root, drafted.plan)
+        seal.check(drafted.plan, stored, deck.inventory)
+    except PlanStale as error:
+        audit_refusal(deck, drafted, consent, error)
+        raise
+    return stored
+
+
+def _write_folder(deck: Deck, drafted: Drafted, inventory: bytes, given: Given) -> JobFolder:
+    """The job's folder; its plan belongs to it alone from then on."""
+    mark = _mark(drafted.path)
     at = JobFolder.claim(folder.ensure(deck.record.jobs_root))
-    folder.write_new(at.plan, drafted.stored)
-    shelf.put_inventory(deck.record, deck.inventory, at.inventory)
-    folder.write_new(at.given, msgspec.json.encode(given))
+    try:
+        if not folder.claim(mark, at.id.encode()):
+            _check_unused(drafted.plan, drafted.path)
+            raise PlanStale(f"plan {drafted.plan.id} is being started by somebody else", hint="plan again")
+    except OndeckError:
+        at.give_up()
+        raise
+    try:
+        folder.write_new(at.plan, drafted.stored)
+        shelf.put_inventory(deck.record, inventory, at.inventory)
+        folder.write_new(at.given, msgspec.json.encode(given))
+    except OndeckError:
+        at.give_up()
+        mark.unlink(missing_ok=True)
+        raise
     return at
+
+
+def _mark(plan: Path) -> Path:
+    """Beside a plan stands which job it became."""
+    return plan.with_suffix(".job")
+
+
+def _check_unused(plan: Plan, path: Path) -> None:
+    mark = _mark(path)
+    if not mark.exists():
+        return
+    job = folder.read_private(mark, limit=64).decode("ascii", errors="replace")
+    raise PlanStale(
+        f"plan {plan.id} was started already, as job {job}", hint=f"ondeck attach {job}, or plan again"
+    )
 
 
 def audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckError) -> None:
@@ -297,5 +341,5 @@ def audit_refusal(deck: Deck, drafted: Drafted, consent: Consent, error: OndeckE
         env=request.env,
         plan=drafted.digest,
         reason=consent.reason,
-        text=error.message,
+        text="; ".join(filter(None, (error.message, deck.settings.rules_from))),
     )

@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from ondeck.errors import StateBroken
-from ondeck.inventory.model import Inventory
 from ondeck.operate import plan as plans
 from ondeck.operate.reconcile import todo
 from ondeck.record import folder
@@ -24,13 +21,12 @@ _AGE = 24 * 3600
 """Seconds after which a thing is looked at; a plan could not be started any more for 23 hours."""
 
 
-def put_inventory(record: Record, inventory: Inventory, at: Path) -> None:
+def put_inventory(record: Record, data: bytes, at: Path) -> None:
     """Make the job's inventory a second name of the one that all jobs of the same inventory have.
 
     Raises:
         StateBroken: It cannot be written.
     """
-    data = msgspec.json.encode(inventory)
     shared = folder.ensure(record.inventories_root) / f"{hashlib.sha256(data).hexdigest()}.json"
     if not shared.exists():
         folder.write_new(shared, data, durable=False)
@@ -43,7 +39,7 @@ def put_inventory(record: Record, inventory: Inventory, at: Path) -> None:
 
 def sweep(record: Record) -> None:
     """Remove what nobody needs. What cannot be told stays; that something could not be removed is no error."""
-    for path in _old(record.plans_root, "p*.json"):
+    for path in _old(record.plans_root, "p*"):
         path.unlink(missing_ok=True)
     for path in _old(record.inventories_root, "*"):
         if path.stat().st_nlink == 1:

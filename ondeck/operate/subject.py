@@ -9,7 +9,9 @@ import msgspec
 
 from ondeck.errors import BadInput, NoMatch
 from ondeck.inventory.model import Host, Inventory
+from ondeck.inventory.problems import listed
 from ondeck.observe.records import Live
+from ondeck.operate.naming import is_selector, split_path
 from ondeck.operate.spec import OperationSpec, TargetKind
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         text: How it is named in plans and records: `checkout@prod`, a selector, `web-1`.
         targets: Exact names, never empty.
-        path: What followed the colon of `HOST:PATH`; empty otherwise.
+        path: What followed the colon of `HOST:/PATH` or `SELECTOR:/PATH`; empty otherwise.
         unjudged: Hosts that a live figure might have chosen, but that did not say.
     """
 
@@ -65,7 +67,7 @@ def resolve(
     Args:
         inventory: What exists.
         spec: Says what kind of thing is acted on.
-        subject: `SERVICE@ENV`, a host, `HOST:PATH`, a selector, or the name of a stack or backup.
+        subject: `SERVICE@ENV`, a host, a selector, either with `:/PATH`, or the name of a stack or backup.
         selectors: `-l` texts; several are and.
         live: What a look at the hosts of `wanted` gave; needed where that is not None.
 
@@ -107,7 +109,7 @@ def _service(inventory: Inventory, subject: str, selectors: Sequence[str], live:
 
 
 def _hosts(inventory: Inventory, subject: str, selectors: Sequence[str], live: Live | None) -> Subject:
-    name, colon, path = subject.partition(":")
+    name, path = split_path(subject)
     if name in inventory.hosts:
         hosts: tuple[Host, ...] = (inventory.hosts[name],)
         if selectors:
@@ -115,16 +117,17 @@ def _hosts(inventory: Inventory, subject: str, selectors: Sequence[str], live: L
         if not hosts:
             raise NoMatch(f"{name!r} is not among the selected hosts")
         found = _one_env(name, hosts)
-        return msgspec.structs.replace(found, path=path) if colon else found
-    texts = [subject, *selectors] if subject and not colon else list(selectors)
-    if colon and "=" not in name:
+        return msgspec.structs.replace(found, path=path)
+    if path and name and not is_selector(inventory, name):
         raise NoMatch(f"no host {name!r}", hint=_near(name, inventory.hosts))
+    texts = [name, *selectors] if name else list(selectors)
     if not texts:
         raise BadInput("no target", hint="name a host, or select some: -l env=staging,group=web")
-    if subject and "=" not in subject and not selectors and "@" in subject:
-        return _service(inventory, subject, (), live)
+    if name and "=" not in name and not selectors and "@" in name:
+        return _service(inventory, name, (), live)
     chosen = _selected(inventory, texts, live)
-    return _one_env(", ".join(texts), chosen.hosts, chosen.unjudged)
+    found = _one_env(", ".join(texts), chosen.hosts, chosen.unjudged)
+    return msgspec.structs.replace(found, path=path)
 
 
 def _selected(inventory: Inventory, texts: Sequence[str], live: Live | None) -> Selected:
@@ -173,4 +176,4 @@ def _near(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(known), n=3)
-    return f"near: {', '.join(near)}" if near else "see: ondeck get"
+    return f"near: {', '.join(near)}" if near else f"{listed(known)}; see: ondeck get"

@@ -12,16 +12,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from ondeck.deck import Deck
-from ondeck.errors import OndeckError, Refused, StateBroken
+from ondeck import streams
+from ondeck.errors import OndeckError, StateBroken
 from ondeck.inventory.model import Inventory
-from ondeck.operate import again, guard, policy
+from ondeck.operate import admission, again, policy, seal
 from ondeck.operate.aftermath import Aftermath
 from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.bench import WorkBench
@@ -35,6 +34,7 @@ from ondeck.operate.events import (
     JobEnded,
     JobStarted,
     LockTaken,
+    LogShort,
     Mode,
     Opened,
     Remembered,
@@ -48,15 +48,15 @@ from ondeck.operate.herald import TELL_SECONDS, Herald
 from ondeck.operate.launch import Handshake
 from ondeck.operate.lock import Lock, Owner
 from ondeck.operate.outcome import Outcome, WaitingFor
-from ondeck.operate.plan import is_sealed, work_of
+from ondeck.operate.plan import work_of
 from ondeck.operate.ports import Applying
-from ondeck.operate.risk import risk_of
 from ondeck.operate.rollout import Rollout
 from ondeck.operate.spec import Risk
 from ondeck.record.folder import read_private
 from ondeck.record.jobfolder import JobFolder
 from ondeck.record.journal import Fault, no_fault
 from ondeck.record.store import Record
+from ondeck.record.view import doubtful
 from ondeck.registry import Manifest, Registry
 from ondeck.secret import Secret
 
@@ -92,8 +92,12 @@ class Worker:
         self.settings = hand.settings()
         self.record = Record(self.settings)
         self.given: Given = at.read_given()
-        self.inventory = msgspec.json.decode(read_private(at.inventory), type=Inventory)
+        stored = read_private(at.inventory)
+        self.inventory = msgspec.json.decode(stored, type=Inventory)
+        self.inventory_digest = seal.digest(stored)
         self.desk = Desk(at, fault_at(hand.fault))
+        # Before the first record of this life: what it adds must not fill up what is missing.
+        self.short = "" if hand.mode is Mode.RUN else self.record.shortfall(self.desk.view)
         self.plan = self.desk.view.plan
         self.registry = _registry(hand.manifests)
         self.secrets = {reference: Secret(value) for reference, value in hand.secrets.items()}
@@ -117,6 +121,8 @@ class Worker:
         """From the first record to the last."""
         self._signals()
         await self.desk.record(JobStarted(mode=self.hand.mode, pid=os.getpid(), boot=_boot_id()))
+        if self.short:
+            await self.desk.record(LogShort(text=self.short))
         try:
             why, summary = await self._work()
         except Stopped as stopped:
@@ -145,8 +151,9 @@ class Worker:
         if asked is not None:
             await self._resumed(*asked)
         begun = f", begun by {first}" if first != self.given.actor else ""
-        again_by = f"resumed by {self.given.actor}{begun}: " if asked else ""
-        await self._audit("intent", f"{again_by}{short(work_of(self.plan))}")
+        resumed = f"resumed by {self.given.actor}{begun}" if asked else ""
+        said = (resumed, short(work_of(self.plan)), self.settings.rules_from)
+        await self._audit("intent", "; ".join(filter(None, said)))
         await self._take_lock()
         try:
             applying = await self._open()
@@ -163,7 +170,7 @@ class Worker:
             raise Stopped(Ended.REFUSED, "nobody asked that it goes on")
         name, who, ask = left[-1]
         try:
-            floor = policy.load_floor(self.settings.policy_floor)
+            floor = policy.floor_of(self.settings)
             rules = policy.digest(self.inventory, floor, self.plan.request.env)
             self.given = again.taken_over(self.given, self.plan, ask, who=who, rules=rules)
         except OndeckError as error:
@@ -187,47 +194,41 @@ class Worker:
             others = partial(_of_others, self.record, self.at.id)
             if lock.take(self._owner(key), others) is None:
                 self.lock = lock
-        return Ended.BROKEN, await Aftermath(self.desk, self.record.audit, self._open).find_out()
+        return Ended.BROKEN, await Aftermath(
+            self.desk, self.record.audit, self._open, short=self.short
+        ).find_out()
 
     # --- before the first change
 
     def _check_again(self) -> None:
         """What the face checked, checked by who acts: bytes, rules, consent."""
-        if self.desk.view.digest != self.given.plan:
-            raise Stopped(Ended.REFUSED, "the stored plan is not the one that was confirmed")
-        if not is_sealed(read_private(self.at.plan)):
-            raise Stopped(Ended.REFUSED, "the stored plan is not the one that its id was given for")
+        self._check_bytes()
+        if self.short and doubtful(self.desk.view):
+            raise Stopped(Ended.REFUSED, self.short)
         if self.desk.view.in_doubt:
             names = ", ".join(self.desk.view.in_doubt)
             raise Stopped(
                 Ended.REFUSED, f"find out first what became of {names}: ondeck reconcile {self.at.id}"
             )
-        env = self.plan.request.env
         try:
-            floor = policy.load_floor(self.settings.policy_floor)
-            if policy.digest(self.inventory, floor, env) != self.given.policy:
-                raise Refused("the rules changed since it was confirmed")
-            risk = risk_of(self.registry, self.inventory, self.plan)
-            self.changing = risk is not Risk.READ
-            ruling = guard.judge(
-                policy.rules_of(self.inventory, floor, env),
-                self.plan,
-                risk=risk,
-                person=guard.person_of(self.inventory, self.given.actor),
-                now=datetime.now(UTC),
-                read_only=self.settings.read_only,
-                size=guard.service_size(self.inventory, self.plan.request.subject, self.plan.targets),
-            )
-            guard.admit(ruling, self.given.consent)
+            risk = admission.admitted(self.plan, self.given, self.inventory, self.registry, self.settings)
         except OndeckError as error:
             raise Stopped(Ended.REFUSED, error.message) from error
+        self.changing = risk is not Risk.READ
         if self.given.decision == "break-glass":
             self.desk.note(f"BREAK-GLASS by {self.given.actor}: {self.given.consent.reason}")
             self.herald.tell("started with break-glass", self.given.consent.reason)
 
+    def _check_bytes(self) -> None:
+        """The plan and the inventory are those that were confirmed; also before anybody is asked anything."""
+        wrong = admission.tampered(self.at, self.desk.view, self.given, self.inventory_digest)
+        if wrong:
+            raise Stopped(Ended.REFUSED, wrong)
+
     async def _audit(self, phase: str, text: str = "") -> None:
         request, given = self.plan.request, self.given
         try:
+            await self.desk.synced()
             await asyncio.to_thread(
                 self.record.audit.append,
                 phase,
@@ -243,6 +244,7 @@ class Worker:
                 decision=given.decision,
                 reason=given.consent.reason,
                 text=text,
+                records=self.desk.journal.count,
             )
         except StateBroken as error:
             said = f"{error.message}; {error.hint}" if error.hint else error.message
@@ -295,6 +297,7 @@ class Worker:
         return False
 
     async def _open(self) -> Applying:
+        self._check_bytes()
         operator = self.registry.load(self.plan.provider, "operator")
         applying: Applying = await self.stack.enter_async_context(operator.open(self.plan, self.bench))
         return applying
@@ -308,15 +311,16 @@ class Worker:
     # --- the run
 
     async def _run(self, applying: Applying) -> tuple[Ended, str]:
-        again = {
+        done = {
             name: row.outcome
             for name, row in self.desk.view.targets.items()
             if row.outcome is not None and row.outcome not in (Outcome.NOT_STARTED, Outcome.CANCELLED)
         }
-        rollout = Rollout(self.plan.draft.rollout, again)
+        rollout = Rollout(self.plan.draft.rollout, done)
         await self._ready(applying, rollout)
+        unsaid = again.checker(self.inventory, self.registry, self.record, self.desk.view)
         self.drive = drive = Drive(
-            self.desk, rollout, applying, self.settings, self._reopen, self.herald, self._unsaid
+            self.desk, rollout, applying, self.settings, self._reopen, self.herald, unsaid
         )
         if self._cancel_asked():
             drive.cancel(self.asked_to_stop, hard=False)
@@ -327,12 +331,6 @@ class Worker:
         if why is Ended.COMPLETE:
             await self._finish(drive.applying, rollout)
         return why, self._summary()
-
-    def _unsaid(self, ask: Ask, who: str) -> str:
-        deck = Deck(
-            inventory=self.inventory, registry=self.registry, record=self.record, settings=self.settings
-        )
-        return again.unsaid(deck, self.desk.view, ask, who)
 
     async def _ready(self, applying: Applying, rollout: Rollout) -> None:
         findings = {t: f for t, f in (await applying.ready()).items() if t in rollout.pending}
@@ -470,12 +468,13 @@ async def _live(worker: Worker) -> None:
         os._exit(0)
 
 
-def main(argv: list[str], read: Callable[[], bytes] = sys.stdin.buffer.read) -> int:
+def main(argv: list[str], read: Callable[[], bytes] | None = None) -> int:
     """Take the handshake and live; the exit status is for the log only, the folder is what counts."""
+    streams.fill()
     os.umask(0o077)
     at = JobFolder(Path(argv[1]))
     os.set_inheritable(int(argv[2]), False)
-    message = read()
+    message = (read or sys.stdin.buffer.read)()
     if not message:
         sys.stderr.write("no handshake: who started this worker died first; nothing was done\n")
         return 1

@@ -35,6 +35,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             `trust`, `shell`, `mended` or `gap`.
         decision: How it was allowed: `free`, `confirmed`, `typed`, `break-glass`.
         plan: sha256 of the plan's bytes.
+        records: How many records the job's log held on disk by then; absent where there is no log.
     """
 
     seq: int
@@ -53,6 +54,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     decision: str = ""
     reason: str = ""
     text: str = ""
+    records: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
 from ondeck.errors import StateBroken
+from ondeck.streams import beyond
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
@@ -40,26 +42,29 @@ def ensure(path: Path) -> Path:
     return path
 
 
+_GOES_ON = "`now`, `get`, `logs` and `top` go on; `exec` needs this folder, also for a read"
+
+
 def broken(path: Path, error: OSError) -> StateBroken:
     """The error for a file of ours that cannot be read or written: which, why, and what to do."""
     import errno
 
     hint = ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        hint = "free some space there, or point ONDECK_STATE to a folder with room; nothing was lost"
+        hint = f"free some space there, or point ONDECK_STATE to a folder with room; nothing was lost\n{_GOES_ON}"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        hint = "see who owns it and whether it is mounted read-only; reading goes on, changes are refused"
+        hint = f"see who owns it and whether it is mounted read-only\n{_GOES_ON}"
     return StateBroken(f"{path} cannot be used: {error.strerror or error}", hint=hint)
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open or make a file of ours: never through a link, never readable by others.
+    """Open or make a file of ours: never through a link, never readable by others, never a standard stream.
 
     Raises:
         StateBroken: It cannot be opened.
     """
     try:
-        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+        return beyond(os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE))
     except OSError as error:
         raise broken(path, error) from error
 
@@ -101,6 +106,26 @@ def write_new(path: Path, data: bytes, *, durable: bool = True) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise broken(path, error) from error
+
+
+def claim(path: Path, data: bytes) -> bool:
+    """Make a file, whole and at once, that nobody else made before; False when it is there.
+
+    Raises:
+        StateBroken: No room or no right.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    write_new(beside, data)
+    try:
+        os.link(beside, path, follow_symlinks=False)
+        sync_folder(path.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise broken(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
 
 
 def read_private(path: Path, *, limit: int = 256 << 20) -> bytes:

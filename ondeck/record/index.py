@@ -113,7 +113,7 @@ class Index:
         found = Found(views=[], unread={})
         for name in names:
             folder = JobFolder(self._jobs / name)
-            stamp = _stamp(folder.events)
+            stamp = _stamp(folder)
             row = known.get(name)
             if row is not None and row[:2] == stamp:
                 if not facts_only:
@@ -141,12 +141,12 @@ def _known(
     return {row[0]: row[1:] for row in database.execute(f"{select} where id in ({marks})", names)}
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _stamp(folder: JobFolder) -> tuple[int, int]:
     try:
-        facts = path.stat()
+        found = (folder.events.stat(), folder.plan.stat())
     except OSError:
         return (0, 0)
-    return (facts.st_size, facts.st_mtime_ns)
+    return (sum(facts.st_size for facts in found), max(facts.st_mtime_ns for facts in found))
 
 
 def _keep(database: sqlite3.Connection, view: JobView, stamp: tuple[int, int]) -> None:

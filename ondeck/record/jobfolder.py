@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from ondeck.record.journal import Tail
 from ondeck.record.view import JobView, empty, fold, lose
 
 _STAMP = "%y%m%d-%H%M%S"
+EDITED = "its plan.json was edited: it is not the plan that was confirmed and run"
 _FIRST = 946_684_800 * 10**9  # 2000-01-01, ns
 
 
@@ -77,6 +79,10 @@ class JobFolder:
             folder.ensure(made.asks)
             folder.ensure(made.out)
             return made
+
+    def give_up(self) -> None:
+        """Remove a folder that never became a job; what cannot be removed stays."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def read_given(self) -> Given:
         """The stored consent.
@@ -139,6 +145,8 @@ class JobFolder:
             reason=given.consent.reason,
             made=given.made,
         )
+        if view.digest != given.plan:
+            view.wrong = (EDITED,)
         view.break_glass = given.decision == "break-glass"
         return view
 

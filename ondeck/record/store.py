@@ -14,6 +14,7 @@ from ondeck.operate.outcome import Outcome
 from ondeck.operate.plan import work_of
 from ondeck.operate.spec import Risk
 from ondeck.record import folder, marks, outputs
+from ondeck.record.against import shortfall
 from ondeck.record.audit import Audit
 from ondeck.record.claim import PATIENCE
 from ondeck.record.index import Found, Index
@@ -195,6 +196,22 @@ class Record:
                 )
             )
         return sorted((c for c in found if c.time >= since), key=lambda c: c.time, reverse=True)
+
+    def shortfall(self, view: JobView) -> str:
+        """What the audit or the log itself says that the log lacks; empty when nothing is known to be missing.
+
+        Raises:
+            StateBroken: The audit cannot be read.
+        """
+        return view.short or shortfall(self.audit, view)
+
+    def wrong(self, view: JobView) -> tuple[str, ...]:
+        """Everything that is wrong with a job's folder, also by what the audit knows; to be said loudly."""
+        try:
+            short = self.shortfall(view)
+        except StateBroken as error:
+            short = f"its log could not be held against the audit: {error.message}"
+        return view.wrong if not short or short in view.wrong else (*view.wrong, short)
 
     def in_doubt(self, job: str) -> bool:
         """True while somebody has to find out what became of a job; a job nobody can read is in doubt."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ondeck.counting import counted
 from ondeck.errors import ExitCode
 from ondeck.operate.events import (
     Asked,
@@ -21,6 +22,7 @@ from ondeck.operate.events import (
     JobEnded,
     JobStarted,
     LockTaken,
+    LogShort,
     Mode,
     Note,
     Opened,
@@ -103,6 +105,8 @@ class JobView(msgspec.Struct, kw_only=True):
         events: How many records were read.
         torn: Bytes at the log's end that a crash left half-written.
         damaged: Number of a damaged record, -1 when there is none.
+        wrong: What is wrong with its folder: edited, cut; to be said loudly in every view.
+        short: The part of that which the log itself tells: it did not hold what the audit knew of.
     """
 
     id: str
@@ -135,6 +139,8 @@ class JobView(msgspec.Struct, kw_only=True):
     torn: int = 0
     damaged: int = -1
     break_glass: bool = False
+    wrong: tuple[str, ...] = ()
+    short: str = ""
 
     @property
     def over(self) -> bool:
@@ -279,12 +285,12 @@ def _take(view: JobView, event: Event) -> None:
             _gate(view.batches[event.index], event)
         case Note(text=text):
             view.notes.append(text)
+        case LogShort(text=text):
+            _lacks(view, text)
         case Remembered(key=key, value=value):
             view.remembered[key] = value
         case Asked():
-            view.asked.append(event.ask)
-            if event.refused:
-                view.notes.append(f"{event.what} asked by {event.by} was refused: {event.refused}")
+            _asked(view, event)
         case Resumed(by=by, decision=decision):
             view.resumed.append(by)
             view.break_glass = view.break_glass or decision == "break-glass"
@@ -292,6 +298,17 @@ def _take(view: JobView, event: Event) -> None:
             view.lock = key
         case _:
             _state(view, event)
+
+
+def _lacks(view: JobView, text: str) -> None:
+    view.short = text
+    view.wrong = (*(one for one in view.wrong if one != text), text)
+
+
+def _asked(view: JobView, event: Asked) -> None:
+    view.asked.append(event.ask)
+    if event.refused:
+        view.notes.append(f"{event.what} asked by {event.by} was refused: {event.refused}")
 
 
 def _gate(batch: BatchView, event: GateAnswered | GateAccepted | GateSettled) -> None:
@@ -328,7 +345,7 @@ def _state(view: JobView, event: Event) -> None:
         case Continued(why=why):
             view.state, view.detail = JobState.RUNNING, why
         case Opened(ready=ready):
-            view.state, view.detail = JobState.RUNNING, f"{ready} targets held open"
+            view.state, view.detail = JobState.RUNNING, f"{counted(ready, 'target')} held open"
         case JobEnded():
             view.state, view.outcome, view.why = JobState.ENDED, event.outcome, event.why
             view.summary, view.detail, view.ended = event.summary, event.summary, event.at
@@ -386,3 +403,11 @@ def lose(view: JobView) -> JobView:
         view.choices = ("reconcile", "settle", "continue")
     view.detail = view.summary
     return view
+
+
+def doubtful(view: JobView) -> tuple[str, ...]:
+    """Targets of which a log that lacks records cannot say that they were not begun, until a person has said so."""
+    open_ends = (None, Outcome.NOT_STARTED, Outcome.CANCELLED, Outcome.UNKNOWN)
+    return tuple(
+        name for name, row in view.targets.items() if row.outcome in open_ends and not row.settled_by
+    )

@@ -37,7 +37,8 @@ class Touch(Params, frozen=True, kw_only=True):
         folder: Where effects are counted: one file a target, one line an effect. A file `gateN` there
             is the word of that gate from then on.
         script: `TARGET=WORD`: fail, lost, timeout, unreachable, auth, broken, slow, silent, deaf, dead,
-            check-lost, check-auth, check-broken; `ready=broken`, `finish=broken`, `gateN=bad|none`.
+            check-lost, check-auth, check-broken; `ready=broken`, `finish=broken`, `reconcile=broken|running`,
+            `gateN=bad|none`.
         batches: Sizes, e.g. `1,2`.
         delay: Seconds (times timescale) an effect takes.
     """
@@ -212,6 +213,9 @@ class ScriptedApplying:
         claim = self._folder / f"claim.{attempt.id}"
         if self._words.get("reconcile") == "broken":
             raise RuntimeError("scripted: a bug")
+        if self._words.get("reconcile") == "running":
+            said = "still running, pid 4711"
+            return Finding(outcome=Outcome.UNKNOWN, evidence=said, still_running=True)
         if not claim.exists():
             return Finding(outcome=Outcome.NOT_STARTED, evidence="no claim on the host")
         if not (claim / "rc").exists():

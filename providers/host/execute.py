@@ -7,8 +7,9 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ondeck.errors import BadInput, LinkLost, OndeckError, Unreachable
-from ondeck.inventory.model import Environment
+from ondeck.errors import BadInput, LinkLost, OndeckError, PlanStale, Unreachable
+from ondeck.inventory.model import Inventory
+from ondeck.inventory.reads import is_read
 from ondeck.operate.batches import apart, batches, share_for
 from ondeck.operate.guard import service_size
 from ondeck.operate.outcome import Outcome
@@ -29,6 +30,7 @@ from ondeck.reach.command import signal_of, with_env
 from ondeck.reach.detached import CUT, Detached, Look, Stage
 from ondeck.reach.ports import Completed, Fd
 from ondeck.text import safe_line
+from providers.host import unshelled
 from providers.host.links import Links, become_of, host_of
 from providers.host.params import ExecParams
 
@@ -36,10 +38,15 @@ PARALLEL = 32
 READS = 64
 
 
-def is_read(environment: Environment | None, argv: tuple[str, ...]) -> bool:
-    """True when the environment lists the start of this argv, word by word, among its read commands."""
-    listed = environment.read_commands if environment is not None else ()
-    return any(prefix and argv[: len(prefix)] == prefix for prefix in listed)
+def reads(request: Request, params: ExecParams, inventory: Inventory) -> bool:
+    """True when the request's environment lists its command, as the user that it is run as."""
+    return is_read(inventory.environments.get(request.env), params.argv, user_of(params))
+
+
+def user_of(params: ExecParams) -> str:
+    """Who the command is run as; empty means the login's own user."""
+    become = become_of(params.become)
+    return become.user if become else ""
 
 
 def rollout(request: Request, bench: Bench, *, batch: str, max_failures: int, verb: str) -> RolloutPlan:
@@ -68,10 +75,8 @@ def plan_exec(request: Request, params: ExecParams, bench: Bench) -> Draft:
     if not params.argv:
         raise BadInput("no command", hint="ondeck exec -l SELECTOR -- COMMAND ...")
     with_env(params.argv, None)
-    read = is_read(bench.inventory.environments.get(request.env), params.argv)
     shown = safe_line(shlex.join(params.argv))
-    become = become_of(params.become)
-    user = become.user if become else ""
+    read, user = reads(request, params, bench.inventory), user_of(params)
     if read:
         plan = RolloutPlan(
             batches=(Batch(targets=request.targets, why="a read: all at once"),),
@@ -96,6 +101,7 @@ def plan_exec(request: Request, params: ExecParams, bench: Bench) -> Draft:
         rollout=plan,
         lock_key="",
         undo="" if read else "irreversible",
+        warnings=tuple(map(safe_line, unshelled.warnings(params.argv))),
     )
 
 
@@ -133,8 +139,10 @@ class Executing:
     """Applies one `host.exec` plan: what was asked for is what runs, and what the rules were asked about."""
 
     def __init__(self, plan: Plan, params: ExecParams, bench: Bench, links: Links) -> None:
+        if any(command.argv != params.argv for command in plan.draft.commands):
+            raise PlanStale("the plan shows another command than it was asked for", hint="plan again")
         self._argv = params.argv
-        self._read = is_read(bench.inventory.environments.get(plan.request.env), params.argv)
+        self._read = reads(plan.request, params, bench.inventory)
         self._become = become_of(params.become)
         self._limit = params.time_limit
         self._settings = bench.settings

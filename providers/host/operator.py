@@ -13,7 +13,7 @@ from ondeck.inventory.model import Inventory
 from ondeck.operate.plan import Draft, Plan, Request
 from ondeck.operate.ports import Applying, Bench
 from ondeck.operate.spec import Params, Risk
-from providers.host.execute import Executing, is_read, plan_exec
+from providers.host.execute import Executing, plan_exec, reads
 from providers.host.links import Links, host_of
 from providers.host.params import EXEC, PUT, ExecParams, PutParams
 from providers.host.put import Putting, plan_put
@@ -62,8 +62,8 @@ class HostOperator:
         """
         if request.operation != EXEC.name:
             return Risk.CHANGE
-        argv = params_of(request, ExecParams).argv
-        return Risk.READ if is_read(inventory.environments.get(request.env), argv) else Risk.CHANGE
+        params = params_of(request, ExecParams)
+        return Risk.READ if reads(request, params, inventory) else Risk.CHANGE
 
     def open(self, plan: Plan, bench: Bench) -> AbstractAsyncContextManager[Applying]:
         """Hold every connection of the plan."""

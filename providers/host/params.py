@@ -64,6 +64,7 @@ PUT = OperationSpec(
     undo="ondeck put - HOST:PATH --undo JOB",
     shortcut=Shortcut(("put",), target="path"),
     help=(
+        "TARGET is a host or a selector: web-1:/etc/motd, env=prod,group=web:/etc/motd. "
         "Shows the difference to what is there, keeps the old file on the host, writes beside it and renames "
         "over it, and compares the checksum afterwards. A file that changed since the plan is not touched."
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 from ondeck import text
 from ondeck.errors import BadInput, Missing, OndeckError, RemoteFailed, Unreachable
 from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Action, Change, Command, Draft, Plan, Precondition, Preflight, Request
+from ondeck.operate.plan import JOB, Action, Change, Command, Draft, Plan, Precondition, Preflight, Request
 from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
 from ondeck.operate.spec import Risk
 from ondeck.reach.ports import Become, FileFacts, Link
@@ -31,7 +32,8 @@ k=$HOME/.local/state/ondeck/kept/$1
 mkdir -p "$k" || exit 1
 [ -e "$k/$3" ] || [ -e "$k/$3.absent" ] || {
 if [ -e "$2" ]; then cp -p -- "$2" "$k/$3.tmp" && mv -- "$k/$3.tmp" "$k/$3"; else : >"$k/$3.absent"; fi
-}
+} || exit
+[ ! -e "$k/$3" ] || echo kept
 """
 
 _KEPT = """k=$HOME/.local/state/ondeck/kept/$1/$2
@@ -210,7 +212,7 @@ async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
         rollout=rollout(request, bench, batch=params.batch, max_failures=params.max_failures, verb="put"),
         # Two names of one file are one lock; where hosts differ, each file's checksum still guards it.
         lock_key=lock_of(tuple(todo), paths.pop() if len(paths) == 1 else params.path),
-        undo=f"ondeck put - HOST:{params.path} --undo JOB",
+        undo=_undo(tuple(todo), params),
         data={
             "path": params.path,
             "become": become.user if become else "",
@@ -219,6 +221,12 @@ async def plan_put(request: Request, params: PutParams, bench: Bench) -> Draft:
         },
         left_out=left_out,
     )
+
+
+def _undo(hosts: tuple[str, ...], params: PutParams) -> str:
+    where = hosts[0] if len(hosts) == 1 else f"name in ({','.join(hosts)})"
+    become = f" --become {shlex.quote(params.become)}" if params.become else ""
+    return f"ondeck put - {shlex.quote(f'{where}:{params.path}')}{become} --undo {JOB}"
 
 
 async def _survey(
@@ -295,7 +303,7 @@ class Putting:
         done = await link.run(keep, become=self._become)
         if not done.ok:
             raise RemoteFailed(f"cannot keep the old file: {text.decode(done.stderr).strip()}")
-        emit.step(f"kept the old file for --undo {job}")
+        kept = done.stdout.startswith(b"kept")
         if wanted["after"] == ABSENT:
             done = await link.run(["sh", "-c", _REMOVE, "sh", path], become=self._become)
             if not done.ok:
@@ -310,6 +318,8 @@ class Putting:
         if found != wanted["after"]:
             said = f"after writing it is {found[:12]}, wanted {wanted['after'][:12]}"
             return Finding(outcome=Outcome.FAILED, evidence=said)
+        if kept:
+            emit.step(f"kept the old file for --undo {job}")
         return Finding(outcome=Outcome.SUCCEEDED, evidence=f"sha256 {found[:12]} read back", status=0)
 
     async def gate(self, targets: tuple[str, ...]) -> Gate:

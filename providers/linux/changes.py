@@ -77,7 +77,8 @@ class LinuxChanges:
         errors = [error for _, error in parts if error]
         found = [change for changes, _ in parts for change in changes if change.time >= since]
         found.sort(key=lambda change: change.time)
-        return Asked(source=host.name, error="; ".join(errors), changes=tuple(found))
+        partly = 0 < len(errors) < len(parts)
+        return Asked(source=host.name, error="; ".join(errors), partly=partly, changes=tuple(found))
 
 
 async def _run(link: Link, argv: list[str], host: Host) -> Completed:

@@ -19,6 +19,7 @@ import msgspec
 from ondeck.errors import LinkLost, Missing, RemoteFailed
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import Parser
+from ondeck.observe.ports import LAST
 from ondeck.observe.records import Health, LogBatch, LogLine
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
@@ -26,7 +27,7 @@ from ondeck.text import MORE, Lines, decode, safe_line
 from providers.linux.asking import Following, States, become_root, why
 from providers.linux.reach_back import Part, cut_of
 
-HISTORY = 200
+HISTORY = LAST
 # Bytes of history that are read back at most, for one file.
 FURTHEST = 8 << 20
 FIRST_LOOK = 64 << 10

@@ -12,13 +12,14 @@ import msgspec
 from ondeck.errors import RemoteFailed
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import LATE, level_in, level_of_priority
+from ondeck.observe.ports import LAST
 from ondeck.observe.records import Health, HistoryCut, Level, LogBatch, LogLine
 from ondeck.reach.ports import Completed, Link
 from ondeck.settings import Settings
 from ondeck.text import decode, styled
 from providers.linux.asking import Following, States, become_root, why
 
-HISTORY = 200
+HISTORY = LAST
 FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_PID"
 # Bytes of history that are taken at most, and of one entry.
 FURTHEST = 16 << 20

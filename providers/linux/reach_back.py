@@ -53,9 +53,10 @@ def _cut_of_one(group: Sequence[Part], most: int) -> HistoryCut | None:
         return None
     begins = [part.first for part in group if part.first]
     name = safe_line(group[0].path)
-    return (
-        HistoryCut(min(begins), f"{name} has nothing older") if begins else HistoryCut(0, f"{name} is empty")
-    )
+    if not begins:
+        return HistoryCut(0, f"{name} is empty")
+    # The last lines were asked for, and these are all there ever were.
+    return None if most else HistoryCut(min(begins), f"{name} has nothing older")
 
 
 def _generations(parts: Sequence[Part]) -> list[list[Part]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from ondeck.counting import counted
 from ondeck.errors import OndeckError, RemoteFailed, Unreachable
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Host
@@ -223,7 +224,9 @@ class ReleaseApplying:
             )
             return {}
         good = len(hosts) - len(out)
-        emit(f"{self._work.release} is healthy on {good} of {len(hosts)} hosts of {self._work.name}")
+        emit(
+            f"{self._work.release} is healthy on {good} of {counted(len(hosts), 'host')} of {self._work.name}"
+        )
         if out:
             emit(f"LEFT OUT, not on {self._work.release} as far as anybody knows: {', '.join(out)}")
         return to_remember(self._bench, self._work.name, self._work.release)

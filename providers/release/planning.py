@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ondeck import counting
 from ondeck.errors import BadInput, Refused
 from ondeck.inventory.model import Host
 from ondeck.operate.batches import apart, batches, share_for
@@ -17,7 +18,7 @@ from ondeck.operate.plan import Action, Change, Draft, Precondition, Preflight, 
 from ondeck.operate.ports import Bench
 from ondeck.operate.spec import Risk
 from ondeck.operate.wayback import Release, Runs, good_releases, way_back
-from providers.release.archive import Archive, find, inspect
+from providers.release.archive import Archive, available, find, inspect
 from providers.release.commands import commands, irreversible
 from providers.release.hoststate import HostState, labelled
 from providers.release.manifest import DeployParams, HostsParams, RollbackParams
@@ -30,6 +31,7 @@ P = TypeVar("P", DeployParams, RollbackParams, HostsParams)
 
 ROLLBACK = "service.rollback"
 FACT = "release running"
+_SHOWN = 8  # versions in a hint, newest first
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +57,11 @@ async def deploy(request: Request, found: Survey, bench: Bench) -> Draft:
     pattern = archive_pattern(bench.inventory, found.options)
     path = find(pattern, version)
     if path is None:
+        there = await asyncio.to_thread(available, pattern)
         raise BadInput(
             f"there is no archive of {found.service.name} {version} on the bastion",
-            hint=f"looked for {pattern.name.replace('${version}', version)} in {pattern.parent}",
+            hint=f"looked for {pattern.name.replace('${version}', version)} in {pattern.parent}; "
+            + (f"there are: {', '.join(there[:_SHOWN])}" if there else "there is none"),
         )
     archive = await asyncio.to_thread(inspect, path)
     target = Target(release=Release(version, archive.sha256), archive=archive)
@@ -161,7 +165,7 @@ def restart(request: Request, found: Survey, bench: Bench) -> Draft:
     if verb == "drain" and {h.name for h in hosts} >= set(found.members):
         warnings.append(f"this takes every host of {found.name} out of the traffic")
     return Draft(
-        summary=f"{verb} {found.service.name} on {len(hosts)} of {len(found.hosts)} hosts",
+        summary=f"{verb} {found.service.name} on {len(hosts)} of {counting.counted(len(found.hosts), 'host')}",
         risk=Risk.CHANGE,
         changes=tuple(
             Change(
@@ -182,6 +186,8 @@ def restart(request: Request, found: Survey, bench: Bench) -> Draft:
         warnings=tuple(warnings),
         data=msgspec.to_builtins(work),
         left_out=left_out,
+        lasting=verb == "drain",
+        out=found.out() if verb == "drain" else (),
     )
 
 
@@ -243,7 +249,10 @@ def _included(found: Survey, leave_out: bool) -> tuple[list[Host], dict[str, str
     lost = found.lost()
     if lost and not leave_out:
         names = ", ".join(f"{host} ({error})" for host, error in lost.items())
-        raise Refused(f"{len(lost)} hosts could not be asked: {names}", hint="allow them to be left out")
+        raise Refused(
+            f"{counting.counted(len(lost), 'host')} could not be asked: {names}",
+            hint="allow them to be left out",
+        )
     return found.answered(), {host: f"could not be asked: {error}" for host, error in lost.items()}
 
 
@@ -358,7 +367,8 @@ def _release_rows(found: Survey, target: Target) -> list[Preflight]:
     if target.archive is None:
         return [counted(f"release {version} present", present, "not kept")]
     there = sum(1 for answer in present.values() if answer)
-    size = f"{target.archive.size / 1e6:.1f} MB, {target.archive.entries} entries, on {there} hosts already"
+    on = counting.counted(there, "host")
+    size = f"{target.archive.size / 1e6:.1f} MB, {target.archive.entries} entries, on {on} already"
     return [Preflight(name=f"archive {version}, checksum {target.archive.sha256[:12]}", ok=1, note=size)]
 
 

@@ -18,6 +18,7 @@ from ondeck.reach.ports import Link
 from providers.release.hoststate import HostState, look, why
 from providers.release.options import ByCommand, Options, for_host, options_of
 
+DRAIN = "service.drain"
 _AT_ONCE = 16
 _CLOCK = 5.0
 
@@ -32,7 +33,11 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """A service's targets as they are now, in the order of the request."""
+    """A service's targets as they are now, in the order of the request.
+
+    Attributes:
+        beside: Its other hosts, where the operation depends on them too.
+    """
 
     service: Service
     env: str
@@ -41,6 +46,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[Host, ...]
     members: tuple[str, ...]
     seen: dict[str, Seen]
+    beside: dict[str, Seen] = {}
 
     @property
     def name(self) -> str:
@@ -60,6 +66,11 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         state = self.seen[host].state
         assert state is not None
         return state
+
+    def out(self) -> tuple[str, ...]:
+        """Hosts of the service that take no traffic: drained, or not to be asked."""
+        everywhere = {**self.beside, **self.seen}
+        return tuple(name for name, one in everywhere.items() if one.state is None or one.state.drained)
 
     def sick(self) -> list[str]:
         """Hosts that answered and are not healthy now."""
@@ -117,6 +128,10 @@ async def survey(request: Request, bench: Bench) -> Survey:
     if strangers:
         raise BadInput(f"{', '.join(strangers[:5])}: not a host of {service.name}@{request.env}")
     seen = await look_at(bench, service, options, hosts)
+    beside: dict[str, Seen] = {}
+    if request.operation == DRAIN:
+        others = [bench.inventory.hosts[name] for name in members if name not in seen]
+        beside = await look_at(bench, service, options, others)
     result = Survey(
         service=service,
         env=request.env,
@@ -125,12 +140,11 @@ async def survey(request: Request, bench: Bench) -> Survey:
         hosts=hosts,
         members=members,
         seen=seen,
+        beside=beside,
     )
     if not result.answered():
         first = next(iter(result.lost().items()))
-        raise Unreachable(
-            f"none of the {len(hosts)} hosts of {result.name} could be asked", hint=f"{first[0]}: {first[1]}"
-        )
+        raise Unreachable(f"no host of {result.name} could be asked", hint=f"{first[0]}: {first[1]}")
     return result
 
 

@@ -37,7 +37,9 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> object:
 async def bench(sshd: Sshd, tmp_path: Path) -> AsyncIterator[TestBench]:
     inventory = msgspec.structs.replace(
         sshd.inventory(sshd.host("web-1")),
-        environments={"test": Environment(name="test", read_commands=(("uname",), ("cat", "/etc/hostname")))},
+        environments={
+            "test": Environment(name="test", read_commands=(("uname", "*"), ("cat", "/etc/hostname")))
+        },
     )
     reach: SshReach = SshTransport().open(inventory, settings(tmp_path, 0.2))
     yield TestBench(inventory, settings(tmp_path, 0.2), reach)
@@ -68,7 +70,12 @@ async def applying(bench: TestBench, asked: Request) -> AsyncIterator[tuple[Draf
 
 async def test_a_listed_command_is_a_read_and_any_other_a_change(bench: TestBench) -> None:
     read = await OPERATOR.plan(request("host.exec", argv=["uname", "-a"]), bench)
-    change = await OPERATOR.plan(request("host.exec", argv=["cat", "/etc/hostname2"]), bench)
+    change = await OPERATOR.plan(request("host.exec", argv=["cat", "/etc/hostname", "/etc/shadow"]), bench)
+    become = await OPERATOR.plan(request("host.exec", argv=["uname", "-a"], become="root"), bench)
+    assert become.risk is Risk.CHANGE
+    assert (
+        OPERATOR.risk_of(request("host.exec", argv=["uname"], become="sudo"), bench.inventory) is Risk.CHANGE
+    )
     assert (read.risk, read.lock_key, read.changes) == (Risk.READ, "", ())
     assert change.risk is Risk.CHANGE
     assert change.changes[0].action is Action.RUN

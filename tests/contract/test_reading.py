@@ -145,7 +145,7 @@ class TestFiles(LogReaderSuite):
         assert [line.message for b in more for line in b.lines] == [f"n {n}" for n in range(100, 3000)]
 
     @pytest.mark.parametrize(
-        ("lines", "since", "begins"), [(3000, 100, 0), (3000, -5, 1), (50, 0, 1), (200, 0, 0)]
+        ("lines", "since", "begins"), [(3000, 100, 0), (3000, -5, 1), (50, 0, 0), (200, 0, 0)]
     )
     async def test_a_history_that_does_not_reach_back_so_far_says_where_it_begins(
         self, log: LogCase, lines: int, since: int, begins: int

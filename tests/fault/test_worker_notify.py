@@ -182,7 +182,7 @@ def forged(on: Deck, drafted: road.Drafted, consent: Consent) -> str:
     at = JobFolder.claim(folder.ensure(on.record.jobs_root))
     given = Given(
         plan=drafted.digest,
-        policy=policy.digest(on.inventory, policy.load_floor(on.settings.policy_floor), "lab"),
+        policy=policy.digest(on.inventory, policy.floor_of(on.settings), "lab"),
         actor="anna",
         consent=consent,
         decision="break-glass",

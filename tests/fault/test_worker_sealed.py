@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +146,57 @@ def test_a_policy_floor_of_another_user_refuses_every_change(tmp_path: Path) -> 
     assert stat.S_IMODE(deck.settings.policy_floor.stat().st_mode) & 0o022 == 0
     with pytest.raises((Refused, StateBroken)):
         policy.load_floor(deck.settings.policy_floor)
+
+
+def test_a_plan_starts_one_job_and_a_second_start_names_it(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    drafted = on_road.drafted(deck, tmp_path)
+    job = road.start(deck, drafted, on_road.YES)
+    with pytest.raises(PlanStale, match=f"started already, as job {job}") as refused:
+        road.start(deck, drafted, on_road.YES)
+    assert refused.value.exit_code is ExitCode.STALE
+    with pytest.raises(PlanStale, match=job):
+        road.stored_plan(deck, drafted.plan.id)
+    assert on_road.over(deck, job).outcome is Outcome.SUCCEEDED
+    assert [view.id for view in deck.record.jobs()] == [job]
+    assert all(len(lines) == 1 for lines in on_road.effects(tmp_path).values())
+
+
+def test_of_many_starts_of_a_plan_at_once_one_wins(tmp_path: Path) -> None:
+    deck = on_road.deck(tmp_path)
+    drafted = on_road.drafted(deck, tmp_path)
+    gate = threading.Barrier(8)
+
+    def once(_: int) -> str:
+        gate.wait()
+        try:
+            return road.start(deck, drafted, on_road.YES)
+        except PlanStale as error:
+            return error.message
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(once, range(8)))
+    (job,) = [view.id for view in deck.record.jobs()]
+    assert sorted(said) == sorted([job, *[f"plan {drafted.plan.id} was started already, as job {job}"] * 7])
+    assert on_road.over(deck, job).outcome is Outcome.SUCCEEDED
+    assert [path.name for path in deck.record.jobs_root.iterdir()] == [job]
+    assert all(len(lines) == 1 for lines in on_road.effects(tmp_path).values())
+
+
+def test_a_plan_whose_job_could_not_be_written_may_be_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deck = on_road.deck(tmp_path)
+    drafted = on_road.drafted(deck, tmp_path)
+    plan = JobFolder.claim
+
+    def without_room(jobs: Path) -> JobFolder:
+        at = plan(jobs)
+        at.given = jobs / "none" / "consent.json"
+        return at
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobFolder, "claim", without_room)
+        with pytest.raises(StateBroken):
+            road.start(deck, drafted, on_road.YES)
+    assert on_road.over(deck, road.start(deck, drafted, on_road.YES)).outcome is Outcome.SUCCEEDED

@@ -147,7 +147,7 @@ def _inventory(folder: Path, hosts: tuple[RealHost, ...]) -> None:
         f"""ondeck: 1
 ssh: {{known_hosts: ./known_hosts, config: {folder / "ssh_config"}}}
 environments:
-  prod: {{protection: confirm, read_commands: [id, hostname, systemctl status, cat]}}
+  prod: {{protection: confirm, read_commands: [id *, hostname, systemctl status *, cat *]}}
 hosts:
 {rows}services:
   greeter:

@@ -179,7 +179,7 @@ def test_going_back_is_proven_by_hosts_job_report_and_handover(night: Player) ->
 
 def test_the_fixed_release_goes_one_host_first(night: Player) -> None:
     plan = night.run("deploy", "checkout@prod", "2.16.0", "--plan", "--exit-code", code=10)
-    assert "1. web-" in plan.err
+    assert "1. web-" in plan.out
     done = night.run("deploy", "checkout@prod", "2.16.0", "--confirm", "prod", "--reason", "the fix", code=0)
     assert done.err.index("gate after batch 1: passed") < done.err.index("batch 2:")
     assert live(night) == dict.fromkeys(WEB, "2.16.0")
@@ -189,10 +189,10 @@ def test_the_fixed_release_goes_one_host_first(night: Player) -> None:
 
 def test_rollback_goes_to_the_last_good_release_not_to_the_one_before(night: Player) -> None:
     done = night.run("rollback", "checkout@prod", "--plan", code=0)
-    assert "2.16.0" in done.err
-    assert "2.14.0" in done.err
-    assert "last good" in done.err
-    assert "2.15.0" not in done.err.split("undo:")[0].split("why:")[0].splitlines()[1]
+    assert "2.16.0" in done.out
+    assert "2.14.0" in done.out
+    assert "last good" in done.out
+    assert "2.15.0" not in done.out.split("undo:")[0].split("why:")[0].splitlines()[1]
 
 
 def test_a_mark_from_elsewhere_is_a_change(night: Player) -> None:

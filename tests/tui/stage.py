@@ -109,7 +109,7 @@ def inventory() -> Inventory:
                 name="prod", colour="red",
                 protection={"rollback": Protection.TYPE_NAME, "deploy": Protection.CONFIRM},
                 freeze=(Freeze(start="Fri 16:00", end="Mon 07:00", why="weekend"),),
-                read_commands=(("df",), ("uptime",)),
+                read_commands=(("df", "*"), ("uptime", "*")),
             ),
             "staging": Environment(name="staging", colour="yellow"),
         },

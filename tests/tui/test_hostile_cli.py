@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "logs with a pattern": ("logs", "shop@prod", "--grep", "{line}"),
     "changes": ("changes", "--since", "1h"),
     "changes as json": ("changes", "--since", "1h", "-o", "json"),
+    "certs": ("certs",),
     "jobs": ("jobs",),
     "jobs as json": ("jobs", "-o", "json"),
     "jobs as csv": ("jobs", "-o", "csv"),

@@ -121,6 +121,8 @@ def test_a_line_that_would_be_refused_is_found(line: str, why: str) -> None:
         "exec -l name=web-1 -- COMMAND",
         "logs -l group=web",
         "put - web-1:/etc/motd --undo JOB",
+        "put motd env=prod,group=web:/etc/motd",
+        "put -l group=web motd :/etc/motd",
         "rollback checkout@prod --to 2.14.0 --reason why",
     ],
 )

@@ -206,13 +206,12 @@ def data(out: str) -> Any:
 def test_a_plan_is_applied_exactly_once_looked_at(
     inventory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = run(
-        capsys, "plan", "host.exec", "-l", "name=here-1", "--set", "argv=echo 'planned words'"
-    )
-    if code == 2:
-        pytest.fail(err)
+    argv = ("host.exec", "-l", "name=here-1", "--set", "argv=echo 'planned words'")
+    code, out, err = run(capsys, "plan", *argv, "-o", "name")
+    assert code == 0, err
     plan = out.strip()
-    assert plan
+    assert plan.isalnum()
+    assert err == ""
     refused, _, said = run(capsys, "apply", plan)
     assert refused == 4
     assert "--yes" in said
@@ -229,11 +228,44 @@ def test_a_plan_is_data_as_well(inventory: Path, capsys: pytest.CaptureFixture[s
     plan = data(run(capsys, *argv[:3], "-o", "json", *argv[3:])[1])
     assert plan["draft"]["commands"][0]["argv"] == ["sh", "-c", script], "exactly what is run"
     assert plan["request"]["targets"] == ["here-1"]
-    said = run(capsys, *argv)[2]
+    _, said, err = run(capsys, *argv)
     assert "echo one ... 12 lines" in said
     assert "--plan -o json" in said
+    assert err == ""
     named = run(capsys, "plan", "host.exec", "-l", "name=here-1", "--set", "argv=true", "-o", "json")[1]
     assert run(capsys, "apply", data(named)["id"], "--yes")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("exec", "-l", "name=here-1", "--plan", "--", "true"),
+        ("plan", "host.exec", "-l", "name=here-1", "--set", "argv=true"),
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_a_plan_that_was_asked_for_is_data_with_the_command_that_starts_it(
+    argv: tuple[str, ...], inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, *argv)
+    assert code == 0
+    assert "Run a command on hosts" in out
+    assert err == "", "there is nothing to narrate"
+    start = next(line for line in out.splitlines() if "ondeck apply" in line)
+    words = start.partition("ondeck ")[2].split()
+    assert run(capsys, *words, "--yes")[0] == 0
+
+
+def test_a_plan_that_is_shown_before_its_job_is_narration(
+    inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "exec", "-l", "name=here-1", "--yes", "--", "echo", "words")
+    assert code == 0
+    assert out == "words\n"
+    assert "Run a command on hosts" in err
+    named = run(capsys, "exec", "-l", "name=here-1", "--yes", "-o", "name", "--", "echo", "words")
+    assert named[0] == 0
+    assert run(capsys, "jobs", named[1].strip())[0] == 0
 
 
 def test_exit_code_says_whether_changes_are_pending(

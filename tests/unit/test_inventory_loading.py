@@ -237,3 +237,50 @@ def test_a_cached_inventory_is_loaded_without_importing_yaml(tmp_path: Path) -> 
         [sys.executable, "-c", code, str(SAMPLE), str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def problems_of(folder: Path) -> str:
+    with pytest.raises(InventoryProblems) as caught:
+        load(folder)
+    return "\n".join(map(str, caught.value.problems))
+
+
+def test_errors_of_other_files_come_with_a_syntax_error_of_one(tmp_path: Path) -> None:
+    write(tmp_path, HEAD)
+    write(tmp_path, "people:\n  anna: {login: [anna\n", "people.yml")
+    write(tmp_path, "hosts:\n  web-1: {env: prdo}\n  web-2: {env: prod, via: web-11}\n", "hosts.yml")
+    write(
+        tmp_path,
+        "services:\n  shop:\n    on: {prod: 'group=('}\n    needs: [nosuch]\n"
+        "  shop-2:\n    health: {tcp: '1', every: 5}\n",
+        "services.yml",
+    )
+    said = problems_of(tmp_path)
+    for place in (
+        "people.yml:",
+        "hosts.yml:2:16: hosts.web-1.env",
+        "hosts.web-2.via",
+        "services.shop.on.prod",
+        "services.shop.needs[0]",
+        "services.shop-2.health.every",
+    ):
+        assert place in said, said
+
+
+def test_what_the_broken_file_may_hold_is_not_complained_of(tmp_path: Path) -> None:
+    write(tmp_path, "environments:\n  prod: {protection: [confirm\nnotify: {}\n")
+    write(tmp_path, "hosts:\n  web-1: {env: prod}\n  web-2: {env: staging, via: jump}\n", "hosts.yml")
+    said = problems_of(tmp_path)
+    assert "hosts.web-1" not in said, "prod is in the file that cannot be read"
+    assert "hosts.web-2.env" not in said, "so may be staging"
+    assert "hosts.web-2.via" in said, "no host is in that file"
+    assert "expected the schema's version" in said, "nor is the version"
+
+
+def test_a_broken_file_that_shows_no_section_may_hold_any(tmp_path: Path) -> None:
+    write(tmp_path, "{]")
+    write(tmp_path, "hosts:\n  web-1: {env: prod, via: jump, nosuch: 1}\n", "hosts.yml")
+    said = problems_of(tmp_path)
+    assert "hosts.web-1.nosuch" in said
+    assert "hosts.web-1.env" not in said
+    assert "hosts.web-1.via" not in said

@@ -127,6 +127,23 @@ services:
         assert expected in found
 
 
+def test_a_kind_that_is_nearly_one_that_is_served_is_a_warning_and_a_planned_system_a_note(
+    tmp_path: Path,
+) -> None:
+    text = """\
+environments: {lab: {}}
+hosts: {a: {env: lab}}
+services:
+  one: {on: {lab: name=a}, deploy: {kind: relese-dir, path: /srv/one}}
+  two: {on: {lab: name=a}, deploy: {kind: docker}}
+"""
+    found = findings(tmp_path, text).splitlines()
+    assert any(
+        "warning: services.one.deploy" in line and "did you mean release-dir?" in line for line in found
+    )
+    assert any("note: services.two.deploy: nothing here works with docker yet" in line for line in found)
+
+
 @pytest.mark.parametrize(
     ("channel", "said"),
     [

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ondeck.errors import BadInput
 from ondeck.inventory import starting
@@ -159,3 +162,111 @@ def test_a_malformed_line_is_named_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "hosts.ini").write_text("[web]\nweb-1 what is this\n")
     with pytest.raises(BadInput, match=r"hosts\.ini:2"):
         start(tmp_path, f"ansible:{tmp_path}/hosts.ini")
+
+
+def test_names_that_differ_only_in_case_become_one_host_or_the_second_is_left_out_and_named(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "config").write_text(
+        "Host web-1\n HostName 10.0.0.1\nHost WEB-1\n HostName 10.0.0.2\nHost pg\nHost PG\n User anna\n"
+    )
+    report, target = start(tmp_path, f"ssh_config:{tmp_path}/config")
+    hosts = load(target).hosts
+    assert set(hosts) == {"web-1", "pg"}
+    assert hosts["pg"].user == "anna"
+    assert any("PG" in line and "pg" in line for line in report.joined)
+    assert any("WEB-1" in note and "10.0.0.2" in note and "left out" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("hosts.ini", "[a]\ndb-1 ansible_host=10.0.0.1\n[b]\ndb-1 ansible_host=10.0.0.2 ansible_user=x\n"),
+        ("hosts.yml", "a: {hosts: {db-1: {ansible_host: 10.0.0.1}}}\nb: {hosts: {db-1: {ansible_host: 10.0.0.2}}}\n"),
+        ("hosts.yaml", "a:\n  hosts:\n    db-1: {ansible_host: 10.0.0.1}\n    db-1: {ansible_host: 10.0.0.2}\n"),
+    ],
+)  # fmt: skip
+def test_a_host_that_one_file_names_twice_keeps_its_first_address_and_the_report_says(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text)
+    report, target = start(tmp_path, f"ansible:{tmp_path}/{name}")
+    assert load(target).hosts["db-1"].address == "10.0.0.1"
+    again = ("10.0.0.2", "line 4")
+    assert any("db-1" in note and any(word in note for word in again) for note in report.notes)
+
+
+def test_a_jump_host_that_is_no_host_is_kept_as_a_dns_name(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("Host web-1\n HostName 10.0.0.1\n ProxyJump bastion\n")
+    report, target = start(tmp_path, f"ssh_config:{tmp_path}/config")
+    assert load(target).hosts["web-1"].via == "bastion:22"
+    assert any("bastion" in note and "DNS" in note for note in report.notes)
+
+
+def test_a_report_says_a_thing_once(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        "Host a\n HostName 10.0.0.1\n User anna\nHost b\n HostName 10.0.0.1\n User bob\n"
+        "Host c\n HostName 10.0.0.1\n User bob\n"
+    )
+    report, _ = start(tmp_path, f"ssh_config:{tmp_path}/config")
+    said = [*report.joined, *report.notes]
+    assert len(said) == len(set(said))
+
+
+def test_a_pattern_of_an_ssh_config_that_names_no_host_is_said(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("Host web-1\nHost db-* *.internal\n User x\nHost *\n User y\n")
+    report, _ = start(tmp_path, f"ssh_config:{tmp_path}/config")
+    assert any("db-*" in note and "*.internal" in note for note in report.notes)
+
+
+def test_jump_hosts_in_a_circle_are_cut_where_they_close(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("Host a\n ProxyJump b\nHost b\n ProxyJump c\nHost c\n ProxyJump a\n")
+    report, target = start(tmp_path, f"ssh_config:{tmp_path}/config")
+    assert sum(bool(host.via) for host in load(target).hosts.values()) == 2
+    assert any("circle" in note for note in report.notes)
+
+
+def test_beside_files_that_make_it_not_load_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("Host web-1\n")
+    (tmp_path / "ops").mkdir()
+    (tmp_path / "ops/more.yml").write_text("hosts:\n  web-1: {env: main}\n")
+    with pytest.raises(BadInput, match="nothing was written") as refused:
+        start(tmp_path, f"ssh_config:{tmp_path}/config")
+    assert "web-1" in refused.value.hint
+    assert [path.name for path in (tmp_path / "ops").iterdir()] == ["more.yml"]
+
+
+_WORDS = st.sampled_from(
+    [
+        "web-1",
+        "WEB-1",
+        "a",
+        "A",
+        "null",
+        "true",
+        "1",
+        "::1",
+        "10.0.0.1",
+        "db-*",
+        "x y",
+        "é",
+        "prod",
+        "-x",
+        "~",
+    ]
+)
+_LINES = st.one_of(
+    st.builds("Host {}".format, _WORDS),
+    st.builds("  HostName {}".format, _WORDS),
+    st.builds("  ProxyJump {}".format, st.one_of(_WORDS, st.builds("{}@{}:{}".format, _WORDS, _WORDS, _WORDS))),
+    st.builds("  User {}".format, _WORDS),
+    st.builds("  Port {}".format, st.sampled_from(["22", "022", "0", "x", "70000"])),
+)  # fmt: skip
+
+
+@given(st.lists(_LINES, max_size=30))
+def test_what_is_written_always_loads(lines: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config").write_text("\n".join(lines))
+        _, target = start(Path(folder), f"ssh_config:{folder}/config")
+        load(target)

@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 from ondeck.deck import Deck
 from ondeck.errors import ExitCode, Refused
 from ondeck.inventory.model import Deploy, Freeze, Host, Person, Service, SshDefaults
+from ondeck.registry import Registry
+from providers.ssh.manifest import MANIFEST as SSH
 from tests import road as on_road
 from tui.cli import locks, notes, trust
 from tui.cli.face import Face, Globals
@@ -36,7 +38,9 @@ def deck(tmp: Path, *, read_only: bool = False, people: tuple[Person, ...] = (),
         people={person.name: person for person in people},
         ssh=SshDefaults(known_hosts=str(tmp / "known_hosts")),
     )
-    return msgspec.structs.replace(on, inventory=inventory)
+    return msgspec.structs.replace(
+        on, inventory=inventory, registry=Registry([*on.registry.manifests(), SSH])
+    )
 
 
 def run(on: Deck, tmp: Path, verb: str) -> Result:

@@ -21,14 +21,14 @@ Spans: TypeAlias = Callable[[str], Sequence[tuple[int, int]]]
 """Where a search hits in a visible line (`ondeck.observe.logwords.visible`), as (start, end)."""
 
 _Hits: TypeAlias = Sequence[tuple[int, int]]
-_WORDS = {
-    Level.NONE: ("     ", ""),
-    Level.DEBUG: ("DEBUG", "muted"),
-    Level.INFO: ("INFO ", "muted"),
-    Level.WARN: ("WARN ", "warn"),
-    Level.ERROR: ("ERROR", "bad"),
-    Level.FATAL: ("FATAL", "bad"),
+_ROLES = {
+    Level.DEBUG: "muted",
+    Level.INFO: "muted",
+    Level.WARN: "warn",
+    Level.ERROR: "bad",
+    Level.FATAL: "bad",
 }
+LEVELS = {level: (f"{level.word:5}", _ROLES.get(level, "")) for level in Level}
 MOST_ROWS = 40
 """A wrapped line never takes more rows than this."""
 
@@ -148,7 +148,7 @@ def _prefix(
     at_cursor = style.time_cursor and line.time == style.time_cursor
     late = "~" if line.late else " "
     found.append(Segment(style.clock(line.time) + late, role("marker" if at_cursor else "muted")))
-    word, level = _WORDS[line.level]
+    word, level = LEVELS[line.level]
     match = colours.style("match")
     found += _marked(word + " ", role(level), hits, match)
     if style.source_width:

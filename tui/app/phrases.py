@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
+from ondeck.counting import counted
 from ondeck.errors import BadInput
 
 SECOND = 1_000_000_000
@@ -86,7 +87,7 @@ def size(count: float | None) -> str:
 
 def count_of(number: int, word: str) -> str:
     """`1 job`, `2 jobs`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    return counted(number, word)
 
 
 def moment(text: str, now: int, where: tzinfo = UTC) -> int:

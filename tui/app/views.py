@@ -161,6 +161,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
         deed: What it does, verb first: `exec df -h`, `rollback 2.15.0 -> 2.14.0`.
         end: How it ended, where its outcome does not say it all.
         in_doubt: It ended, and of a target nobody knows what happened.
+        wrong: What is wrong with its folder; to be said loudly.
     """
 
     id: str
@@ -185,6 +186,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
     undo: str = ""
     before: dict[str, str] = {}
     wanted: dict[str, str] = {}
+    wrong: tuple[str, ...] = ()
     in_doubt: bool = False
     deed: str = ""
     end: str = ""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ondeck.counting import counted
 from ondeck.errors import NeedsPerson, Refused
 from ondeck.inventory.model import Protection
 from ondeck.operate.guard import Consent, Ruling
 from ondeck.operate.plan import Plan
+from ondeck.text import safe_line
 
 if TYPE_CHECKING:
     from ondeck.operate.road import Drafted
@@ -74,9 +76,7 @@ def _typed(face: Face, ruling: Ruling, asked: Asked, given: Consent) -> Consent 
 
 def _confirm(face: Face, plan: Plan, asked: Asked, targets: int) -> Consent | None:
     count = targets or len(plan.targets)
-    answer = _ask(
-        face, asked, f"start on {count} target{'s' * (count != 1)} in {plan.request.env}? [y/N] ", "--yes"
-    )
+    answer = _ask(face, asked, f"start on {counted(count, 'target')} in {plan.request.env}? [y/N] ", "--yes")
     if answer.lower() not in ("y", "yes"):
         return None
     return Consent(confirmed=True, typed="", reason=asked.reason, break_glass=False)
@@ -88,7 +88,7 @@ def _ask(face: Face, asked: Asked, question: str, flag: str) -> str:
             "the rules want a person's word before this starts", hint=f"look at the plan, then: {flag}"
         )
     _forget_typed_ahead()
-    sys.stderr.write(question)
+    sys.stderr.write(safe_line(question))
     sys.stderr.flush()
     return sys.stdin.readline().strip()
 

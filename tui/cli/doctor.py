@@ -14,7 +14,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from ondeck.errors import ExitCode, OndeckError
+from ondeck.counting import counted
+from ondeck.errors import ExitCode, OndeckError, Refused
+from ondeck.operate import policy
+from ondeck.operate.lock import REACH
 from ondeck.registry import Manifest
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.out import Rows
@@ -65,13 +68,42 @@ def _state(face: Face) -> Iterator[Finding]:
         yield Finding("state folder", "ok", str(folder))
 
 
+def _locks(face: Face) -> Iterator[Finding]:
+    yield Finding(
+        "locks",
+        "warn",
+        f"a lock holds {REACH}",
+        "another login, state folder or bastion is not kept out: agree by word",
+    )
+
+
+def _rules(face: Face) -> Iterator[Finding]:
+    settings = face.settings
+    for path, whose in ((settings.policy_floor, ""), (settings.policy_more, " (ONDECK_POLICY)")):
+        if path is None:
+            continue
+        try:
+            policy.load_floor(path)
+        except Refused as error:
+            yield Finding("policy", "bad", f"{error.message}{whose}", error.hint)
+            continue
+        if path.exists():
+            yield Finding("policy", "ok", f"{path}{whose} tightens the inventory's rules")
+        elif whose:
+            yield Finding(
+                "policy", "warn", f"{path}{whose} is not there", "it adds nothing; nothing is taken away"
+            )
+        else:
+            yield Finding("policy", "ok", f"no {path}: the inventory's rules alone")
+
+
 def _inventory(face: Face) -> Iterator[Finding]:
     try:
         inventory = face.deck.inventory
     except OndeckError as error:
         yield Finding("inventory", "bad", error.message, error.hint)
         return
-    yield Finding("inventory", "ok", f"{inventory.revision.root}, {len(inventory.hosts)} hosts")
+    yield Finding("inventory", "ok", f"{inventory.revision.root}, {counted(len(inventory.hosts), 'host')}")
 
 
 def _agent(face: Face) -> Iterator[Finding]:
@@ -95,7 +127,7 @@ def _agent(face: Face) -> Iterator[Finding]:
         yield Finding("ssh agent", "warn", f"ssh-add: {error}")
         return
     if done.returncode == 0:
-        yield Finding("ssh agent", "ok", f"{len(done.stdout.splitlines())} keys")
+        yield Finding("ssh agent", "ok", counted(len(done.stdout.splitlines()), "key"))
     else:
         yield Finding("ssh agent", "warn", "no key in the agent", "ssh-add")
 
@@ -133,6 +165,8 @@ _LOOKS: tuple[Callable[[Face], Iterator[Finding]], ...] = (
     _python,
     _terminal,
     _state,
+    _locks,
+    _rules,
     _inventory,
     _agent,
     _providers,
@@ -147,7 +181,9 @@ def doctor(face: Face, form: str) -> int:
     findings = [finding for look in _LOOKS for finding in look(face)]
     face.rows(
         Rows(
-            ("state", "what", "detail", "hint"), tuple((f.state, f.what, f.detail, f.hint) for f in findings)
+            ("state", "what", "detail", "hint"),
+            tuple((f.state, f.what, f.detail, f.hint) for f in findings),
+            below=("hint",),
         ),
         form,
     )

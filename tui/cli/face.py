@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from ondeck import settings as settings_module
 from ondeck import text
 from ondeck.errors import ExitCode, OndeckError
 from ondeck.registry import Registry
 from ondeck.settings import Settings
-from tui.cli.out import Format, Rows, render
+from tui.cli.out import Format, Rows, fitted, render
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from ondeck.deck import Deck
@@ -61,20 +64,39 @@ class Face:
         """Write to standard output; a closed pipe ends quietly."""
         _write(sys.stdout, value)
 
+    def lines(self, lines: Iterable[str]) -> None:
+        """Text for people on standard output: whatever stands in it, an item stays one line."""
+        self.data("".join(f"{text.safe_line(line)}\n" for line in lines))
+
     def say(self, line: str) -> None:
-        """One line of narration on standard error."""
-        _write(sys.stderr, f"{text.safe(line)}\n")
+        """One line of narration on standard error, whatever stands in it."""
+        _write(sys.stderr, f"{text.safe_line(line)}\n")
 
     def rows(self, rows: Rows, form: str) -> None:
-        """A table in the asked form; an empty one says so on standard error."""
+        """A table in the asked form; an empty one says so on standard error.
+
+        On a terminal it is fitted to the width, unless the form was asked for: then it is whole.
+        """
         if not rows.rows and form == Format.TABLE:
             self.say("nothing to show")
-        self.data(render(rows, Format(form)))
+        if form != Format.TABLE or not rows.rows or not sys.stdout.isatty() or _asked_for("form"):
+            self.data(render(rows, Format(form)))
+            return
+        said, cut = fitted(rows, shutil.get_terminal_size().columns)
+        self.data(said)
+        if cut:
+            self.say("-- cut to the width of this terminal; whole: -o table")
 
     @property
     def may_ask(self) -> bool:
         """True when a person sits at both ends."""
         return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _asked_for(name: str) -> bool:
+    """Whether a flag of the verb was given rather than left at its default."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _write(stream: TextIO, value: str) -> None:
@@ -100,7 +122,7 @@ def _let_go(stream: TextIO) -> None:
 def report(error: OndeckError) -> int:
     """Say an error the one way: what, where, what to do; and its exit code."""
     head = f"{error.where}: {error.message}" if error.where else error.message
-    lines = [f"ondeck: {text.safe(head)}"]
+    lines = [f"ondeck: {text.safe_line(head)}"]
     if error.hint:
         lines.extend(f"  {line}" for line in text.safe(error.hint).splitlines())
     _write(sys.stderr, "\n".join(lines) + "\n")

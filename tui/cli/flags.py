@@ -82,7 +82,7 @@ def parameters(spec: OperationSpec) -> list[click.Parameter]:
     fields = {field.name: field for field in fields_of(spec.params)}
     made: list[click.Parameter] = list(_target(spec))
     if shortcut and shortcut.target == "path":
-        # FILE and HOST:PATH are these two already.
+        # FILE and TARGET:/PATH are these two already.
         fields.pop("source", None)
         fields.pop("path", None)
     for name in positional:
@@ -110,7 +110,8 @@ def _target(spec: OperationSpec) -> Sequence[click.Parameter]:
         case "path":
             return [
                 click.Argument(["source"], metavar="FILE"),
-                click.Argument(["target"], metavar="HOST:PATH"),
+                click.Argument(["target"], metavar="TARGET:/PATH"),
+                selector,
             ]
         case _:
             metavar = {TargetKind.HOSTS: "HOST", TargetKind.SERVICE: "SERVICE@ENV"}.get(spec.target, "NAME")
@@ -128,7 +129,7 @@ def common() -> list[click.Parameter]:
         click.Option(
             ["--break-glass"], is_flag=True, help="Pass a two-person rule alone: loud, with a reason."
         ),
-        click.Option(["--plan"], is_flag=True, help="Show the plan and stop."),
+        click.Option(["--plan"], is_flag=True, help="Print the plan and stop."),
         click.Option(
             ["--exit-code"], is_flag=True, help="With --plan: end with 10 when something would change."
         ),
@@ -144,7 +145,10 @@ def common() -> list[click.Parameter]:
         ),
         click.Option(["--no-input"], is_flag=True, help="Never ask; end with 4 when a person is needed."),
         click.Option(
-            ["-o", "--output", "form"], type=click.Choice(["text", "json", "jsonl"]), default="text"
+            ["-o", "--output", "form"],
+            type=click.Choice(["text", "json", "jsonl", "name"]),
+            default="text",
+            help="How to print; name is only the id of the plan or job.",
         ),
     ]
 

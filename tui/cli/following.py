@@ -12,6 +12,7 @@ from ondeck.errors import ExitCode
 from ondeck.operate import events as ev
 from ondeck.operate.events import Ended
 from ondeck.operate.outcome import JobState, Outcome, WaitingFor
+from ondeck.operate.plan import undo_of
 from ondeck.operate.spec import Risk
 from ondeck.record import outputs as printed
 from tui.cli import out
@@ -197,6 +198,7 @@ def follow(face: Face, job: str, *, form: str = "text", timeout: float = 0.0, no
 
 def conclude(face: Face, view: JobView, form: str) -> int:
     """Say how a job ended; its exit code."""
+    say_wrong(face, view, face.deck.record.wrong(view))
     if form == "json":
         face.data(out.dumps(summary(view)) + "\n")
     elif form == "text":
@@ -215,7 +217,22 @@ def conclude(face: Face, view: JobView, form: str) -> int:
             face.say(f"  {view.detail}")
         elif view.summary and (view.cut or view.why not in (None, Ended.COMPLETE)):
             face.say(f"  {view.summary}")
+        if undo := _undo(view):
+            face.say(f"  take it back: {undo}")
     return int(view.exit_code)
+
+
+def say_wrong(face: Face, view: JobView, wrong: tuple[str, ...]) -> None:
+    """Say that a job's folder is not as its worker left it: nothing else that is shown of it can be trusted."""
+    for one in wrong:
+        face.say(f"WRONG  job {view.id}: {one}")
+
+
+def _undo(view: JobView) -> str:
+    """The command that takes a job back; empty where there is none, or where nothing was done."""
+    done = any(target.outcome is Outcome.SUCCEEDED for target in view.targets.values())
+    undo = undo_of(view.plan, view.id)
+    return undo if done and undo.startswith("ondeck ") else ""
 
 
 def _word(view: JobView) -> str:

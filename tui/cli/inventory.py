@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
+import msgspec
 
 from ondeck.capabilities import Capabilities
+from ondeck.counting import counted
 from ondeck.errors import BadInput, ExitCode, OndeckError
 from ondeck.inventory.model import Host
 from ondeck.reach.ports import Checked, LiveCheck
@@ -18,13 +20,14 @@ from tui.cli.face import Face, form_option, pass_face, selector_option
 from tui.cli.out import Format, Rows
 
 if TYPE_CHECKING:
+    from ondeck.inventory import kinds
     from ondeck.inventory.findings import Finding
 
 _JUNIT = click.Choice([*(str(f.value) for f in Format), "junit"])
 
 
 @click.command()
-@click.argument("kind")
+@click.argument("kind", default="")
 @click.argument("name", nargs=-1)
 @selector_option
 @form_option
@@ -32,12 +35,19 @@ _JUNIT = click.Choice([*(str(f.value) for f in Format), "junit"])
 def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...], form: str) -> int:
     """Show records of the inventory: hosts, services, environments, clusters, accounts, stacks, backups, people.
 
-    With -o json the whole records, else the columns of a table.
+    Without a KIND the kinds that there are. With -o json the whole records, else the columns of a table;
+    a live figure that was asked for (-l 'disk>80') stands beside them.
     """
     from ondeck.inventory import kinds
-    from tui.cli.reading import settled
+    from tui.cli.reading import judged_now
 
-    found = kinds.rows(face.deck.inventory, kind, name, settled(face, selectors))
+    if not kind:
+        face.rows(Rows(("kind", "count"), tuple(kinds.counts(face.deck.inventory).items())), form)
+        return int(ExitCode.OK)
+    names, figures = judged_now(face, selectors)
+    found = kinds.rows(face.deck.inventory, kind, name, names)
+    if found.kind == "hosts" and figures:
+        found = _with_figures(found, figures)
     if form in (Format.JSON, Format.JSONL):
         records = [row.data for row in found.rows]
         face.data(
@@ -47,8 +57,30 @@ def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...]
         )
         return int(ExitCode.OK)
     titles = tuple(column.lower() for column in found.columns)
-    face.rows(Rows(titles, tuple(row.cells for row in found.rows)), form)
+    spare = tuple(title for title in _SPARE if title in titles)
+    drop = tuple(title for title in _DROP if title in titles)
+    face.rows(Rows(titles, tuple(row.cells for row in found.rows), spare=spare, drop=drop), form)
     return int(ExitCode.OK)
+
+
+_SPARE = ("labels", "needs", "logs", "may", "protection", "services", "hosts", "groups")
+_DROP = ("via", "nature", "owner", "colour", "needs", "freezes", "labels")
+"""Columns that a narrow terminal cuts or leaves out first."""
+
+
+def _with_figures(found: kinds.Rows, figures: Mapping[str, Mapping[str, float | None]]) -> kinds.Rows:
+    """Hosts with the figures that chose them: a column for each, and `seen` in the record."""
+    rows = []
+    for row in found.rows:
+        seen = {key: _rounded(values.get(row.name)) for key, values in figures.items()}
+        cells = tuple("?" if value is None else f"{value:g}" for value in seen.values())
+        rows.append(msgspec.structs.replace(row, cells=(*row.cells, *cells), data={**row.data, "seen": seen}))
+    columns = (*found.columns, *(key.upper() for key in figures))
+    return msgspec.structs.replace(found, columns=columns, rows=tuple(rows))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 @click.command()
@@ -72,8 +104,8 @@ def check(face: Face, live: bool, selectors: tuple[str, ...], form: str) -> int:
     elif found or form != Format.TABLE:
         face.rows(_findings(found), form)
     count = sum(finding.severity is Severity.WARNING for finding in found)
-    warned = f"{count} warning{'s' * (count != 1)}"
-    face.say(f"{len(inventory.hosts)} hosts, {len(inventory.services)} services: no errors, {warned}")
+    hosts, services = counted(len(inventory.hosts), "host"), counted(len(inventory.services), "service")
+    face.say(f"{hosts}, {services}: no errors, {counted(count, 'warning')}")
     return int(ExitCode.OK)
 
 
@@ -81,6 +113,7 @@ def _findings(found: Sequence[Finding]) -> Rows:
     return Rows(
         ("severity", "where", "message", "hint"),
         tuple((f.severity.value, f.where, f.message, f.hint) for f in found),
+        below=("message", "hint"),
     )
 
 
@@ -114,13 +147,15 @@ def _live(face: Face, selectors: tuple[str, ...], form: str) -> int:
     else:
         face.rows(
             Rows(
-                ("host", "what", "state", "text"), tuple((r.host, r.what, words[r.ok], r.text) for r in rows)
+                ("host", "what", "state", "text"),
+                tuple((r.host, r.what, words[r.ok], r.text) for r in rows),
+                below=("text",),
             ),
             form,
         )
     bad = {row.host for row in rows if row.ok is not True}
     hosts = {row.host for row in rows}
-    face.say(f"{len(hosts) - len(bad)} of {len(hosts)} hosts are as a night needs them")
+    face.say(f"{len(hosts) - len(bad)} of {counted(len(hosts), 'host')} passed every check")
     if not bad:
         return int(ExitCode.OK)
     return int(ExitCode.FAILED if bad == hosts else ExitCode.SOME_FAILED)
@@ -154,7 +189,9 @@ def init(face: Face, folder: Path, sources: tuple[str, ...]) -> int:
     from ondeck.inventory import starting
 
     written = starting.write(folder, sources)
-    face.say(f"{written.hosts} hosts; look the files over, run `ondeck -i {folder} check`, commit them")
+    face.say(
+        f"{counted(written.hosts, 'host')}; look the files over, run `ondeck -i {folder} check`, commit them"
+    )
     for line in (*written.joined, *written.notes):
         face.say(f"  {line}")
     face.data("".join(f"{path}\n" for path in written.written))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from ondeck.text import safe_line
 from tui.cli import consent, flags, following, out, plan_view
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.operation import Asked, asked_of
-from tui.cli.out import Rows
+from tui.cli.out import At, Rows
 
 if TYPE_CHECKING:
     from ondeck.operate.consent import Consent
@@ -28,12 +29,12 @@ _GATE = {"passed": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 def rows_of(views: list[JobView]) -> Rows:
     """Jobs as a table, newest first."""
     titles = ("job", "state", "outcome", "operation", "subject", "env", "by", "began", "targets", "what")
-    return Rows(titles, tuple(_row(view) for view in views))
+    rows = tuple(_row(view) for view in views)
+    return Rows(titles, rows, spare=("subject", "what"), drop=("by", "env", "operation", "state"))
 
 
 def _row(view: JobView) -> tuple[object, ...]:
     request = view.plan.request
-    done = sum(target.outcome is not None for target in view.targets.values())
     return (
         view.id,
         f"{view.state.value}:{view.waiting_for.value}" if view.waiting_for else view.state.value,
@@ -42,10 +43,20 @@ def _row(view: JobView) -> tuple[object, ...]:
         request.subject,
         request.env,
         view.people,
-        times.iso(view.made),
-        f"{done} of {len(view.targets)}",
+        At(view.made),
+        counts_of(view),
         safe_line(deed_of(view.plan)),
     )
+
+
+def counts_of(view: JobView) -> str:
+    """How many targets are how: `2 ok, 1 failed`; those of which nothing final is known are `open`."""
+    counted = Counter(
+        "ok" if target.outcome is Outcome.SUCCEEDED else target.outcome.value if target.outcome else "open"
+        for target in view.targets.values()
+    )
+    good = [f"{counted.pop('ok')} ok"] if counted["ok"] else []
+    return ", ".join((*good, *(f"{number} {word}" for word, number in sorted(counted.items()) if number)))
 
 
 @click.command()
@@ -56,14 +67,19 @@ def _row(view: JobView) -> tuple[object, ...]:
 def jobs(face: Face, job: str | None, limit: int, form: str) -> int:
     """List jobs, newest first; with a JOB its targets."""
     if job is None:
-        face.rows(rows_of(face.deck.record.jobs(limit)), form)
+        views = face.deck.record.jobs(limit)
+        face.rows(rows_of(views), form)
+        for found in views:
+            following.say_wrong(face, found, found.wrong)
         unread = face.deck.record.unread(limit)
         for name, why in unread.items():
             face.say(f"NOT READ  job {name}: {why}")
         return int(ExitCode.FAILED if unread else ExitCode.OK)
     view = face.deck.record.job(job)
+    wrong = face.deck.record.wrong(view)
+    following.say_wrong(face, view, wrong)
     if form == "json":
-        face.data(out.dumps(following.summary(view)) + "\n")
+        face.data(out.dumps({**following.summary(view), "wrong": wrong}) + "\n")
         return int(ExitCode.OK)
     face.rows(targets_of(view), form)
     return int(ExitCode.OK)
@@ -71,7 +87,8 @@ def jobs(face: Face, job: str | None, limit: int, form: str) -> int:
 
 def targets_of(view: JobView) -> Rows:
     """The targets of a job as a table."""
-    return Rows(("target", "outcome", "status", "evidence"), tuple(map(_target, view.targets.values())))
+    titles = ("target", "outcome", "status", "evidence")
+    return Rows(titles, tuple(map(_target, view.targets.values())), spare=("evidence",))
 
 
 def _target(row: TargetView) -> tuple[object, ...]:
@@ -255,6 +272,7 @@ def settle(
 def left(face: Face, job: str, form: str) -> int:
     """Targets that a job did not bring to its end: left out, lost, unknown, not started."""
     view = face.deck.record.job(job)
+    following.say_wrong(face, view, face.deck.record.wrong(view))
     out_of_plan = view.plan.draft.left_out
     rows: list[tuple[object, ...]] = []
     for name in view.left:
@@ -263,5 +281,5 @@ def left(face: Face, job: str, form: str) -> int:
             rows.append((name, out_of_plan.get(name, ""), "left out"))
         else:
             rows.append((name, target.text, _target(target)[1]))
-    face.rows(Rows(("target", "why", "outcome"), tuple(rows)), form)
+    face.rows(Rows(("target", "why", "outcome"), tuple(rows), spare=("why",)), form)
     return int(ExitCode.SOME_FAILED if rows else ExitCode.OK)

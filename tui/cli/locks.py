@@ -14,7 +14,7 @@ from ondeck.errors import BadInput, ExitCode, Refused
 from ondeck.operate.allowed import allow
 from ondeck.operate.lock import Lock, Owner
 from tui.cli.face import Face, form_option, pass_face
-from tui.cli.out import Rows
+from tui.cli.out import At, Rows
 
 
 @click.group()
@@ -28,10 +28,11 @@ def lock() -> None:
 def list_(face: Face, form: str) -> int:
     """Every lock that is not free: held by a living job, or kept because an outcome is unknown."""
     rows = tuple(
-        (v.key, "held" if v.held else "in doubt", v.job, v.actor, times.iso(v.since), v.reason)
+        (v.key, "held" if v.held else "in doubt", v.job, v.actor, At(v.since), v.reason)
         for v in face.deck.record.locks()
     )
-    face.rows(Rows(("lock", "state", "job", "by", "since", "reason"), rows), form)
+    titles = ("lock", "state", "job", "by", "since", "reason")
+    face.rows(Rows(titles, rows, spare=("reason",), drop=("since", "job")), form)
     return int(ExitCode.OK)
 
 

@@ -13,26 +13,19 @@ import msgspec
 
 from ondeck import times
 from ondeck.capabilities import Capabilities
+from ondeck.counting import counted
 from ondeck.errors import BadInput, ExitCode
 from ondeck.inventory.model import Host
 from ondeck.observe import choosing
 from ondeck.observe.folding import repeats
 from ondeck.observe.logs import Tail, merged
 from ondeck.observe.logstore import Filtered, LogStore
-from ondeck.observe.ports import LogReader
+from ondeck.observe.ports import LAST, LogReader
 from ondeck.observe.records import Health, Level, LogLine, SourceState
+from ondeck.operate.naming import is_selector
 from ondeck.operate.ports import Bench
 from tui.cli import out
 from tui.cli.face import Face, pass_face, selector_option
-
-_LEVELS = {
-    Level.NONE: "",
-    Level.DEBUG: "debug",
-    Level.INFO: "info",
-    Level.WARN: "warn",
-    Level.ERROR: "ERR",
-    Level.FATAL: "FATAL",
-}
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -60,22 +53,41 @@ def _tails(face: Face, target: str, selectors: Sequence[str], source: str) -> tu
     def reader(host: Host) -> LogReader:
         return cast(LogReader, able.host("logs"))
 
-    name, at, env = target.partition("@")
     if target and selectors:
         raise BadInput("a TARGET or -l, not both")
-    if at:
-        return choosing.of_service(inventory, name, env, reader, only=source)
     if not target and not selectors:
         raise BadInput("logs of what?", hint="ondeck logs checkout@prod, or: ondeck logs -l group=web")
+    if target and target not in inventory.hosts and not is_selector(inventory, target):
+        name, env = choosing.subject_of(inventory, target)
+        return choosing.of_service(inventory, name, env, reader, only=source)
     chosen = selected(face, selectors or [f"name={target}"])
     return choosing.of_hosts(inventory, chosen, reader, source=source)
 
 
 def _line(line: LogLine, width: int, form: str) -> str:
     if form == "json":
-        return out.compact(line) + "\n"
+        return out.compact(_fields(line)) + "\n"
     late = f"  (late by {times.length(line.late / 1e9)})" if line.late else ""
-    return f"{times.clock(line.time)} {_LEVELS[line.level]:5} {line.source:{width}} {line.message}{late}\n"
+    return f"{times.clock(line.time)} {line.level.word:5} {line.source:{width}} {line.message}{late}\n"
+
+
+def _fields(line: LogLine) -> dict[str, object]:
+    """A line as programs read it; docs/output.md names the fields."""
+    return {
+        "time": times.rfc3339(line.time),
+        "ns": line.time,
+        "source": line.source,
+        "level": line.level.word or None,
+        "message": line.message,
+        "late": line.late,
+        "run": line.run,
+    }
+
+
+def _how_far_back(tails: Sequence[Tail]) -> str:
+    """What was read when no time was asked for."""
+    which = f"each of {len(tails)} sources" if len(tails) > 1 else tails[0].name
+    return f"-- the last {LAST} lines of {which}; --since asks for more"
 
 
 class _Printer:
@@ -130,7 +142,7 @@ class _Printer:
             return
         found = repeats(store, Filtered(store).finish(), len(store))
         for fold in found:
-            self._face.data(f"{times.clock(fold.first)} {_LEVELS[fold.level]:5} {fold.text()}\n")
+            self._face.data(f"{times.clock(fold.first)} {fold.level.word:5} {fold.text()}\n")
         single = len(store) - sum(len(fold.ids) for fold in found)
         self._face.say(f"-- {len(store)} lines, {single} of them do not repeat")
 
@@ -191,7 +203,7 @@ def logs(  # noqa: PLR0913 - one argument for each flag
     fold: bool,
     form: str,
 ) -> int:
-    """Read logs of a service or of hosts, merged by time; times are UTC.
+    """Read logs of a service or of hosts, merged by time; times are UTC. Without --since the last lines of each.
 
     A source that is lost is named on standard error with why, and the exit code is 3 or 6. So is one whose
     history is not all there (rotated away); with -o json as {"source": S, "history_cut": {"time", "why"}} too.
@@ -203,6 +215,8 @@ def logs(  # noqa: PLR0913 - one argument for each flag
     end = times.moment(until, what="--until") if until else 0
     wanted = Wanted(_pattern(grep), least, end, form)
     start = times.moment(since, what="--since") if since else 0
+    if not start:
+        face.say(_how_far_back(tails))
     printer = _Printer(face, tails, wanted, LogStore() if fold else None)
     asyncio.run(printer.run(start, follow))
     printer.tell_repeats()
@@ -210,8 +224,8 @@ def logs(  # noqa: PLR0913 - one argument for each flag
     lost = [state for state in states.values() if state.health is Health.LOST]
     dropped = sum(state.dropped for state in states.values())
     if dropped:
-        face.say(f"-- {dropped} lines were dropped by their sources")
+        face.say(f"-- {counted(dropped, 'line')} dropped by their sources")
     if not lost:
         return int(ExitCode.OK)
-    face.say(f"-- {len(lost)} of {len(tails)} sources are lost: {', '.join(s.source for s in lost)}")
+    face.say(f"-- lost {len(lost)} of {counted(len(tails), 'source')}: {', '.join(s.source for s in lost)}")
     return int(ExitCode.UNREACHABLE if len(lost) == len(tails) else ExitCode.SOME_FAILED)

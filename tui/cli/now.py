@@ -180,7 +180,7 @@ def now(face: Face, form: str) -> int:
     if form == Format.JSON:
         face.data(out.dumps(found) + "\n")
     elif form == Format.TABLE:
-        face.data("".join(f"{line}\n" for line in lines(found)))
+        face.lines(lines(found))
     else:
         face.rows(_rows(found), form)
     for subject, why in found.not_known.items():

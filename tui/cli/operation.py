@@ -9,10 +9,10 @@ import click
 import msgspec
 
 from ondeck import times
-from ondeck.errors import ExitCode, NeedsPerson
+from ondeck.errors import BadInput, ExitCode, NeedsPerson
 from ondeck.operate.plan import Action, Request
 from ondeck.operate.spec import OperationSpec, Risk
-from tui.cli import consent, flags, out, plan_view
+from tui.cli import consent, flags, meant, out, plan_view
 from tui.cli.face import Face
 
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def command_of(spec: OperationSpec) -> click.Command:
         asked = asked_of(given)
         selectors = tuple(given.pop("selector", ()))
         subject = given.pop("target", "") or ""
-        if "source" in given:
-            given = {**given, **_path_params(given.pop("source"), subject)}
+        assert spec.shortcut is not None
+        if spec.shortcut.target == "path":
+            subject, selectors, given = _placed(face, subject, selectors, given)
+        elif spec.shortcut.target == "selector" and not selectors:
+            meant.refuse_without_hosts(face.deck.inventory, spec, given.get(spec.shortcut.rest) or ())
         if spec.interactive:
             from tui.cli.shell import open_here
 
@@ -78,8 +81,21 @@ def command_of(spec: OperationSpec) -> click.Command:
     )
 
 
-def _path_params(source: str, target: str) -> dict[str, str]:
-    return {"source": source, "path": target.partition(":")[2]}
+def _placed(
+    face: Face, target: str, selectors: tuple[str, ...], given: dict[str, Any]
+) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    """Host, selectors and parameters of `put FILE TARGET:/PATH`."""
+    from ondeck.operate.naming import is_selector, split_path
+
+    name, path = split_path(target)
+    if not path or not (name or selectors):
+        raise BadInput(
+            f"{target!r} is not of the form TARGET:/PATH", hint="ondeck put FILE HOST:/PATH or SELECTOR:/PATH"
+        )
+    given = {**given, "path": path}
+    if is_selector(face.deck.inventory, name):
+        return "", (name, *selectors), given
+    return name, selectors, given
 
 
 def perform(
@@ -89,22 +105,21 @@ def perform(
     selectors: tuple[str, ...],
     params: dict[str, Any],
     asked: Asked,
-    *,
-    announce: bool = False,
 ) -> int:
-    """The whole road for one operation; returns the exit code. With `announce` the plan's id is data."""
+    """The whole road for one operation; returns the exit code."""
+    meant.refuse_lacking(face, spec, subject, params)
     checked = flags.check(spec, params)
     request = request_of(face, spec, subject, selectors, checked, asked.reason)
     drafted = asyncio.run(_draft(face, request))
-    if asked.plan or drafted.plan.draft.risk is not Risk.READ:
-        show(face, drafted, asked.form)
-    if asked.plan and asked.form != "text":
-        face.data((out.dumps if asked.form == "json" else out.compact)(drafted.plan) + "\n")
-    elif announce:
-        face.data(f"{drafted.plan.id}\n")
     if asked.plan:
+        face.data(_as_data(drafted, asked.form))
         pending = any(change.action is not Action.NO_OP for change in drafted.plan.draft.changes)
         return int(ExitCode.CHANGES_PENDING if asked.exit_code and pending else ExitCode.OK)
+    if drafted.plan.draft.risk is not Risk.READ:
+        show(face, drafted, asked.form)
+    elif asked.form == "text":
+        for warning in drafted.plan.draft.warnings:
+            face.say(f"  WARNING  {warning}")
     return start(face, drafted, asked)
 
 
@@ -144,6 +159,19 @@ async def _draft(face: Face, request: Request) -> Drafted:
     return await road.draft(face.deck, request)
 
 
+def _as_data(drafted: Drafted, form: str) -> str:
+    """A plan that was asked for: the whole of it, or its id alone."""
+    match form:
+        case "json":
+            return out.dumps(drafted.plan) + "\n"
+        case "jsonl":
+            return out.compact(drafted.plan) + "\n"
+        case "name":
+            return f"{drafted.plan.id}\n"
+    start = f"  start exactly this, within an hour: {consent.by_hand(drafted)}"
+    return "\n".join((*plan_view.lines(drafted.plan, drafted.digest), start, ""))
+
+
 def show(face: Face, drafted: Drafted, form: str) -> None:
     """The plan for a person on standard error; as data it comes with the result."""
     if form == "text":
@@ -161,8 +189,9 @@ def start(face: Face, drafted: Drafted, asked: Asked) -> int:
     if given is None:
         raise NeedsPerson("nothing was started", hint=consent.by_hand(drafted))
     job = road.start(face.deck, drafted, given, lock_wait=asked.lock_wait)
-    if asked.detach:
+    if asked.detach or asked.form == "name":
         face.data(f"{job}\n")
+    if asked.detach:
         face.say(f"started; follow it with: ondeck attach {job}")
         return int(ExitCode.OK)
     return following.follow(face, job, form=asked.form, timeout=asked.timeout, no_input=asked.no_input)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ondeck.counting import counted
+from ondeck.operate.lock import REACH
 from ondeck.operate.plan import Action, Change, Draft, Plan
 from ondeck.operate.spec import Risk
-from ondeck.text import safe
+from ondeck.text import safe_line
 
 _SIGNS = {
     Action.CREATE: "+",
@@ -21,28 +23,34 @@ _LONG = 5  # lines of a script that are still shown
 
 
 def lines(plan: Plan, digest: str) -> Iterator[str]:
-    """The plan, a line at a time; texts are safe."""
+    """The plan, a line at a time; whatever stands in a field, it makes no line of its own."""
+    return map(safe_line, _lines(plan, digest))
+
+
+def _lines(plan: Plan, digest: str) -> Iterator[str]:
     draft = plan.draft
-    yield f"{plan.title}  {safe(plan.request.subject)}  [{plan.request.env}]  plan {digest[:7]}"
-    yield f"  {safe(draft.summary)}"
+    yield f"{plan.title}  {plan.request.subject}  [{plan.request.env}]  plan {digest[:7]}"
+    yield f"  {draft.summary}"
     if plan.request.reason:
-        yield f"  why: {safe(plan.request.reason)}"
+        yield f"  why: {plan.request.reason}"
     yield from _preflight(draft)
     yield from _changes(draft)
     yield from _commands(draft)
     yield from _rollout(draft)
     for target, why in draft.left_out.items():
-        yield f"  LEFT OUT  {target}: {safe(why)}"
+        yield f"  LEFT OUT  {target}: {why}"
     for warning in draft.warnings:
-        yield f"  WARNING  {safe(warning)}"
+        yield f"  WARNING  {warning}"
+    if draft.lock_key:
+        yield f"  lock: {draft.lock_key}, {REACH}"
     if draft.risk is not Risk.READ:
-        yield f"  undo: {safe(draft.undo) or 'irreversible'}"
+        yield f"  undo: {draft.undo or 'irreversible'}"
 
 
 def _preflight(draft: Draft) -> Iterator[str]:
     for check in draft.preflight:
         counts = f"{check.ok} ok, {check.bad} bad, {check.unknown} unknown"
-        yield f"  check {safe(check.name)}: {counts}{'  ' + safe(check.note) if check.note else ''}"
+        yield f"  check {check.name}: {counts}{'  ' + check.note if check.note else ''}"
 
 
 def _changes(draft: Draft) -> Iterator[str]:
@@ -52,12 +60,12 @@ def _changes(draft: Draft) -> Iterator[str]:
     for text, same in by_text.items():
         yield f"  {text}  on {_names([c.target for c in same])}"
         for diff in {c.diff for c in same if c.diff}:
-            yield from (f"      {line}" for line in safe(diff).splitlines())
+            yield from (f"      {line}" for line in diff.removesuffix("\n").split("\n"))
 
 
 def _change(change: Change) -> str:
     arrow = f": {change.before or '-'} -> {change.after or '-'}" if change.before or change.after else ""
-    return safe(f"{_SIGNS[change.action]} {change.action.value} {change.address}{arrow}")
+    return f"{_SIGNS[change.action]} {change.action.value} {change.address}{arrow}"
 
 
 def _commands(draft: Draft) -> Iterator[str]:
@@ -67,7 +75,7 @@ def _commands(draft: Draft) -> Iterator[str]:
         note = f"  ({command.note})" if command.note else ""
         by_command.setdefault(f"{shown(command.argv)}{become}{note}", []).append(command.target)
     for text, targets in by_command.items():
-        yield f"  $ {safe(text)}  on {_names(targets)}"
+        yield f"  $ {text}  on {_names(targets)}"
     if any(_is_long(word) for command in draft.commands for word in command.argv):
         yield "  every script in full: --plan -o json"
 
@@ -91,18 +99,14 @@ def _folded(script: str) -> str:
 def _rollout(draft: Draft) -> Iterator[str]:
     rollout = draft.rollout
     count = sum(len(batch.targets) for batch in rollout.batches)
-    yield f"  {_count(count, 'target')} in {_count(len(rollout.batches), 'batch', 'batches')}:"
+    yield f"  {counted(count, 'target')} in {counted(len(rollout.batches), 'batch', 'batches')}:"
     for number, batch in enumerate(rollout.batches, 1):
-        why = f"  ({safe(batch.why)})" if batch.why else ""
+        why = f"  ({batch.why})" if batch.why else ""
         # Every target is named: nobody confirms what was cut.
         yield f"    {number}. {' '.join(batch.targets)}{why}"
     yield f"  stops when more than {rollout.max_failures} failed, were lost or are unknown"
     if rollout.gate:
-        yield f"  after each batch: {safe(rollout.gate)}"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+        yield f"  after each batch: {rollout.gate}"
 
 
 def _names(names: list[str]) -> str:

@@ -54,10 +54,10 @@ def plan(
     pairs: tuple[str, ...],
     **common: Any,  # noqa: ANN401
 ) -> int:
-    """Plan an operation without starting it; prints the plan's id, which `ondeck apply` takes within an hour."""
+    """Plan an operation without starting it; with -o name prints only the id, which `ondeck apply` takes."""
     asked = operation.asked_of({**common, "plan": True})
     spec = spec_named(face, name)
-    return operation.perform(face, spec, target, selectors, flags.assign(pairs), asked, announce=True)
+    return operation.perform(face, spec, target, selectors, flags.assign(pairs), asked)
 
 
 @click.command(cls=_WithCommon)

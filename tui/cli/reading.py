@@ -11,6 +11,7 @@ import click
 
 from ondeck import times
 from ondeck.capabilities import Capabilities
+from ondeck.counting import counted
 from ondeck.errors import BadInput, ExitCode
 from ondeck.inventory.model import Host
 from ondeck.observe.fleet import Standing, fullest
@@ -19,7 +20,7 @@ from ondeck.observe.ports import ChangeReader, FactsReader
 from ondeck.observe.records import Asked, Change, HostFacts, Live, SourceState
 from ondeck.observe.sampling import AT_ONCE, sample_all, standings
 from tui.cli.face import Face, form_option, pass_face, selector_option
-from tui.cli.out import Format, Rows
+from tui.cli.out import At, Format, Rows
 
 if TYPE_CHECKING:
     from ondeck.inventory.selector import Selector
@@ -48,13 +49,18 @@ def selected(face: Face, selectors: Sequence[str]) -> tuple[Host, ...]:
         NoMatch: None matches.
         BadInput: A selector is malformed.
     """
+    return _seen(face, selectors)[0]
+
+
+def _seen(face: Face, selectors: Sequence[str]) -> tuple[tuple[Host, ...], Live | None]:
+    """Hosts of the selectors, and what a look at those gave that only a look can judge."""
     from ondeck.inventory import selector
 
     wanted = selector.parse(selectors)
     live = looked(face, wanted)
     hosts = wanted.select(face.deck.inventory, live)
     tell_unjudged(face, wanted.judge(face.deck.inventory, live).unjudged)
-    return hosts
+    return hosts, live
 
 
 def looked(face: Face, wanted: Selector | None) -> Live | None:
@@ -66,7 +72,7 @@ def looked(face: Face, wanted: Selector | None) -> Live | None:
     hosts = live.undecided(wanted, face.deck.inventory)
     if not hosts:
         return None
-    face.say(f"looking at {len(hosts)} hosts for {wanted}")
+    face.say(f"looking at {counted(len(hosts), 'host')} for {wanted}")
     return asyncio.run(_looked(face, wanted))
 
 
@@ -83,17 +89,31 @@ async def _looked(face: Face, wanted: Selector) -> Live:
 def tell_unjudged(face: Face, count: int) -> None:
     """Say how many hosts a live figure might have chosen, but did not say."""
     if count:
-        face.say(f"NOT JUDGED  {count} hosts could not be asked: they are not among these")
+        face.say(f"NOT JUDGED  {counted(count, 'host')} could not be asked: they are not among these")
 
 
 def settled(face: Face, selectors: Sequence[str]) -> tuple[str, ...]:
     """Selectors without live figures: those with some become the names of the hosts that have them now."""
+    return judged_now(face, selectors)[0]
+
+
+def judged_now(
+    face: Face, selectors: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, dict[str, float | None]]]:
+    """As `settled`, and by asked figure its value on each host that was looked at."""
     from ondeck.inventory import selector
     from ondeck.observe import live
 
     if not selectors or not live.undecided(selector.parse(selectors), face.deck.inventory):
-        return tuple(selectors)
-    return (f"name in ({','.join(host.name for host in selected(face, selectors))})",)
+        return tuple(selectors), {}
+    hosts, seen = _seen(face, selectors)
+    asked = selector.keys(selector.parse(selectors).tree)
+    figures = {
+        key: {name: figure(facts) for name, facts in (seen.facts if seen else {}).items()}
+        for key, figure in selector.FIGURES.items()
+        if key in asked
+    }
+    return (f"name in ({','.join(host.name for host in hosts)})",), figures
 
 
 def _bench(face: Face) -> FaceBench:
@@ -146,10 +166,11 @@ def top(face: Face, selectors: tuple[str, ...], form: str) -> int:
     ordered = sorted(hosts, key=lambda host: (-states[host.name].severity, _heaviest(found[host.name])))
     rows = [_row(host, found[host.name], states[host.name]) for host in ordered]
     titles = ("host", "env", "state", "cpu", "mem", "disk", "mount", "load1", "up", "note")
-    face.rows(Rows(titles, tuple(rows), right=("cpu", "mem", "disk", "load1")), form)
+    right = ("cpu", "mem", "disk", "load1")
+    face.rows(Rows(titles, tuple(rows), right=right, spare=("note", "mount"), drop=("env",)), form)
     lost = sum(isinstance(facts, SourceState) for facts in found.values())
     if lost:
-        face.say(f"{lost} of {len(found)} hosts gave no figures")
+        face.say(f"{lost} of {counted(len(found), 'host')} gave no figures")
     return int(_exit(lost, len(found)))
 
 
@@ -180,6 +201,7 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
     """What changed: own jobs, marks, restarts, packages, reboots; newest first.
 
     A source that did not answer is named: an empty list with such a line does not mean that nothing changed.
+    The exit code is 0 when every source answered at least partly, 3 when some gave nothing, 6 when all did.
     """
     start = times.moment(since, what="--since")
     hosts = () if own else chosen(face, selectors, "changes")
@@ -187,20 +209,20 @@ def changes(face: Face, selectors: tuple[str, ...], since: str, own: bool, form:
     envs = {host.env for host in hosts}
     recorded = [c for c in face.deck.record.changes(start) if not envs or c.env in envs]
     found = newest_first([Asked(source="own record", changes=tuple(recorded)), *answers])
-    face.rows(
-        Rows(("time", "env", "kind", "subject", "text", "host", "who"), tuple(map(_cells, found))), form
-    )
+    titles = ("time", "env", "kind", "subject", "text", "host", "who")
+    rows = tuple(map(_cells, found))
+    face.rows(Rows(titles, rows, spare=("who", "subject", "text"), drop=("env", "kind")), form)
     unheard = silent(answers)
     for answer in unheard:
-        face.say(f"NOT ASKED  {answer.source}: {answer.error}")
+        face.say(f"{'PARTLY' if answer.partly else 'NOT ASKED'}  {answer.source}: {answer.error}")
     if not found and hosts and not unheard and form == Format.TABLE:
         face.say(f"every source answered: nothing changed since {times.iso(start)}")
-    return int(_exit(len(unheard), len(answers)))
+    return int(_exit(sum(not answer.partly for answer in unheard), len(answers)))
 
 
 def _cells(change: Change) -> tuple[object, ...]:
     return (
-        times.iso(change.time),
+        At(change.time),
         change.env,
         change.kind,
         change.subject,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ondeck import times
+from ondeck.counting import counted
 from ondeck.errors import ExitCode
 from ondeck.operate.outcome import JobState
 from ondeck.operate.plan import work_of
@@ -43,7 +44,7 @@ def verify(face: Face) -> int:
         face.say(f"ondeck: the audit is NOT as it was written: lines of {len(missing)} jobs are missing")
     if missing or not found.ok:
         return int(ExitCode.FAILED)
-    face.say(f"{found.entries} entries, the chain holds")
+    face.say(f"{counted(found.entries, 'entry', 'entries')}, the chain holds")
     return int(ExitCode.OK)
 
 
@@ -85,6 +86,7 @@ def _job(view: JobView) -> list[str]:
         "",
         f"{safe_line(view.plan.draft.summary)}. By {view.people}. Why: {safe_line(view.reason) or 'not said'}.",
         "",
+        *(f"**WRONG: {text}**" for text in view.wrong),
         "| target | outcome | evidence |",
         "|---|---|---|",
     ]
@@ -117,7 +119,7 @@ def report_(face: Face, subject: str | None, since: str) -> int:
         lines += ["## Jobs", ""]
         for view in reversed(views):
             lines += _job(view)
-    face.data("\n".join(lines))
+    face.lines(lines)
     return int(ExitCode.OK)
 
 
@@ -163,5 +165,5 @@ def handover(face: Face, since: str) -> int:
             "",
         ]
     lines += ["## What changed", "", *_changes(record.changes(start))]
-    face.data("\n".join(lines))
+    face.lines(lines)
     return int(ExitCode.OK)

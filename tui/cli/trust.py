@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from ondeck.capabilities import Capabilities
-from ondeck.errors import BadInput, ExitCode, NeedsPerson, OndeckError
+from ondeck.counting import counted
+from ondeck.errors import BadInput, ExitCode, NeedsPerson, NoMatch, OndeckError
 from ondeck.inventory.model import Host
 from ondeck.operate import allowed
 from ondeck.reach.ports import Scanned, Trust
@@ -85,6 +86,8 @@ def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: b
     hosts = tuple(
         h for h in selector.parse(selectors).select(inventory) if able.carried(h.transport, "trust")
     )
+    if not hosts:
+        raise NoMatch("none of these hosts is reached by a transport that has host keys")
     _allow_all(face, hosts)
     found = asyncio.run(_scan(face.deck, able, hosts))
     face.rows(_rows(found), form)
@@ -102,7 +105,7 @@ def trust(face: Face, names: tuple[str, ...], selectors: tuple[str, ...], yes: b
             for name, answer in unknown.items()
         ]
         _append(Path(inventory.ssh.known_hosts), lines)
-        face.say(f"wrote {len(lines)} keys to {inventory.ssh.known_hosts}; commit that file")
+        face.say(f"wrote {counted(len(lines), 'key')} to {inventory.ssh.known_hosts}; commit that file")
     lost = any(isinstance(a, OndeckError) for a in found.values())
     return int(ExitCode.REFUSED if changed else ExitCode.SOME_FAILED if lost else ExitCode.OK)
 
@@ -116,9 +119,11 @@ def _confirm(face: Face, count: int, yes: bool) -> None:
     if yes:
         return
     if not face.may_ask:
-        raise NeedsPerson(f"{count} unknown keys", hint="compare the fingerprints elsewhere, then add --yes")
+        raise NeedsPerson(
+            f"{counted(count, 'key')} unknown", hint="compare the fingerprints elsewhere, then add --yes"
+        )
     sys.stderr.write(
-        f"compare these fingerprints with what the hosts' consoles say; write {count} keys? [y/N] "
+        f"compare these fingerprints with what the hosts' consoles say; write {counted(count, 'key')}? [y/N] "
     )
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
+from ondeck.operate.lock import REACH
 from ondeck.operate.plan import Action, Change, Draft
 from tui.app.phrases import count_of, verb_of
 from tui.app.rows import Part, Row, fit, row, rule
@@ -44,6 +45,8 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     rows += _changes(draft.changes, width)
     rows += _preflight(draft, width)
     rows += _rollout(draft, width)
+    if draft.lock_key:
+        rows += _wrapped("lock", f"{draft.lock_key}, {REACH}", width)
     if everything:
         rows += _commands(draft, width)
     return rows

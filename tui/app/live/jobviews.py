@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ondeck.operate import events as happened
 from ondeck.operate.outcome import JobState
-from ondeck.operate.plan import Plan, deed_of
+from ondeck.operate.plan import Plan, deed_of, undo_of
 from ondeck.record.view import JobView
 from ondeck.text import safe_line
 from tui.app.views import BatchLook, JobLook, TargetLook
@@ -28,6 +28,7 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         reason=view.reason,
         state=str(view.state),
         waiting=_waiting(view),
+        wrong=view.wrong,
         outcome=str(view.outcome) if view.outcome else "",
         started=view.started or view.made,
         ended=view.ended or (view.made if view.over else 0),
@@ -49,7 +50,7 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         left_out=dict(plan.draft.left_out),
         gate=plan.draft.rollout.gate,
         notes=notes,
-        undo=plan.draft.undo,
+        undo=undo_of(plan, view.id),
         before=_of(plan, "before"),
         wanted=_of(plan, "after"),
         in_doubt=view.over and bool(view.in_doubt),
@@ -115,7 +116,7 @@ def note_of(event: happened.Event) -> str:  # noqa: C901, PLR0912 - one arm a ki
             return f"{target} settled as {outcome} by {by}: {reason}"
         case happened.Asked(what=what, by=by, refused=refused):
             return f"{by} asked to {what}" + (f", refused: {refused}" if refused else "")
-        case happened.Note(text=text):
+        case happened.Note(text=text) | happened.LogShort(text=text):
             return text
         case happened.JobEnded(outcome=outcome, summary=summary):
             return f"ended {str(outcome).replace('_', ' ')}" + (f": {summary}" if summary else "")

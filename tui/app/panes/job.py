@@ -115,6 +115,7 @@ class JobPage(BoardView):
         took = self.desk.age(job.started) if job.running else span((job.ended - job.started) / SECOND)
         leave = "esc leaves, it goes on" if job.running else f"took {took}"
         rows.append(row(state, f"  {self._counts(job)}", right=[(leave, "dim")]))
+        rows += [row(("WRONG  ", "bad"), (fit(text, width - 7).rstrip(), "bad")) for text in job.wrong]
         if job.waiting:
             rows.append(row(("waits: ", "warn"), (fit(spoken(job.waiting), width - 7).rstrip(), "warn")))
         if job.people not in ("", job.actor):

@@ -1,4 +1,4 @@
-"""Now: what fails, what waits for a human, what runs, what changed, and how the fleet is."""
+"""Now: what fails, what waits for a person, what runs, what changed, and how the fleet is."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ class NowPane(BoardView):
         waiting = [job for job in jobs if job.wait is not None]
         if not waiting:
             return []
-        rows = [heading(f"WAITING FOR A HUMAN {len(waiting)}")]
+        rows = [heading(f"WAITING FOR A PERSON {len(waiting)}")]
         for job in waiting:
             doubt = job.wait is now.Wait.UNKNOWN
             word = "LOOK" if doubt else "HELD" if job.wait is now.Wait.PAUSED else "ASK "
