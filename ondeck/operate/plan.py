@@ -185,7 +185,7 @@ _SWITCHES = (Action.CREATE, Action.UPDATE, Action.REPLACE)
 def deed_of(plan: Plan) -> str:
     """What it does, verb first: `rollback 2.15.0 -> 2.14.0`, `exec df -h`, `restart checkout`."""
     verb = plan.request.operation.rpartition(".")[2]
-    before, after = _switched(plan)
+    before, after = switched(plan.request, plan.draft)
     if after:
         return f"{verb} {before or 'nothing'} -> {after}"
     what = _ON_HOSTS.sub("", plan.draft.summary)
@@ -197,11 +197,11 @@ def work_of(plan: Plan) -> str:
     return f"{deed_of(plan)}, {counted(len(plan.targets), 'host')}"
 
 
-def _switched(plan: Plan) -> tuple[str, str]:
+def switched(request: Request, draft: Draft) -> tuple[str, str]:
     """From which versions to which an operation on a service goes; empty where it is about none."""
-    if "@" not in plan.request.subject:
+    if "@" not in request.subject:
         return "", ""
-    first = {c.target: c for c in reversed(plan.draft.changes) if c.action in _SWITCHES and c.after}
+    first = {c.target: c for c in reversed(draft.changes) if c.action in _SWITCHES and c.after}
     sides = (
         dict.fromkeys(word.partition(" ")[0] for word in words if word)
         for words in ([c.before for c in first.values()], [c.after for c in first.values()])
@@ -212,7 +212,19 @@ def _switched(plan: Plan) -> tuple[str, str]:
 
 def undo_of(plan: Plan, job: str) -> str:
     """How to take a job of this plan back, with its id."""
+    if changes_nothing(plan.draft):
+        return ""
     return " ".join(job if word == JOB else word for word in plan.draft.undo.split(" "))
+
+
+def changes_nothing(draft: Draft) -> bool:
+    """Everything is as it shall be already."""
+    return bool(draft.changes) and all(change.action is Action.NO_OP for change in draft.changes)
+
+
+def undo_words(draft: Draft) -> str:
+    """How a plan is taken back, for who looks at it."""
+    return "nothing to take back" if changes_nothing(draft) else draft.undo or "irreversible"
 
 
 def encode(plan: Plan) -> bytes:

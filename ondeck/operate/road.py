@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import msgspec
 
 from ondeck.errors import BadInput, Missing, OndeckError, PlanStale, Refused
 from ondeck.inventory.model import Protection
-from ondeck.operate import guard, launch, policy, seal, shelf
+from ondeck.operate import foresight, guard, launch, policy, seal, shelf
 from ondeck.operate import plan as plans
 from ondeck.operate.asker import asker
 from ondeck.operate.bench import FaceBench
@@ -116,6 +117,7 @@ async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Dra
     """
     spec, manifest = provider_of(deck, request)
     drafted = await _draft(deck, spec, manifest, request, bench)
+    drafted = await asyncio.to_thread(foresight.with_record, deck.record, request, drafted)
     if worse(drafted.risk, spec.risk) is not spec.risk:
         raise BadInput(
             f"{manifest.name} drafted a {drafted.risk.value} for {spec.name}, which is a {spec.risk.value}"

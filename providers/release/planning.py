@@ -182,7 +182,7 @@ def restart(request: Request, found: Survey, bench: Bench) -> Draft:
         preflight=tuple(preflight(found, 0)),
         rollout=rollout,
         lock_key=found.name,
-        undo={"restart": "irreversible", "drain": "service.undrain", "undrain": "service.drain"}[verb],
+        undo={"drain": f"ondeck undrain {found.name}", "undrain": f"ondeck drain {found.name}"}.get(verb, ""),
         warnings=tuple(warnings),
         data=msgspec.to_builtins(work),
         left_out=left_out,
@@ -220,7 +220,12 @@ def _draft(request: Request, found: Survey, bench: Bench, target: Target, leave_
     work = msgspec.structs.replace(work, pinned=rollout.batches[0].targets[0])
     need = 2 * target.archive.unpacked if target.archive and len(work.present) < len(hosts) else 0
     rows = [*preflight(found, need), *_release_rows(found, target)]
-    notes = (*_warnings(found, back=back), *_all_out(found, rollout), *_low_on_disk(rows))
+    notes = (
+        *_failing(found, release),
+        *_warnings(found, back=back),
+        *_all_out(found, rollout),
+        *_low_on_disk(rows),
+    )
     return Draft(
         summary=f"{_summary(found, hosts)} -> {labelled(release.version, release.sha256)}"
         + (f" ({target.why})" if target.why else ""),
@@ -389,8 +394,8 @@ def _undo(found: Survey, work: Work) -> str:
         return f"not by itself: {', '.join(blocked)} cannot be taken back"
     before = {r.version for r in work.before.values() if r.version}
     if len(before) == 1 and before != {work.release.version}:
-        return f"service.rollback goes back to {next(iter(before))}"
-    return "service.rollback"
+        return f"ondeck rollback {found.name} --to {next(iter(before))}"
+    return f"ondeck rollback {found.name}"
 
 
 def _warnings(found: Survey, *, back: bool = False, gated: bool = True) -> list[str]:
@@ -407,6 +412,15 @@ def _warnings(found: Survey, *, back: bool = False, gated: bool = True) -> list[
     if drained:
         result.append(f"drained now: {', '.join(drained[:5])}; a successful change takes them back in")
     return result
+
+
+def _failing(found: Survey, release: Release) -> list[str]:
+    names = [
+        h.name
+        for h in found.answered()
+        if _running(found.state(h.name)) == release and found.seen[h.name].probe.ok is False
+    ]
+    return [f"{release.version} fails its health check now on {', '.join(names[:5])}"] if names else []
 
 
 def _all_out(found: Survey, rollout: RolloutPlan) -> list[str]:

@@ -294,6 +294,18 @@ def shell_line(spec: OperationSpec, wish: Wish) -> str:
     return shlex.join(words)
 
 
+def with_reason(line: str, reason: str) -> str:
+    """A command line of `shell_line` with another reason in it."""
+    words = shlex.split(line)
+    end = words.index("--") if "--" in words else len(words)
+    if "--reason" in words[:end]:
+        at = words.index("--reason")
+        del words[at : at + 2]
+        end -= 2
+    words[end:end] = ["--reason", reason.strip()] if reason.strip() else []
+    return shlex.join(words)
+
+
 def _flags(given: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     for name, value in given.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ondeck.counting import counted
 from ondeck.operate.lock import REACH
-from ondeck.operate.plan import Action, Change, Draft, Plan
+from ondeck.operate.plan import Action, Change, Draft, Plan, changes_nothing, undo_words
 from ondeck.operate.spec import Risk
 from ondeck.text import safe_line
 
@@ -30,6 +30,8 @@ def lines(plan: Plan, digest: str) -> Iterator[str]:
 def _lines(plan: Plan, digest: str) -> Iterator[str]:
     draft = plan.draft
     yield f"{plan.title}  {plan.request.subject}  [{plan.request.env}]  plan {digest[:7]}"
+    if changes_nothing(draft):
+        yield "  NOTHING WOULD CHANGE: everything is so already"
     yield f"  {draft.summary}"
     if plan.request.reason:
         yield f"  why: {plan.request.reason}"
@@ -44,7 +46,7 @@ def _lines(plan: Plan, digest: str) -> Iterator[str]:
     if draft.lock_key:
         yield f"  lock: {draft.lock_key}, {REACH}"
     if draft.risk is not Risk.READ:
-        yield f"  undo: {draft.undo or 'irreversible'}"
+        yield f"  undo: {undo_words(draft)}"
 
 
 def _preflight(draft: Draft) -> Iterator[str]:

@@ -12,11 +12,12 @@ from textual.widgets import Input
 from tui.app import bindings
 from tui.app.board import Board
 from tui.app.chrome import ContextLine
+from tui.app.commands import with_reason
 from tui.app.context import Desk
 from tui.app.dialogs.base import Dialog
 from tui.app.dialogs.help import KeysHelp
-from tui.app.dialogs.plan_rows import plan_rows
-from tui.app.rows import Part, Row, row, rule
+from tui.app.dialogs.plan_rows import EXACT, plan_rows
+from tui.app.rows import Part, Row, fit, row, rule
 from tui.app.session import Assent, Card
 
 QUIET = 0.5
@@ -121,7 +122,7 @@ class PlanDialog(Dialog[Assent]):
         said, role = (self.trouble, "warn") if self.trouble else (words, "bad" if self.closed else "")
         lines = [
             rule("rules", width, self._place()),
-            row((said[:width], role)),
+            row((fit(said, width).rstrip(), role)),
             row((keys_line(width, self.desk.keymap), "dim")),
         ]
         ask = self._ask_row()
@@ -190,7 +191,7 @@ class PlanDialog(Dialog[Assent]):
 
     def command(self) -> str:
         """What a person would type for the same."""
-        return self.card.command
+        return with_reason(self.card.command, self.reason)
 
     def _act(self, name: str, event: events.Key) -> None:
         key, letter = event.key, event.character or ""
@@ -199,6 +200,8 @@ class PlanDialog(Dialog[Assent]):
             self._edit_reason()
         elif name == "plan.everything":
             self.everything = not self.everything
+            self._draw()
+            self.plan_board.call_after_refresh(self.call_after_refresh, self._to_commands)
         elif name == "dialog.copy":
             self.action_copy_command()
             self.trouble = "copied"
@@ -212,6 +215,13 @@ class PlanDialog(Dialog[Assent]):
             self._start()
         else:
             self._stray(key, letter)
+
+    def _to_commands(self) -> None:
+        """Their first line on top of what is in sight; back at the begin once they are gone."""
+        rows = self.plan_board.rows
+        at = next((i for i, found in enumerate(rows) if f" {EXACT} " in found.text), 0)
+        self.plan_board.scroll_to(y=at, animate=False)
+        self.call_after_refresh(self._draw)
 
     def _stray(self, key: str, letter: str) -> None:
         """A key that means nothing here: part of a word perhaps, whose `y` must not start anything."""
@@ -229,6 +239,8 @@ class PlanDialog(Dialog[Assent]):
             elif self.typed:
                 self.trouble = f"that is not {self.name_to_type}; nothing started"
                 self.typed = ""
+            else:
+                self.trouble = f"type {self.name_to_type}, then enter; nothing started"
         elif letter.isprintable() and letter and len(self.typed) < 64:
             self.typed += letter
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from ondeck.operate.lock import REACH
-from ondeck.operate.plan import Action, Change, Draft
+from ondeck.operate.plan import Action, Change, Draft, changes_nothing, undo_words
+from tui.app.commands import with_reason
 from tui.app.phrases import count_of, verb_of
 from tui.app.rows import Part, Row, fit, row, rule
 from tui.app.session import Card
@@ -26,11 +27,13 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     looked = f"plan {card.digest[:6]}  reads only so far, {card.seconds:.1f}s"
     title = f"{verb_of(card.plan.request.operation)} {card.plan.request.subject}"
     rows = [row((title, "heading"), right=[(looked, "dim")])]
+    if changes_nothing(draft):
+        rows.append(row(("NOTHING WOULD CHANGE", "warn"), ("  everything is so already", "dim")))
     rows += _wrapped("what", draft.summary, width, "bold")
-    undo = draft.undo or "irreversible"
+    undo = undo_words(draft)
     rows += _wrapped("undo", undo, width, "bad" if undo == "irreversible" else "")
     rows += _wrapped("why", reason or "no reason given", width, "" if reason else "dim")
-    rows += _wrapped("by hand", card.command, width, "dim")
+    rows += _wrapped("by hand", with_reason(card.command, reason), width, "dim")
     for warning in draft.warnings:
         rows += _wrapped("WARN", warning, width, "warn")
     for host, why in draft.left_out.items():
@@ -50,6 +53,10 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
     if everything:
         rows += _commands(draft, width)
     return rows
+
+
+EXACT = "exact commands"
+"""How the part of them is headed."""
 
 
 def _wrapped(label: str, text: str, width: int, role: str = "") -> list[Row]:
@@ -136,7 +143,7 @@ def _rollout(draft: Draft, width: int) -> list[Row]:
 
 
 def _commands(draft: Draft, width: int) -> list[Row]:
-    rows = [rule("exact commands", width)]
+    rows = [rule(EXACT, width)]
     for command in draft.commands:
         who = f" as {command.become}" if command.become else ""
         note = f"  # {command.note}" if command.note else ""
