@@ -64,10 +64,12 @@ lost() { if same; then echo gone; else echo rebooted; fi; }
 
 # The runner: its own session, so that neither hang-up nor the end of the launch reaches it. The command
 # has a session again, so that a stop ends the command and leaves who writes its status. Subshells, not
-# braces: dash keeps copies of what braces redirect, and a copy would hold the pipe open.
+# braces: dash keeps copies of what braces redirect, and a copy would hold the pipe open. Where coreutils
+# has stdbuf, `head` writes what it has read at once: who follows sees a line when it was printed.
 _RUNNER = """d=$1 k=$2; shift 2
+u=; stdbuf -o0 true 2>/dev/null && u="stdbuf -o0"
 since() { x=$(cat /proc/$1/stat 2>/dev/null) && set -- ${x##*) } && shift 19 && echo $1 || echo 0; }
-keep() { head -c $k >"$d/$1"; tail -c $((k/4)) >"$d/$1.tail"; : >"$d/done.$1"; }
+keep() { $u head -c $k >"$d/$1"; tail -c $((k/4)) >"$d/$1.tail"; : >"$d/done.$1"; }
 body() {
 mkdir "$d/go" 2>/dev/null || exit 1
 cd "$HOME" || cd /

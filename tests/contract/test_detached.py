@@ -61,6 +61,19 @@ async def test_output_whose_middle_was_not_kept_is_told_outside_of_it(link: Link
     assert not look.cut
 
 
+async def test_a_line_is_seen_while_the_command_that_printed_it_still_runs(
+    link: Link, tmp_path: Path
+) -> None:
+    """The command waits for who follows to have seen its first line, so a late one never ends it."""
+    job, seen = Detached(link, "live-1", settings(tmp_path)), tmp_path / "seen"
+    script = (
+        "echo early; n=0; while [ $n -lt 600 ] && [ ! -e $0 ]; do n=$((n+1)); sleep 0.05; done; [ -e $0 ]"
+    )
+    await job.launch(["sh", "-c", script, str(seen)])
+    await job.follow(lambda data, err: seen.touch() if b"early" in data else None)
+    assert (await job.look()).finding().outcome is Outcome.SUCCEEDED
+
+
 async def test_what_a_stopped_command_left_in_a_session_of_its_own_is_named(
     link: Link, tmp_path: Path
 ) -> None:
