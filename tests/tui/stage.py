@@ -216,6 +216,7 @@ class FakeSession:
         self.check_list: list[CheckLook] = []
         self.entries: list[LogEntry] = []
         self.unread: dict[str, OutputLook] = {}
+        self.everything: dict[str, OutputLook] = {}
         self.feed = FakeFeed(log_lines(), {
             "web-1/app": SourceState("web-1/app", Health.OK, NOW), "web-2/app": SourceState("web-2/app", Health.OK, NOW),
             "web-3/app": SourceState("web-3/app", Health.SLOW, NOW - 12 * S),
@@ -325,7 +326,9 @@ class FakeSession:
     def job(self, name: str) -> JobLook | None:
         return next((job for job in self.job_list if job.id == name), None)
 
-    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+    def output(self, job: str, target: str, *, whole: bool = False, everything: bool = False) -> OutputLook:
+        if everything and target in self.everything:
+            return self.everything[target]
         if target in self.unread:
             return self.unread[target]
         if job == "j-exec":

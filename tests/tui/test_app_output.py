@@ -143,3 +143,57 @@ async def test_the_page_of_a_job_that_runs_says_that_it_reads() -> None:
         await play.type("j-1")
         await play.press("enter")
         await play.until("reading what it printed ..")
+
+
+def test_everything_is_every_line_and_of_a_very_long_output_begin_and_end(shelf: Shelf) -> None:
+    shelf.put("web-1", b"".join(b"line %d\n" % n for n in range(5_000)))
+    shelf.put("web-2", b"".join(b"line %d\n" % n for n in range(1_000_000)))
+    wanted = lambda target: shelf.outputs.look(shelf.job, target, everything=True)  # noqa: E731 - two uses
+    patience = time.monotonic() + 30
+    while wanted("web-1").reading or wanted("web-2").reading:
+        assert time.monotonic() < patience
+        time.sleep(0.005)
+    assert wanted("web-1").lines[4_999] == "line 4999"
+    assert not wanted("web-1").cut
+    long = wanted("web-2")
+    assert long.cut
+    assert (long.lines[0], long.lines[-1]) == ("line 0", "line 999999")
+    assert sum("not shown" in line for line in long.lines) == 1
+
+
+async def test_enter_on_a_target_opens_everything_about_it_and_slash_searches_there() -> None:
+    session = FakeSession()
+    lines = (*(f"step {n} done" for n in range(200)), "Traceback: boom", "end of it")
+    session.everything = {"web-1": OutputLook(lines=lines, size=4000, count=202)}
+    async with playing(session) as play:
+        await opened(play, session)
+        targets = session.job_list[0].targets
+        evidence = "exit 1: " + "the health check did not answer in time, " * 4 + "LAST WORD"
+        bad = msgspec.structs.replace(targets[0], outcome="failed", evidence=evidence)
+        session.job_list = [msgspec.structs.replace(session.job_list[0], targets=(bad, *targets[1:]))]
+        session.dirty = True
+        await play.until("failed")
+        await play.press("enter")
+        shown = await play.until("LAST WORD")
+        assert "step 0 done" in shown
+        await play.press("/")
+        await play.type("traceback")
+        await play.press("enter")
+        shown = await play.until("Traceback: boom")
+        assert "1 of 1" in shown
+        await play.press("g", "space")
+        assert "step 0 done" not in play.text
+        await play.press("escape")
+        await play.until("JOB j-exec")
+
+
+async def test_what_failed_printed_comes_before_what_went_well_printed() -> None:
+    session = FakeSession()
+    async with playing(session, size=(100, 40)) as play:
+        await opened(play, session)
+        targets = list(session.job_list[0].targets)
+        targets[2] = msgspec.structs.replace(targets[2], outcome="failed", evidence="exit 1")
+        session.job_list = [msgspec.structs.replace(session.job_list[0], targets=tuple(targets))]
+        session.dirty = True
+        shown = await play.until("web-3  failed")
+        assert shown.index("91%") < shown.index("63%")

@@ -69,14 +69,14 @@ def test_a_word_that_is_nothing_is_answered_with_near_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["people", "clusters", "environments", "accounts", "stacks", "backups", "person"]
+    "kind", ["people", "clusters", "environments", "accounts", "stacks", "get backups", "person"]
 )
 async def test_every_kind_of_get_is_a_view(kind: str) -> None:
     async with playing() as play:
         await play.press(":")
         await play.type(kind)
         await play.press("enter")
-        plural = "people" if kind == "person" else kind
+        plural = "people" if kind == "person" else kind.removeprefix("get ")
         shown = await play.until(f"{plural.upper()} ")
         if kind == "environments":
             assert "deploy:confirm" in shown

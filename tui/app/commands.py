@@ -82,12 +82,14 @@ def parse(text: str, session: Session, marked: Sequence[str] = ()) -> Typed:
 
 
 def _place(first: str, rest: Sequence[str], session: Session) -> Typed:
-    if first == "get" and rest:
+    got = first == "get" and bool(rest)
+    if got:
         first, rest = rest[0], rest[1:]
     if first in PLACES:
         address = PLACES[first]
         return Go(f"{address} {rest[0]}" if rest else address)
-    if (plural := kinds.plural(first)) is not None:
+    later = next((act.help for act in LATER_PANES if act.short.lower() == first.lower()), "")
+    if (plural := kinds.plural(first)) is not None and (got or not later):
         return Go(f"get {plural}")
     if first in session.subjects() or first in session.inventory.hosts or session.job(first):
         return Go(first)
@@ -96,7 +98,6 @@ def _place(first: str, rest: Sequence[str], session: Session) -> Typed:
         if len(subjects) == 1:
             return Go(subjects[0])
         return Trouble(f"{first} stands in several environments: {' '.join(subjects)}")
-    later = next((act.help for act in LATER_PANES if act.short.lower() == first.lower()), "")
     if later:
         return Trouble(later)
     if first == "job" and rest:

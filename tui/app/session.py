@@ -240,8 +240,11 @@ class Session(Protocol):
         """One job, None when there is none of that id."""
         ...
 
-    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
-        """The end of what a target printed, or with `whole` its begin and digest; never waits for a file."""
+    def output(self, job: str, target: str, *, whole: bool = False, everything: bool = False) -> OutputLook:
+        """The end of what a target printed; never waits for a file.
+
+        With `whole` its begin and digest, with `everything` every line of it within bounds.
+        """
         ...
 
     def locks(self) -> tuple[LockLook, ...]:

@@ -11,19 +11,23 @@ from tui.app.bindings import binding
 from tui.app.board import Board
 from tui.app.context import Desk
 from tui.app.dialogs.base import Dialog
-from tui.app.rows import Row, row
+from tui.app.rows import Part, Row, row
 
 
 class Scrolled(Dialog[str]):
     """Rows that scroll, with what is out of sight said below; any of esc, q and ? leaves."""
 
     DEFAULT_CSS = "Scrolled #more { height: 1; }"
-    BINDINGS: ClassVar[list[BindingType]] = [binding("dialog.close", "leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding("dialog.close", "leave"),
+        binding("dialog.page", "page_down"),
+    ]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.board = Board(desk.roles)
         self.more = Board(desk.roles, id="more")
+        self.said = ""
 
     def compose(self) -> ComposeResult:
         """The rows, and how far they go."""
@@ -47,8 +51,13 @@ class Scrolled(Dialog[str]):
 
     def _place(self) -> None:
         below = len(self.board.rows) - int(self.board.scroll_offset.y) - self.board.size.height
-        word = f"{below} more below: j, ctrl-d, G" if below > 0 else "end"
-        self.more.show([row((word, "key" if below > 0 else "dim"), right=[("esc back", "dim")])])
+        word = f"{below} more below: space, j, G" if below > 0 else "end"
+        right: list[Part] = [(f"{self.said}   " if self.said else "", "key"), ("esc back", "dim")]
+        self.more.show([row((word, "key" if below > 0 else "dim"), right=right)])
+
+    def action_page_down(self) -> None:
+        """A page, as in a pager."""
+        self.board.scroll_relative(y=max(1, self.board.size.height - 1), animate=False)
 
     def rows(self, width: int) -> list[Row]:
         """What it shows."""

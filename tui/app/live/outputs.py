@@ -26,7 +26,11 @@ ASKED_FOR = 3.0
 KEPT = 2_000
 """Outputs that are remembered."""
 
-_Key: TypeAlias = tuple[str, str, bool]
+ALL = 2 << 20
+"""Bytes of an output that is shown whole; of a longer one a quarter is its begin, the rest its end."""
+ALL_LINES = 20_000
+
+_Key: TypeAlias = tuple[str, str, str]
 _Stamp: TypeAlias = tuple[int, int]
 
 
@@ -58,9 +62,9 @@ class LiveOutputs:
         self._news.clear()
         return news
 
-    def look(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+    def look(self, job: str, target: str, *, whole: bool = False, everything: bool = False) -> OutputLook:
         """What is known of it; from now on it is read when it changes."""
-        key = (job, target, whole)
+        key = (job, target, "all" if everything else "whole" if whole else "end")
         with self._lock:
             fresh = key not in self._wanted
             self._wanted[key] = time.monotonic()
@@ -89,14 +93,15 @@ class LiveOutputs:
             return list(self._wanted)
 
     def _refresh(self, key: _Key) -> None:
-        job, target, whole = key
+        job, target, how = key
         known = self._known.get(key)
         stamp: _Stamp = (-1, -1)
         try:
             stamp = self._record.output_stamp(job, target)
             if known is not None and known[0] == stamp:
                 return
-            look = self._whole(job, target, stamp[0]) if whole else self._end(job, target, stamp[0])
+            read = {"all": self._all, "whole": self._whole, "end": self._end}[how]
+            look = read(job, target, stamp[0])
         except Exception as error:  # noqa: BLE001 - the thread's boundary: shown as an error, and it goes on
             words = error.message if isinstance(error, OndeckError) else f"{type(error).__name__}: {error}"
             look = OutputLook(error=safe_line(words))
@@ -113,6 +118,27 @@ class LiveOutputs:
         if size > END and len(lines) > 1:
             lines = lines[1:]
         return OutputLook(lines=_safe(lines[-LAST:]), size=size, cut=size > END or len(lines) > LAST)
+
+    def _all(self, job: str, target: str, size: int) -> OutputLook:
+        """Every line; of a very long output the begin and the end, with what is left out said between."""
+        if size <= ALL:
+            lines = _lines(self._bytes(job, target, 0, size))
+            if len(lines) <= ALL_LINES:
+                return OutputLook(lines=_safe(lines), size=size, count=len(lines))
+        begin = _lines(self._bytes(job, target, 0, ALL // 4))[: ALL_LINES // 4]
+        end = _lines(self._bytes(job, target, max(0, size - ALL * 3 // 4), size))[-ALL_LINES * 3 // 4 :]
+        gap = b"[.. the middle is not shown: ondeck attach %s prints it all ..]" % job.encode()
+        return OutputLook(lines=_safe([*begin, gap, *end]), size=size, cut=True)
+
+    def _bytes(self, job: str, target: str, offset: int, end: int) -> bytes:
+        found = bytearray()
+        while offset < end and not self._stop.is_set():
+            part = self._record.output(job, target, offset, min(PIECE, end - offset))
+            if not part.data:
+                break
+            found += part.data
+            offset = part.end
+        return bytes(found)
 
     def _whole(self, job: str, target: str, size: int) -> OutputLook:
         """Begin, number of lines and digest, a piece at a time."""

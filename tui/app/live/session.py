@@ -191,11 +191,11 @@ class LiveSession:
         """One job."""
         return self._parts.jobs.job(name) if self._parts is not None else None
 
-    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
+    def output(self, job: str, target: str, *, whole: bool = False, everything: bool = False) -> OutputLook:
         """What a target printed, as far as a thread has read it."""
         if self._parts is None:
             return OutputLook(reading=True)
-        return self._parts.outputs.look(job, target, whole=whole)
+        return self._parts.outputs.look(job, target, whole=whole, everything=everything)
 
     def locks(self) -> tuple[LockLook, ...]:
         """Locks that are held."""

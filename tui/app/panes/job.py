@@ -10,7 +10,7 @@ from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.job_orders import order_job
 from tui.app.panes.pieces import OUTCOME_ROLES, STATE_ROLES, health_word, on_word, spoken
-from tui.app.phrases import SECOND, size, span, verb_of
+from tui.app.phrases import SECOND, count_of, size, span, verb_of
 from tui.app.rows import Column, Line, Part, Row, fit, grid, row, rule
 from tui.app.views import JobLook, Kind, OutputLook, Selected, TargetLook
 
@@ -29,7 +29,7 @@ class JobPage(BoardView):
     """Opens by itself after a start; leaving it leaves the job alone."""
 
     hints: ClassVar[tuple[str, ...]] = (
-        "job.pause", "job.continue", "job.cancel", "job.reconcile", "job.settle", "see.logs",
+        "job.pause", "job.continue", "job.cancel", "job.reconcile", "job.settle", "go.open", "see.logs",
         "do.rollback", "copy.command", "go.back",
     )  # fmt: skip
 
@@ -68,6 +68,12 @@ class JobPage(BoardView):
 
     def act(self, name: str) -> bool:
         """Orders go to this job; deploy and roll back mean its service."""
+        target = self.board.key.partition(" ")[2] if self.board.key.startswith("target ") else ""
+        if name == "go.open" and target:
+            from tui.app.dialogs.target import WholeTarget
+
+            self.app.push_screen(WholeTarget(self.desk, self.name_of, target))
+            return True
         if name.startswith("job."):
             return order_job(self.desk, self.name_of, name, self.board.key.partition(" ")[2])
         if name in ("do.deploy", "do.rollback"):
@@ -78,6 +84,10 @@ class JobPage(BoardView):
             self.desk.open(f"logs {job.subject}")
             return True
         return super().act(name)
+
+    def applies(self, name: str) -> bool:
+        """Enter opens the target under the cursor."""
+        return bool(self.board.key) if name == "go.open" else super().applies(name)
 
     def show(self) -> None:
         """When it ends, look once more at what runs."""
@@ -223,7 +233,7 @@ class JobPage(BoardView):
                 key = (look.digest, look.error, target.outcome, target.lost)
                 alike.setdefault(key, []).append(target.name)
         rows = []
-        for (_, _, outcome, lost), names in sorted(alike.items(), key=lambda item: -len(item[1])):
+        for (_, _, outcome, lost), names in sorted(alike.items(), key=_bad_first):
             word = f"{len(names)} alike: " if len(names) > 1 else ""
             bad = "" if outcome == "succeeded" else f"  {spoken(outcome)}"
             rows.append(rule(fit(f"{word}{' '.join(names)}{bad}", min(width - 8, 110)).rstrip(), width))
@@ -242,7 +252,7 @@ class JobPage(BoardView):
             for index, line in enumerate(look.lines)
         ]
         if look.cut:
-            more = f"  {look.count - len(look.lines)} lines more: ondeck attach {job.id}"
+            more = f"  {count_of(look.count - len(look.lines), 'line')} more: enter on {name} opens all of it"
             rows.append(row((more, "dim")))
         return rows
 
@@ -257,6 +267,12 @@ class JobPage(BoardView):
     def command(self) -> str:
         """The same from a shell."""
         return f"ondeck attach {self.name_of}"
+
+
+def _bad_first(item: tuple[tuple[str, str, str, int], list[str]]) -> tuple[bool, int]:
+    """What failed before what went well, then the larger group."""
+    (_, _, outcome, _), names = item
+    return outcome == "succeeded", -len(names)
 
 
 def _unread(look: OutputLook) -> list[Row]:
