@@ -210,7 +210,11 @@ def run(*, command: Sequence[str] = (), shell: bool = False) -> int:
         else:
             _welcome(demo)
         environment = {**os.environ, **demo.environment, "PATH": _path()}
-        return _foreground(argv, environment)
+        try:
+            return _foreground(argv, environment)
+        finally:
+            sys.stderr.write("stopping the demo ...\n")
+            sys.stderr.flush()
 
 
 def _path() -> str:

@@ -27,23 +27,28 @@ async def test_cancel_with_y_lets_what_runs_finish() -> None:
     async with playing() as play:
         await play.press("0", "enter", "X")
         await play.until("1 never starts")
-        await play.press("y", "enter")
+        await play.press("7", "y")
         await play.until("what runs finishes, nothing new starts")
         assert orders(play) == [("cancel", "")]
 
 
-async def test_cancel_typed_out_stops_what_runs_too() -> None:
+async def test_cancel_with_s_stops_what_runs_too() -> None:
     async with playing() as play:
+        job = play.session.job_list[1]
+        runs = tuple(msgspec.structs.replace(target, started=1) for target in job.targets)
+        play.session.job_list = [msgspec.structs.replace(job, targets=runs)]
         await play.press("0", "enter", "X")
-        await play.type("cancel")
-        await play.press("enter")
+        await play.until("stop the 1 that runs too")
+        await play.press("s")
         await play.until("what runs is stopped too")
         assert orders(play) == [("cancel", "hard")]
 
 
 async def test_anything_else_cancels_nothing() -> None:
     async with playing() as play:
-        await play.press("0", "enter", "X", "enter")
+        await play.press("0", "enter", "X", "q")
+        await play.until("not cancelled")
+        await play.press("X", "enter")
         await play.until("not cancelled")
         assert orders(play) == []
 

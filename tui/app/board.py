@@ -200,6 +200,8 @@ class Board(ScrollView, can_focus=True):
         segments += [Segment(text, base + self.roles.style(role) + back) for text, role in shown.parts]
         left = Strip(segments)
         if not shown.right:
+            if left.cell_length > width:
+                left = Strip([*left.crop(0, width - 1), Segment("~", base + back)])
             return left.adjust_cell_length(width, base + back)
         tail = [Segment(text, base + self.roles.style(role) + back) for text, role in shown.right]
         right = Strip([*tail, Segment(" ", base + back)])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tui.app import phrases
 from tui.app.roles import Roles
 from tui.app.session import Session
 from tui.app.views import Selected
+
+if TYPE_CHECKING:
+    from tui.app.dialogs.menu import Choice
 
 
 def _silent(text: str, role: str) -> None:
@@ -35,6 +38,11 @@ async def _unasked(kind: str, value: str = "", words: str = "") -> str | None:
     return None
 
 
+async def _unchosen(title: str, choices: Sequence[Choice]) -> str | None:
+    del title, choices
+    return None
+
+
 def _nothing(verb: str, chosen: Selected) -> None:
     del verb, chosen
 
@@ -51,6 +59,7 @@ class Desk:
         spawn: Run a flow that waits.
         ask: Let the person type one line.
         operate: Plan the operation of a service with this verb.
+        choose: Let the person choose one line, by its key or with enter on it.
     """
 
     session: Session
@@ -64,6 +73,7 @@ class Desk:
     spawn: Callable[[Coroutine[Any, Any, None]], object] = _unheard
     ask: Callable[..., Awaitable[str | None]] = _unasked
     operate: Callable[[str, Selected], None] = _nothing
+    choose: Callable[[str, Sequence[Choice]], Awaitable[str | None]] = _unchosen
 
     def clock(self, time: int) -> str:
         """`03:13:05` in the zone shown."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ondeck.operate.spec import OperationSpec, TargetKind
-from tui.app import commands, phrases
+from ondeck.operate.spec import TargetKind
+from tui.app import clipboard, commands, phrases
 from tui.app.applying import hosts_of
 from tui.app.operating import Operating
 from tui.app.views import Kind, Selected
@@ -182,7 +182,9 @@ class Deeds:
     def _operation(self, name: str | None) -> None:
         spec = next((s for s in self.session.specs() if s.name == name), None)
         if spec is not None:
-            self.operating.begin(spec, self.chosen())
+            itself = self.screen.view.about()
+            mine = spec.target is TargetKind.SERVICE and itself.kind is Kind.SERVICE
+            self.operating.begin(spec, (itself,) if mine else self.chosen())
 
     def help(self) -> None:
         """Keys as they are now."""
@@ -213,7 +215,10 @@ class Deeds:
 
     def _look(self, place: str) -> None:
         chosen = self.screen.view.selected()
-        if chosen.kind in (Kind.HOST, Kind.SERVICE):
+        marked = [one.name for one in self.screen.view.marked() if one.kind is Kind.HOST]
+        if place == "metrics" and len(marked) > 1:
+            self.screen.open(f"metrics {','.join(marked)}")
+        elif chosen.kind in (Kind.HOST, Kind.SERVICE):
             self.screen.open(f"{place} {chosen.name}")
         elif chosen.kind is Kind.JOB and place == "logs":
             job = self.session.job(chosen.name)
@@ -250,8 +255,7 @@ class Deeds:
 
     def _copy(self, text: str) -> None:
         if text:
-            self.screen.app.copy_to_clipboard(text)
-            self.desk.say(f"copied  {text}", "")
+            self.desk.say(clipboard.copy(self.screen.app, text), "")
         else:
             self.desk.say("nothing to copy here", "dim")
 
@@ -272,12 +276,19 @@ class Deeds:
         from tui.app.dialogs.menu import Choice, Menu
 
         chosen = self.chosen()
-        kind = str(chosen[0].kind)
-        specs: list[OperationSpec] = [s for s in self.session.specs() if commands.fits(s, kind)]
+        itself = self.screen.view.about()
+        if itself.kind is Kind.SERVICE and chosen[0].kind is Kind.HOST and not self.screen.view.marked():
+            specs = [
+                s for kind in ("service", "host") for s in self.session.specs() if commands.fits(s, kind)
+            ]
+        else:
+            specs = [s for s in self.session.specs() if commands.fits(s, str(chosen[0].kind))]
         if not specs:
             self.desk.say("select a host or a service first", "warn")
             return
-        title = chosen[0].name if len(chosen) == 1 else phrases.count_of(len(chosen), kind)
+        title = chosen[0].name if len(chosen) == 1 else phrases.count_of(len(chosen), str(chosen[0].kind))
+        if len({s.target for s in specs}) > 1:
+            title = f"{itself.name}, then {chosen[0].name}"
         choices = [Choice(s.name, s.title, s.key or "", str(s.risk)) for s in specs]
         self.screen.app.push_screen(Menu(self.desk, f"actions for {title}", choices), self._operation)
 

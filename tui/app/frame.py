@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -31,6 +31,7 @@ from tui.app.trail import Trail
 
 if TYPE_CHECKING:
     from tui.app.deeds import Deeds
+    from tui.app.dialogs.menu import Choice
 
 KEPT_VIEWS = 10
 
@@ -74,7 +75,7 @@ class DeckScreen(Screen[None]):
         self.prompt.close()
         self.desk.say, self.desk.open = self.say, self.open
         self.desk.redraw = self.refresh_all
-        self.desk.spawn, self.desk.ask = self.spawn, self.ask
+        self.desk.spawn, self.desk.ask, self.desk.choose = self.spawn, self.ask, self.choose
         self.desk.operate = lambda verb, chosen: self.deeds.verb(verb, chosen)
         self.query_one(SaidLine).clear_words()
         self.reveal()
@@ -209,6 +210,12 @@ class DeckScreen(Screen[None]):
     async def ask(self, kind: str, value: str = "", words: str = "") -> str | None:
         """Let the person type one line; None when they left it."""
         return await self.answered(self.open_prompt(kind, value, words))
+
+    async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
+        """Let the person choose one line; None when they left it."""
+        from tui.app.dialogs.menu import Menu
+
+        return await self.app.push_screen_wait(Menu(self.desk, title, choices))
 
     async def answered(self, answer: asyncio.Future[str | None]) -> str | None:
         """Wait for what is typed into the open line."""

@@ -7,6 +7,7 @@ from typing import ClassVar, Generic, TypeVar
 from textual.binding import BindingType
 from textual.screen import ModalScreen
 
+from tui.app import clipboard
 from tui.app.bindings import binding
 from tui.app.context import Desk
 
@@ -53,5 +54,4 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
 
     def copy(self, text: str) -> None:
         """To the clipboard of the terminal that the person sits at."""
-        self.app.copy_to_clipboard(text)
-        self.desk.say(f"copied  {text}", "")
+        self.desk.say(clipboard.copy(self.app, text), "")

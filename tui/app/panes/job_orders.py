@@ -48,19 +48,21 @@ def pointless(job: JobLook, order: str) -> str:
 
 
 async def _cancel(desk: Desk, job: JobLook) -> None:
+    from tui.app.dialogs.menu import Choice
+
     runs = sum(1 for t in job.targets if not t.outcome and t.started)
     never = sum(1 for t in job.targets if not t.outcome and not t.started)
     they = f"{runs} that run{'s' if runs == 1 else ''}"
-    words = f"y: {they} finish{'es' if runs == 1 else ''}, {never} never start{'s' if never == 1 else ''}"
-    stop = f"cancel: stops the {they} too" if runs else "cancel: the same, nothing runs"
-    text = await desk.ask("y or cancel: ", words=f"{words}   {stop}   esc")
-    if text is None:
-        return
-    answer = text.strip()
-    if answer in ("y", "cancel"):
-        desk.say(await desk.session.order(job.id, "cancel", hard=answer == "cancel"), "warn")
+    rest = f"{never} never start{'s' if never == 1 else ''}"
+    ends = f"cancel it: {they} finish{'es' if runs == 1 else ''}, {rest}" if runs else f"cancel it: {rest}"
+    choices = [Choice("no", "leave it as it is", "n"), Choice("soft", ends, "y")]
+    if runs:
+        choices.append(Choice("hard", f"cancel it and stop the {they} too", "s"))
+    answer = await desk.choose(f"cancel job {job.id}?", choices)
+    if answer in ("soft", "hard"):
+        desk.say(await desk.session.order(job.id, "cancel", hard=answer == "hard"), "warn")
     else:
-        desk.say("not cancelled: type y or cancel", "dim")
+        desk.say("not cancelled", "dim")
 
 
 async def _go_on(desk: Desk, job: JobLook) -> None:

@@ -13,7 +13,7 @@ from tui.app.commands import selector_of
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import FIGURE_ROLES, host_state, known_changes, standing_of
-from tui.app.phrases import SECOND, percent, size
+from tui.app.phrases import SECOND, count_of, percent, size
 from tui.app.rows import BLANK, Row, fit, heading, right_fit, row
 from tui.app.views import NOTHING, Kind, Selected
 
@@ -51,7 +51,7 @@ class MetricsPane(BoardView):
         """Hosts shown, at most forty."""
         if "@" in self.thing:
             return self.session.hosts_of(self.thing)[:40]
-        return (self.thing,) if self.thing in self.session.inventory.hosts else ()
+        return tuple(name for name in self.thing.split(",") if name in self.session.inventory.hosts)[:40]
 
     @property
     def env(self) -> str:
@@ -84,6 +84,12 @@ class MetricsPane(BoardView):
         """The chart goes back as far as somebody looked; the list does not."""
         return f"list is now, chart {self.desk.minute(self.desk.at)}"
 
+    def _title(self, name: str) -> str:
+        """What all of it is about, where that is more than the host of the chart."""
+        if self.thing == name:
+            return ""
+        return f"{self.thing if '@' in self.thing else count_of(len(self.hosts), 'host')}   "
+
     def rows(self, width: int) -> list[Row]:
         """Chart, then hosts."""
         if not self.hosts:
@@ -92,7 +98,7 @@ class MetricsPane(BoardView):
         figure, short = FIGURES[self.figure]
         height = max(8, min(16, self.board.size.height - len(self.hosts) - 4))
         head = heading(
-            f"{self.thing}   {name} {short}, last {_stretch(WINDOWS[self.window])}",
+            f"{self._title(name)}{name} {short}, last {_stretch(WINDOWS[self.window])}",
             right=[("o next figure   O other time", "dim")],
         )
         rows = [head]

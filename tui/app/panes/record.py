@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from tui.app import clipboard
 from tui.app.panes.base import BoardView
 from tui.app.rows import Row, fit, heading, row
 
@@ -41,7 +42,6 @@ class RecordPage(BoardView):
         number = self.board.key.partition(" ")[2]
         if name in ("copy.name", "copy.command") and number:
             entries = list(reversed(self.session.record()))
-            self.app.copy_to_clipboard(entries[int(number)].command)
-            self.desk.say(f"copied  {entries[int(number)].command}", "")
+            self.desk.say(clipboard.copy(self.app, entries[int(number)].command), "")
             return True
         return super().act(name)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ondeck.observe.records import Unit
+from tui.app import clipboard
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.phrases import size
@@ -78,8 +79,7 @@ class UnitsPage(BoardView):
     def act(self, name: str) -> bool:
         """`y` copies the unit, not the host."""
         if name == "copy.name" and self.board.key:
-            self.app.copy_to_clipboard(self.board.key.partition(" ")[2])
-            self.desk.say(f"copied  {self.board.key.partition(' ')[2]}", "")
+            self.desk.say(clipboard.copy(self.app, self.board.key.partition(" ")[2]), "")
             return True
         return super().act(name)
 
