@@ -458,14 +458,14 @@ def card(spec: OperationSpec, wish: Wish, rules: Rules, risk: Risk, session: Fak
 
 def old_job() -> JobLook:
     return JobLook(id="j-1", operation="service.deploy", title="Deploy a release", subject="checkout@prod", env="prod",
-                   summary="2.14.0 -> 2.15.0", actor="ci", state="ended", outcome="succeeded", started=NOW - 11 * M,
+                   summary="2.14.0 -> 2.15.0", deed="deploy 2.14.0 -> 2.15.0", actor="ci", state="ended", outcome="succeeded", started=NOW - 11 * M,
                    ended=NOW - 9 * M, targets=tuple(TargetLook(name=f"web-{n}", outcome="succeeded", evidence="exit 0")
                                                     for n in range(1, 5)))  # fmt: skip
 
 
 def held_job() -> JobLook:
     return JobLook(id="j-2", operation="service.restart", title="Restart a service", subject="orders-db@prod", env="prod",
-                   actor="bob", state="paused", waiting="gate unclear: no data", started=NOW - 9 * M,
+                   deed="restart orders-db", actor="bob", state="paused", waiting="gate unclear: no data", started=NOW - 9 * M,
                    targets=(TargetLook(name="db-1"),))  # fmt: skip
 
 

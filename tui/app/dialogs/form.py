@@ -124,14 +124,15 @@ class Form(Dialog[dict[str, Any]]):
         """A label and a line for each field."""
         style = self.desk.roles.style
         copies = f"{key_of('dialog.copy', self.desk.keymap)} copies the command"
-        with Vertical(classes="box"), VerticalScroll(can_focus=False):
+        with Vertical(classes="box") as box, VerticalScroll(can_focus=False):
+            # On the border: it is in sight however far the fields are scrolled.
+            box.border_subtitle = f"tab next   enter plans it   {copies}   esc leaves"
             yield Static(Text(f"{self.spec.title}: {self.wish.subject}", style("heading")))
             for field in self.fields:
                 yield Static(self._label(field, ""), id=f"label-{field.name}")
                 yield Input(
                     value=field.value, placeholder=field.example, compact=True, id=f"field-{field.name}"
                 )
-            yield Static(Text(f"tab next   enter plans it   {copies}   esc leaves", style("dim")))
 
     def _label(self, field: Field, wrong: str) -> Text:
         style = self.desk.roles.style

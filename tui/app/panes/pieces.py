@@ -118,7 +118,7 @@ def on_word(job: JobLook) -> str:
 
 
 JOB_COLUMNS = (
-    Column("AT", 5, 10), Column("ENV", 4, 9), Column("ON", 6, 28), Column("WHAT", 24, 60), Column("STATE", 9, 24),
+    Column("AT", 5, 10), Column("ENV", 4, 9), Column("ON", 6, 28), Column("WHAT", 6, 60), Column("STATE", 9, 24),
     Column("DONE", 4, 9, True), Column("TOOK", 4, 7, True), Column("BY", 3, 14),
 )  # fmt: skip
 
@@ -126,7 +126,10 @@ JOB_COLUMNS = (
 def jobs_rows(desk: Desk, jobs: Sequence[JobLook], width: int, *, head: bool = True) -> list[Row]:
     """Jobs as aligned rows."""
     wide = width >= 110
-    columns = JOB_COLUMNS if wide else tuple(column for column in JOB_COLUMNS if column.head != "ENV")
+    columns = [column for column in JOB_COLUMNS if wide or column.head != "ENV"]
+    longest = max((len(job.deed) for job in jobs), default=0)
+    at = next(i for i, column in enumerate(columns) if column.head == "WHAT")
+    columns[at] = columns[at]._replace(least=min(24 if width >= 76 else 12, max(6, longest)))
     return grid(columns, [job_line(desk, job, wide=wide) for job in jobs], width, head=head)
 
 
