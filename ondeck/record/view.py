@@ -200,6 +200,13 @@ class JobView(msgspec.Struct, kw_only=True):
         return Outcome.FAILED if failed and outcome is Outcome.SUCCEEDED else outcome
 
     @property
+    def half_done(self) -> bool:
+        """Its worker was lost between targets: some were changed, others were never begun."""
+        rows = self.targets.values()
+        begun = any(row.attempts for row in rows)
+        return self.lost and begun and any(row.outcome is Outcome.NOT_STARTED for row in rows)
+
+    @property
     def cut(self) -> tuple[str, ...]:
         """Targets of whose output something could not be written down."""
         return tuple(name for name, row in self.targets.items() if row.lost)

@@ -159,6 +159,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
         before: Target -> what its release (or file) was when it was planned.
         wanted: Target -> what it shall be.
         in_doubt: It ended, and of a target nobody knows what happened.
+        half_done: Its worker was lost, and targets were not begun.
         wrong: What is wrong with its folder; to be said loudly.
     """
 
@@ -186,11 +187,12 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
     wanted: dict[str, str] = {}
     wrong: tuple[str, ...] = ()
     in_doubt: bool = False
+    half_done: bool = False
 
     @property
     def wait(self) -> Wait | None:
         """Why it needs a person; None when it does not."""
-        return wait_of(self.state, self.outcome, in_doubt=self.in_doubt)
+        return wait_of(self.state, self.outcome, in_doubt=self.in_doubt, half_done=self.half_done)
 
     @property
     def running(self) -> bool:

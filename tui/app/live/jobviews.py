@@ -50,7 +50,8 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         undo=undo_of(plan, view.id),
         before=_of(plan, "before"),
         wanted=_of(plan, "after"),
-        in_doubt=view.over and bool(view.in_doubt),
+        in_doubt=view.over and view.unsettled,
+        half_done=view.half_done,
     )  # fmt: skip
 
 
