@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ondeck.errors import OndeckError, Refused
+from ondeck.job.consent import Consent, Given
+from ondeck.job.plan import PLAN_SECONDS, Plan
 from ondeck.operate import guard, policy
 from ondeck.operate.asker import asker
-from ondeck.operate.consent import Consent, Given
-from ondeck.operate.plan import PLAN_SECONDS, Plan
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
-    from ondeck.operate.events import Ask
+    from ondeck.job.events import Ask
     from ondeck.operate.guard import Ruling
     from ondeck.record.jobfolder import JobFolder
 

@@ -13,7 +13,7 @@ import msgspec
 from ondeck.errors import BadInput, PlanStale, StateBroken
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Inventory
-from ondeck.operate.plan import Plan
+from ondeck.job.plan import Plan
 from ondeck.record import folder
 
 _BESIDE = {"host": ("origin",), "environment": ("colour", "notify")}

@@ -8,7 +8,7 @@ import msgspec
 
 from ondeck.counting import counted
 from ondeck.errors import ExitCode
-from ondeck.operate.events import (
+from ondeck.job.events import (
     Asked,
     AttemptIntended,
     AttemptVoid,
@@ -35,8 +35,8 @@ from ondeck.operate.events import (
     TargetEnded,
     Waiting,
 )
-from ondeck.operate.outcome import JobState, Outcome, WaitingFor, of_job
-from ondeck.operate.plan import Plan
+from ondeck.job.outcome import JobState, Outcome, WaitingFor, of_job
+from ondeck.job.plan import Plan
 
 
 class TargetView(msgspec.Struct, kw_only=True):

@@ -8,7 +8,7 @@ import pytest
 from lab.embedded.demo import start_demo
 from ondeck.errors import ExitCode
 from ondeck.inventory.model import MaxTargets
-from ondeck.operate.plan import Plan
+from ondeck.job.plan import Plan
 from tests.contract.release_site import Make, Site
 from tests.playing import Player
 from tests.unit.test_road_guard import plan, rules, ruling

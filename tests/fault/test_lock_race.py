@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ondeck.operate.lock import Lock, Owner, views
+from ondeck.record.lock import Lock, Owner, views
 
 ROUNDS = 150
 PROCESSES = 3
@@ -20,7 +20,7 @@ PROCESSES = 3
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from ondeck.operate.lock import Lock, Owner, views
+from ondeck.record.lock import Lock, Owner, views
 
 root, log, name, rounds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 fd = os.open(log, os.O_WRONLY | os.O_APPEND)

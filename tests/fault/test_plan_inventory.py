@@ -12,9 +12,9 @@ import pytest
 from ondeck.deck import Deck
 from ondeck.errors import ExitCode, PlanStale
 from ondeck.inventory.model import Deploy, Host, Inventory, Service, SshDefaults
+from ondeck.job.events import Ask, Ended, Mode, What
+from ondeck.job.outcome import JobState, Outcome
 from ondeck.operate import launch, reconcile, road
-from ondeck.operate.events import Ask, Ended, Mode, What
-from ondeck.operate.outcome import JobState, Outcome
 from ondeck.record.jobfolder import JobFolder
 from tests import road as on_road
 from tests.fault.test_worker_resumed import CONTINUE, killed, paused_and_killed
@@ -118,9 +118,9 @@ def test_what_the_plan_stands_on_refuses_it_when_it_changed_and_starts_nothing(
 
 
 def test_the_service_of_the_subject_and_its_hosts_belong_to_the_plan() -> None:
+    from ondeck.job.plan import Draft, Plan, Request, RolloutPlan
+    from ondeck.job.spec import Risk
     from ondeck.operate import seal
-    from ondeck.operate.plan import Draft, Plan, Request, RolloutPlan
-    from ondeck.operate.spec import Risk
 
     hosts = {name: Host(name=name, env="lab", groups=("web",)) for name in ("web-1", "web-2")}
     hosts["lb-1"] = Host(name="lb-1", env="lab")

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from ondeck.deck import Deck
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import JobState, Outcome
 from ondeck.operate import reconcile, road, shelf
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import JobState, Outcome
 from ondeck.record import folder
 from ondeck.record.view import JobView
 from providers.host.content import pin, unpin

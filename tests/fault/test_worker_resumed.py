@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 
 from ondeck.deck import Deck
 from ondeck.errors import ExitCode, Refused
+from ondeck.job.events import Ask, Asked, JobStarted, What
+from ondeck.job.outcome import JobState, Outcome, WaitingFor
 from ondeck.observe.now import Wait, wait_of
 from ondeck.operate import reconcile
-from ondeck.operate.events import Ask, Asked, JobStarted, What
-from ondeck.operate.outcome import JobState, Outcome, WaitingFor
 from ondeck.record.view import JobView
 from tests import road as on_road
 from tui.cli import jobs

@@ -13,10 +13,11 @@ from click.testing import CliRunner, Result
 from ondeck.deck import Deck
 from ondeck.errors import NeedsPerson, Refused
 from ondeck.inventory.model import Protection
-from ondeck.operate import launch, plan, reconcile
-from ondeck.operate.consent import Consent
-from ondeck.operate.events import Ask, Ended, Mode, Resumed, What
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.job import plan
+from ondeck.job.consent import Consent
+from ondeck.job.events import Ask, Ended, Mode, Resumed, What
+from ondeck.job.outcome import JobState, Outcome
+from ondeck.operate import launch, reconcile
 from ondeck.record.store import Record
 from tests import road as on_road
 from tests.fault.test_worker_resumed import paused_and_killed

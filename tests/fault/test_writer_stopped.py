@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ondeck.errors import StateBroken
-from ondeck.operate.events import Ask, Ended, What
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.job.events import Ask, Ended, What
+from ondeck.job.outcome import JobState, Outcome
 from tests import road as on_road
 
 HOLDER = """

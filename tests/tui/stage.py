@@ -13,6 +13,7 @@ import msgspec
 
 from ondeck.errors import OndeckError
 from ondeck.inventory import selector
+from ondeck.inventory.live import HostFacts
 from ondeck.inventory.model import (
     Deploy,
     Environment,
@@ -24,16 +25,16 @@ from ondeck.inventory.model import (
     Revision,
     Service,
 )
+from ondeck.job.plan import Action, Batch, Draft, Plan, Preflight, Request, RolloutPlan
+from ondeck.job.plan import Change as PlannedChange
+from ondeck.job.plan import Command as PlannedCommand
+from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 from ondeck.observe.checks import CheckLook
 from ondeck.observe.fleet import judge
 from ondeck.observe.live import live
 from ondeck.observe.logstore import LogStore
-from ondeck.observe.records import Change, Health, HostFacts, Level, LogLine, ReleaseFacts, SourceState, Unit
+from ondeck.observe.records import Change, Health, Level, LogLine, ReleaseFacts, SourceState, Unit
 from ondeck.operate.interactive import Opened
-from ondeck.operate.plan import Action, Batch, Draft, Plan, Preflight, Request, RolloutPlan
-from ondeck.operate.plan import Change as PlannedChange
-from ondeck.operate.plan import Command as PlannedCommand
-from ondeck.operate.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 from ondeck.settings import Settings
 from tui.app import commands
 from tui.app.session import Assent, Card, Rules, Wish

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.spec import OperationSpec, TargetKind
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import Outcome
+from ondeck.job.spec import OperationSpec, TargetKind
 from tui.app.bindings import ACTS, LATER
 from tui.app.session import Session, Wish
 

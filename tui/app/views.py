@@ -9,8 +9,9 @@ from enum import StrEnum
 
 import msgspec
 
+from ondeck.inventory.live import HostFacts
 from ondeck.observe.now import Wait, failing, not_known, wait_of
-from ondeck.observe.records import Change, Health, HostFacts, ReleaseFacts, SourceState, Unit
+from ondeck.observe.records import Change, Health, ReleaseFacts, SourceState, Unit
 
 
 class Kind(StrEnum):

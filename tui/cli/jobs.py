@@ -9,8 +9,8 @@ import click
 
 from ondeck import times
 from ondeck.errors import BadInput, ExitCode, NeedsPerson
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import Outcome
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import Outcome
 from tui.cli import consent, flags, following, out, plan_view
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.operation import Asked, asked_of

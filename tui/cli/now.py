@@ -15,6 +15,7 @@ from ondeck.capabilities import Capabilities
 from ondeck.counting import counted
 from ondeck.errors import ExitCode
 from ondeck.inventory.model import Service
+from ondeck.job.outcome import JobState, Outcome
 from ondeck.observe import checks, firing
 from ondeck.observe import now as judging
 from ondeck.observe.checks import CheckLook, CheckTrouble
@@ -25,9 +26,8 @@ from ondeck.observe.ports import FactsReader
 from ondeck.observe.records import Change
 from ondeck.observe.sampling import sample_all, standings
 from ondeck.operate.bench import FaceBench
-from ondeck.operate.lock import LockView
-from ondeck.operate.outcome import JobState, Outcome
 from ondeck.operate.wayback import way_of
+from ondeck.record.lock import LockView
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, form_option, pass_face

@@ -10,7 +10,7 @@ import click
 from ondeck import times
 from ondeck.counting import counted
 from ondeck.errors import ExitCode
-from ondeck.operate.outcome import JobState
+from ondeck.job.outcome import JobState
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, pass_face

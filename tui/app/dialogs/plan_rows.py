@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-from ondeck.operate.lock import REACH
-from ondeck.operate.plan import Action, Change, Draft
+from ondeck.job.plan import Action, Change, Draft
+from ondeck.record.lock import REACH
 from tui.app.phrases import verb_of
 from tui.app.rows import Part, Row, fit, row, rule
 from tui.app.session import Card

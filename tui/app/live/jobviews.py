@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ondeck.operate import events as happened
-from ondeck.operate.outcome import JobState
-from ondeck.operate.plan import Plan, undo_of
+from ondeck.job import events as happened
+from ondeck.job.outcome import JobState
+from ondeck.job.plan import Plan, undo_of
 from ondeck.record.view import JobView
 from tui.app.views import BatchLook, JobLook, TargetLook
 

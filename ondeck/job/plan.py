@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ondeck.operate.spec import Risk
+from ondeck.job.spec import Risk
 
 _SEAL = 16  # hexadecimal digits
 JOB = "JOB"
