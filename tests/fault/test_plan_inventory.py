@@ -17,8 +17,10 @@ from ondeck.job.outcome import JobState, Outcome
 from ondeck.operate import launch, reconcile, road
 from ondeck.record.jobfolder import JobFolder
 from tests import road as on_road
-from tests.fault.test_worker_resumed import CONTINUE, killed, paused_and_killed
+from tests.fault.test_worker_resumed import killed, paused_and_killed
 from tests.playing import Player
+
+CONTINUE = Ask(what=What.CONTINUE, by="anna")
 
 
 def edited(path: Path, old: str, new: str) -> None:
@@ -159,7 +161,7 @@ def test_the_job_works_with_the_inventory_of_its_plan_and_not_with_a_later_one(t
 def test_a_plan_whose_inventory_is_gone_or_damaged_starts_nothing(tmp_path: Path) -> None:
     on = on_road.deck(tmp_path)
     drafted = on_road.drafted(on, tmp_path)
-    kept = drafted.path.with_name(f"inventory-{drafted.plan.inventory}.json")
+    kept = on.record.inventories_root / f"{drafted.plan.inventory}.json"
     move(kept)
     with pytest.raises(PlanStale, match="inventory"):
         road.start(on, drafted, on_road.YES)

@@ -105,7 +105,7 @@ def test_an_inventory_goes_with_its_last_job_and_a_copy_does_where_none_can_be_s
     assert not shared.exists()
     taken = tmp_path / "taken.json"
     taken.write_text("something else")
-    shelf.put_inventory(on.record, on.inventory, taken)
+    shelf.put_inventory(on.record, msgspec.json.encode(on.inventory), taken)
     assert msgspec.json.decode(taken.read_bytes())["revision"]["root"] == "/x"
     assert road.PLAN_SECONDS < 24 * 3600
 
