@@ -30,9 +30,9 @@ async def _once(inventory: Path) -> float:
     """Seconds from `road.start` of a change to the first byte that its host wrote."""
     from ondeck import settings
     from ondeck.deck import open_deck
+    from ondeck.job.consent import Consent
+    from ondeck.job.plan import Request
     from ondeck.operate import road
-    from ondeck.operate.consent import Consent
-    from ondeck.operate.plan import Request
 
     deck = open_deck(settings.load(inventory=inventory))
     request = Request(

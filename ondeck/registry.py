@@ -15,7 +15,7 @@ import msgspec
 
 from ondeck.errors import Missing
 from ondeck.installed import entry_points
-from ondeck.operate.spec import OperationSpec
+from ondeck.job.spec import OperationSpec
 
 if TYPE_CHECKING:
     from ondeck.inventory.serving import Serves

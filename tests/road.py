@@ -9,10 +9,10 @@ from typing import Any
 
 from ondeck.deck import Deck
 from ondeck.inventory.model import Environment, Host, Inventory, Revision
+from ondeck.job.consent import Consent
+from ondeck.job.events import Ask, What
+from ondeck.job.plan import Request
 from ondeck.operate import reconcile, road
-from ondeck.operate.consent import Consent
-from ondeck.operate.events import Ask, What
-from ondeck.operate.plan import Request
 from ondeck.record.store import Record
 from ondeck.record.view import JobView
 from ondeck.registry import Registry

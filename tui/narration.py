@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ondeck.counting import counted
-from ondeck.operate import events as ev
+from ondeck.job import events as ev
 
 
 def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one arm for each kind of event

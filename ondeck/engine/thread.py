@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import StrEnum
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ondeck.bench import Bench
 from ondeck.engine.mailbox import Mailbox
 from ondeck.errors import OndeckError
-from ondeck.operate.ports import Bench
 from ondeck.text import safe_line
 
 T = TypeVar("T")

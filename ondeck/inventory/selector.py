@@ -15,9 +15,9 @@ import msgspec
 from ondeck.errors import BadInput, NoMatch
 from ondeck.inventory import expression, patterns
 from ondeck.inventory.expression import All, Among, AnyOf, Compare, Expression, Not, Word
+from ondeck.inventory.live import STATES, HostFacts, Live
 from ondeck.inventory.model import Host, Inventory
 from ondeck.inventory.problems import Bad, listed, nearest
-from ondeck.observe.records import STATES, HostFacts, Live
 
 Judge = Callable[[Host], bool | None]
 

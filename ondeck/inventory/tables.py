@@ -32,7 +32,7 @@ from ondeck.inventory.model import (
     SshDefaults,
 )
 from ondeck.inventory.problems import Bad
-from ondeck.observe.fleet import DEFAULTS
+from ondeck.inventory.thresholds import DEFAULTS
 
 
 def _count(low: int, high: int) -> Scalar:

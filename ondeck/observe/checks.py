@@ -13,13 +13,13 @@ from typing import cast
 import msgspec
 
 from ondeck import times
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.errors import OndeckError
 from ondeck.inventory import expression, selector
 from ondeck.inventory.model import Check, Host, Inventory
 from ondeck.observe.fleet import NS, Severity
 from ondeck.observe.ports import CheckReader
-from ondeck.operate.ports import Bench
 from ondeck.text import safe_line
 
 AT_ONCE = 16

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from ondeck.observe.records import HostFacts
+from ondeck.inventory.live import HostFacts
 from ondeck.settings import Settings
 
 LIMIT = 16 << 20

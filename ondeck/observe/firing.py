@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.errors import OndeckError
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Host, Service
-from ondeck.observe import now
+from ondeck.observe import health, now
 from ondeck.observe.ports import ReleaseReader
 from ondeck.observe.records import Change, ReleaseFacts
-from ondeck.operate import health
-from ondeck.operate.ports import Bench
 from ondeck.text import safe_line
 
 AT_ONCE = 8

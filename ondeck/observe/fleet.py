@@ -8,25 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
-from math import inf
 
 import msgspec
 
 from ondeck import times
+from ondeck.inventory.live import HostFacts
 from ondeck.inventory.model import Host, Threshold
-from ondeck.observe.records import Health, HostFacts, SourceState
+from ondeck.inventory.thresholds import DEFAULTS
+from ondeck.observe.records import Health, SourceState
 
 NS = 1_000_000_000
-# Percent; load for each core; seconds for the clock. A host's own thresholds stand before them. A machine that is
-# busy does its work: by itself that is never bad, unless the inventory says from where on.
-DEFAULTS: dict[str, Threshold] = {
-    "disk": Threshold(warn=80, bad=90),
-    "inodes": Threshold(warn=80, bad=90),
-    "memory": Threshold(warn=90, bad=97),
-    "cpu": Threshold(warn=90, bad=inf),
-    "load": Threshold(warn=4, bad=inf),
-    "clock": Threshold(warn=5, bad=30),
-}
 STALE = 120.0
 """Seconds after which figures say nothing of now."""
 

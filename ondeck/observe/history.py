@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from ondeck.bench import Bench
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host
 from ondeck.observe.ports import ChangeReader
 from ondeck.observe.records import Asked, Change
-from ondeck.operate.ports import Bench
 from ondeck.text import safe_line
 
 # Hosts that are asked at the same time, and seconds that one may take.

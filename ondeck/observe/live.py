@@ -7,17 +7,18 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.errors import OndeckError
 from ondeck.inventory import members, selector
+from ondeck.inventory.live import HostFacts, Live
 from ondeck.inventory.model import Host, Inventory, Service
 from ondeck.inventory.selector import Selector
 from ondeck.observe import firing
 from ondeck.observe.fleet import Standing
 from ondeck.observe.ports import FactsReader
-from ondeck.observe.records import HostFacts, Live, ReleaseFacts
+from ondeck.observe.records import ReleaseFacts
 from ondeck.observe.sampling import sample_all, standings
-from ondeck.operate.ports import Bench
 
 AT_ONCE = 8
 """Services that are asked at the same time."""

@@ -16,12 +16,12 @@ from contextlib import aclosing
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import LATE, SECOND
 from ondeck.observe.ports import LogReader
 from ondeck.observe.records import Health, LogBatch, LogLine, SourceState
-from ondeck.operate.ports import Bench
 from ondeck.text import safe_line
 
 # Seconds that a live line waits for earlier ones of other sources.

@@ -66,20 +66,24 @@ class Wait(StrEnum):
     """Why a job needs a person."""
 
     UNKNOWN = "unknown"
+    LOST = "lost"
     PAUSED = "paused"
     WAITING = "waiting"
 
 
-def wait_of(state: str, outcome: str, *, in_doubt: bool) -> Wait | None:
+def wait_of(state: str, outcome: str, *, in_doubt: bool, half_done: bool = False) -> Wait | None:
     """Why a job needs a person; None when it does not.
 
     Args:
         state: Word of `JobState`.
         outcome: Word of `Outcome`; empty until it ended.
         in_doubt: It ended, and of a target nobody knows what happened.
+        half_done: Its worker was lost, and targets were not begun.
     """
+    if state == "ended" and (outcome == "unknown" or in_doubt):
+        return Wait.UNKNOWN
     if state == "ended":
-        return Wait.UNKNOWN if outcome == "unknown" or in_doubt else None
+        return Wait.LOST if half_done else None
     return Wait(state) if state in (Wait.PAUSED, Wait.WAITING) else None
 
 

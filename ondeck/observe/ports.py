@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from ondeck.bench import Bench
 from ondeck.inventory.model import Check, Host, LogSource, Service
 from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
-from ondeck.operate.ports import Bench
 
 if TYPE_CHECKING:
     from ondeck.observe.checks import Served

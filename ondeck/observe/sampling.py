@@ -7,11 +7,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
+from ondeck.bench import Bench
+from ondeck.inventory.live import HostFacts
 from ondeck.inventory.model import Host
 from ondeck.observe.fleet import Standing, judge
 from ondeck.observe.ports import FactsReader
-from ondeck.observe.records import Health, HostFacts, SourceState
-from ondeck.operate.ports import Bench
+from ondeck.observe.records import Health, SourceState
 
 AT_ONCE = 64
 """Hosts asked at the same time."""

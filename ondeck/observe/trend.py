@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from ondeck.observe.records import HostFacts
+from ondeck.inventory.live import HostFacts
 
 NS = 1_000_000_000
 OVER = 1800.0

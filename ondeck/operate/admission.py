@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ondeck.errors import Refused
+from ondeck.job.plan import is_sealed
 from ondeck.operate import guard, policy
-from ondeck.operate.plan import is_sealed
 from ondeck.operate.risk import risk_of
 from ondeck.record.folder import read_private
 
 if TYPE_CHECKING:
     from ondeck.inventory.model import Inventory
-    from ondeck.operate.consent import Given
-    from ondeck.operate.plan import Plan
-    from ondeck.operate.spec import Risk
+    from ondeck.job.consent import Given
+    from ondeck.job.plan import Plan
+    from ondeck.job.spec import Risk
     from ondeck.record.jobfolder import JobFolder
     from ondeck.record.view import JobView
     from ondeck.registry import Registry

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from ondeck.errors import StateBroken
+from ondeck.job.events import GateAnswered, GateSettled, Reconciled, Settled, TargetEnded, What
+from ondeck.job.finding import Attempt, Finding, Gate
+from ondeck.job.outcome import Outcome
 from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.desk import Desk
-from ondeck.operate.events import GateAnswered, GateSettled, Reconciled, Settled, TargetEnded, What
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Applying, Attempt, Finding, Gate
+from ondeck.operate.ports import Applying
 from ondeck.record.audit import Audit
 from ondeck.record.view import doubtful
 

@@ -15,16 +15,16 @@ import msgspec
 
 from ondeck.errors import OndeckError, Refused
 from ondeck.inventory.model import Protection
+from ondeck.job.consent import Consent, Given
+from ondeck.job.outcome import JobState
+from ondeck.job.plan import PLAN_SECONDS, Plan
 from ondeck.operate import guard, policy
 from ondeck.operate.asker import asker
-from ondeck.operate.consent import Consent, Given
-from ondeck.operate.outcome import JobState
-from ondeck.operate.plan import PLAN_SECONDS, Plan
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
     from ondeck.inventory.model import Inventory
-    from ondeck.operate.events import Ask
+    from ondeck.job.events import Ask
     from ondeck.operate.guard import Ruling
     from ondeck.record.jobfolder import JobFolder
     from ondeck.record.store import Record

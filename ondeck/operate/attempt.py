@@ -8,9 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 
 from ondeck.errors import AuthFailed, LinkLost, OndeckError, Reason, Unreachable
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Precondition
-from ondeck.operate.ports import Finding
+from ondeck.job.finding import Finding
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Precondition
 from ondeck.text import safe_line
 
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]")

@@ -9,7 +9,7 @@ import msgspec
 
 from ondeck.errors import BadInput
 from ondeck.inventory.model import Environment, Host
-from ondeck.operate.plan import Batch
+from ondeck.job.plan import Batch
 
 _SIZE = re.compile(r"([0-9]{1,6})(%?)", re.ASCII)
 

@@ -7,8 +7,8 @@ import pwd
 
 import msgspec
 
+from ondeck.job.events import DURABLE, Ask, Asked, Event, Note, Step, TargetEnded
 from ondeck.operate.attempt import short
-from ondeck.operate.events import DURABLE, Ask, Asked, Event, Note, Step, TargetEnded
 from ondeck.operate.syncing import SharedSync
 from ondeck.record.jobfolder import JobFolder
 from ondeck.record.journal import Fault, Journal

@@ -9,17 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from ondeck.errors import StateBroken
-from ondeck.operate.attempt import (
-    Clock,
-    CredentialsEnded,
-    asked,
-    attempt_id,
-    broken,
-    observed,
-    short,
-)
-from ondeck.operate.desk import Desk
-from ondeck.operate.events import (
+from ondeck.job.events import (
     Ask,
     AttemptIntended,
     AttemptVoid,
@@ -33,10 +23,21 @@ from ondeck.operate.events import (
     Waiting,
     What,
 )
+from ondeck.job.finding import Attempt, Finding, Gate
+from ondeck.job.outcome import Outcome, WaitingFor
+from ondeck.job.plan import Batch, Precondition
+from ondeck.operate.attempt import (
+    Clock,
+    CredentialsEnded,
+    asked,
+    attempt_id,
+    broken,
+    observed,
+    short,
+)
+from ondeck.operate.desk import Desk
 from ondeck.operate.herald import Herald
-from ondeck.operate.outcome import Outcome, WaitingFor
-from ondeck.operate.plan import Batch, Precondition
-from ondeck.operate.ports import Applying, Attempt, Finding, Gate
+from ondeck.operate.ports import Applying
 from ondeck.operate.rollout import AskGate, Finish, Hold, OpenBatch, Rollout, Start
 from ondeck.settings import Settings
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ondeck import times
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Draft, Preflight, Request, switched
-from ondeck.operate.spec import Risk
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Draft, Preflight, Request, switched
+from ondeck.job.spec import Risk
 
 if TYPE_CHECKING:
-    from ondeck.operate.lock import LockView
+    from ondeck.record.lock import LockView
     from ondeck.record.store import Record
     from ondeck.record.view import JobView
 

@@ -10,11 +10,11 @@ import msgspec
 
 from ondeck.errors import BadInput, NeedsPerson, Refused
 from ondeck.inventory.model import Inventory, Person, Protection
+from ondeck.job.consent import Consent
+from ondeck.job.plan import Plan
+from ondeck.job.spec import Risk
 from ondeck.operate import freeze
-from ondeck.operate.consent import Consent
-from ondeck.operate.plan import Plan
 from ondeck.operate.policy import Rules, stricter
-from ondeck.operate.spec import Risk
 
 __all__ = ["Consent", "Ruling", "admit", "judge", "protection", "service_size"]
 

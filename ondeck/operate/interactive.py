@@ -14,10 +14,10 @@ import msgspec
 
 from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, OndeckError
+from ondeck.job.consent import Consent
+from ondeck.job.plan import Action, Batch, Change, Command, Draft, Request, RolloutPlan
+from ondeck.job.spec import OperationSpec, Risk
 from ondeck.operate import guard, road
-from ondeck.operate.consent import Consent
-from ondeck.operate.plan import Action, Batch, Change, Command, Draft, Request, RolloutPlan
-from ondeck.operate.spec import OperationSpec, Risk
 from ondeck.reach.ports import Become, Shell
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ondeck.errors import Refused
-from ondeck.operate.events import Mode
+from ondeck.job.events import Mode
 from ondeck.operate.notify import Route
 from ondeck.record.folder import broken, open_private
 from ondeck.record.jobfolder import JobFolder

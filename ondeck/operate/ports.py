@@ -8,49 +8,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, runtime_checkable
 
-import msgspec
-
+from ondeck.bench import Bench
 from ondeck.inventory.model import Inventory
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Draft, Plan, Precondition, Request
-from ondeck.operate.spec import Risk
-from ondeck.reach.ports import Reach
-from ondeck.secret import Secret
-from ondeck.settings import Settings
-
-
-class Bench(Protocol):
-    """What a provider works with: handed in, never looked up."""
-
-    @property
-    def inventory(self) -> Inventory:
-        """The inventory as the job or the face knows it."""
-        ...
-
-    @property
-    def settings(self) -> Settings:
-        """Settings of this process."""
-        ...
-
-    def reach(self, transport: str) -> Reach:
-        """The reach of a transport (`host.transport`), one object for the whole process.
-
-        Raises:
-            Missing: No installed provider carries it.
-        """
-        ...
-
-    def secret(self, reference: str) -> Secret:
-        """A secret that was resolved before the first change.
-
-        Raises:
-            Missing: It was not declared in the draft.
-        """
-        ...
-
-    def remembered(self, key: str) -> str:
-        """A fact the record keeps between jobs, e.g. `last-good checkout@prod`; empty when unknown."""
-        ...
+from ondeck.job.finding import Attempt, Finding, Gate
+from ondeck.job.plan import Draft, Plan, Precondition, Request
+from ondeck.job.spec import Risk
 
 
 class Emit(Protocol):
@@ -63,42 +25,6 @@ class Emit(Protocol):
     def step(self, text: str) -> None:
         """A line of progress, e.g. `switched to 2.14.0`; recorded as an event."""
         ...
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended, or what was found out about one later.
-
-    Attributes:
-        outcome: SUCCEEDED only on an observed exit status 0 or the API's own success.
-        evidence: What was seen: `exit 0`, `release link -> 2.14.0, boot id same`.
-        status: Exit status, when there was one.
-        still_running: Reconcile found it alive: outcome is UNKNOWN for now.
-    """
-
-    outcome: Outcome
-    evidence: str
-    status: int | None = None
-    still_running: bool = False
-
-
-class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate after a batch says; `passed=None` means no data, which pauses."""
-
-    passed: bool | None
-    evidence: str
-
-
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try on one target: the id is the claim on the host, unique for ever.
-
-    Attributes:
-        id: `JOB-TARGET-N`, only `[A-Za-z0-9._-]`; opaque, because a target's name may be shortened in it.
-        job: The job it belongs to.
-    """
-
-    id: str
-    job: str
-    target: str
 
 
 class Applying(Protocol):

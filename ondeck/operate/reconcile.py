@@ -7,17 +7,17 @@ import time
 from typing import TYPE_CHECKING
 
 from ondeck.errors import BadInput, PlanStale, Refused
+from ondeck.job.events import Ask, Mode, What
+from ondeck.job.outcome import Outcome, WaitingFor
 from ondeck.operate import again, launch, seal
-from ondeck.operate.events import Ask, Mode, What
 from ondeck.operate.notify import route_of
-from ondeck.operate.outcome import Outcome, WaitingFor
 from ondeck.operate.secrets import resolve
 from ondeck.record import folder
 from ondeck.record.view import doubtful
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
-    from ondeck.operate.consent import Consent
+    from ondeck.job.consent import Consent
     from ondeck.record.jobfolder import JobFolder
     from ondeck.record.view import JobView
 

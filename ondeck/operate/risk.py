@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ondeck.errors import Refused
 from ondeck.inventory.model import Inventory
-from ondeck.operate.plan import Plan
+from ondeck.job.plan import Plan
+from ondeck.job.spec import OperationSpec, Risk
 from ondeck.operate.ports import TellsRisk
-from ondeck.operate.spec import OperationSpec, Risk
 from ondeck.registry import Registry
 
 _ORDER = (Risk.READ, Risk.CHANGE, Risk.DESTROY)

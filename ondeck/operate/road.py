@@ -13,26 +13,26 @@ import msgspec
 
 from ondeck.errors import BadInput, Missing, OndeckError, PlanStale, Refused
 from ondeck.inventory.model import Protection
+from ondeck.job import plan as plans
+from ondeck.job.consent import Consent, Given
+from ondeck.job.events import Mode
+from ondeck.job.plan import PLAN_SECONDS, Draft, Plan, Request
+from ondeck.job.spec import OperationSpec, Risk, TargetKind
 from ondeck.operate import foresight, guard, launch, policy, seal, shelf
-from ondeck.operate import plan as plans
 from ondeck.operate.asker import asker
 from ondeck.operate.bench import FaceBench
-from ondeck.operate.consent import Consent, Given
-from ondeck.operate.events import Mode
 from ondeck.operate.guard import Ruling
 from ondeck.operate.notify import route_of
-from ondeck.operate.plan import PLAN_SECONDS, Draft, Plan, Request
 from ondeck.operate.reconcile import lending, reconcile, settle, tend
 from ondeck.operate.risk import risk_of, worse
 from ondeck.operate.secrets import resolve
-from ondeck.operate.spec import OperationSpec, Risk, TargetKind
 from ondeck.record import folder
 from ondeck.record.jobfolder import JobFolder
 from ondeck.registry import Manifest
 
 if TYPE_CHECKING:
+    from ondeck.bench import Bench
     from ondeck.deck import Deck
-    from ondeck.operate.ports import Bench
 
 __all__ = [
     "Drafted",

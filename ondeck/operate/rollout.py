@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ondeck.operate.events import Ended
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import RolloutPlan
+from ondeck.job.events import Ended
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import RolloutPlan
 
 
 class OpenBatch(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 from ondeck.errors import BadInput, PlanStale, StateBroken
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Inventory
-from ondeck.operate.plan import Plan
+from ondeck.job.plan import Plan
 from ondeck.record import folder
 
 _BESIDE = {"host": ("origin",), "environment": ("colour", "notify")}
@@ -139,7 +139,7 @@ def _changed(what: str, before: msgspec.Struct | None, after: msgspec.Struct | N
 def _fields(before: msgspec.Struct, after: msgspec.Struct) -> Iterator[tuple[str, Any, Any]]:
     for name in before.__struct_fields__:
         one, other = getattr(before, name), getattr(after, name)
-        if msgspec.json.encode(one) != msgspec.json.encode(other):
+        if msgspec.to_builtins(one) != msgspec.to_builtins(other):
             yield name, one, other
 
 

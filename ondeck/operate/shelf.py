@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ondeck.errors import StateBroken
-from ondeck.operate import plan as plans
+from ondeck.job import plan as plans
 from ondeck.operate.reconcile import todo
 from ondeck.record import folder
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ondeck.errors import BadInput, NoMatch
+from ondeck.inventory.live import Live
 from ondeck.inventory.model import Host, Inventory
 from ondeck.inventory.problems import listed
-from ondeck.observe.records import Live
+from ondeck.job.spec import OperationSpec, TargetKind
 from ondeck.operate.naming import is_selector, split_path
-from ondeck.operate.spec import OperationSpec, TargetKind
 
 if TYPE_CHECKING:
     from ondeck.inventory.selector import Selected, Selector

@@ -20,14 +20,8 @@ import msgspec
 from ondeck import streams
 from ondeck.errors import OndeckError, StateBroken
 from ondeck.inventory.model import Inventory
-from ondeck.operate import admission, again, policy, seal
-from ondeck.operate.aftermath import Aftermath
-from ondeck.operate.attempt import broken, honest, short
-from ondeck.operate.bench import WorkBench
-from ondeck.operate.consent import Given
-from ondeck.operate.desk import Desk
-from ondeck.operate.drive import POLL, Drive
-from ondeck.operate.events import (
+from ondeck.job.consent import Given
+from ondeck.job.events import (
     Ask,
     Continued,
     Ended,
@@ -44,17 +38,23 @@ from ondeck.operate.events import (
     Waiting,
     What,
 )
+from ondeck.job.outcome import Outcome, WaitingFor
+from ondeck.job.plan import work_of
+from ondeck.job.spec import Risk
+from ondeck.operate import admission, again, policy, seal
+from ondeck.operate.aftermath import Aftermath
+from ondeck.operate.attempt import broken, honest, short
+from ondeck.operate.bench import WorkBench
+from ondeck.operate.desk import Desk
+from ondeck.operate.drive import POLL, Drive
 from ondeck.operate.herald import TELL_SECONDS, Herald
 from ondeck.operate.launch import Handshake
-from ondeck.operate.lock import Lock, Owner
-from ondeck.operate.outcome import Outcome, WaitingFor
-from ondeck.operate.plan import work_of
 from ondeck.operate.ports import Applying
 from ondeck.operate.rollout import Rollout
-from ondeck.operate.spec import Risk
 from ondeck.record.folder import read_private
 from ondeck.record.jobfolder import JobFolder
 from ondeck.record.journal import Fault, no_fault
+from ondeck.record.lock import Lock, Owner
 from ondeck.record.store import Record
 from ondeck.record.view import doubtful
 from ondeck.registry import Manifest, Registry

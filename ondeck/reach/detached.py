@@ -21,8 +21,8 @@ import msgspec
 
 from ondeck import text
 from ondeck.errors import BadInput, LinkLost, OndeckError, Refused, RemoteFailed
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Finding
+from ondeck.job.finding import Finding
+from ondeck.job.outcome import Outcome
 from ondeck.reach.command import signal_of, with_env
 from ondeck.reach.ports import Become, Completed, Fd, Link
 from ondeck.settings import Settings

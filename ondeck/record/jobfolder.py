@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from ondeck.errors import BadInput, StateBroken
-from ondeck.operate import plan as plans
-from ondeck.operate.consent import Given
-from ondeck.operate.events import Ask, Event
+from ondeck.job import plan as plans
+from ondeck.job.consent import Given
+from ondeck.job.events import Ask, Event
 from ondeck.record import folder
 from ondeck.record.journal import Tail
 from ondeck.record.view import JobView, empty, fold, lose

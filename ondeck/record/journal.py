@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from ondeck.errors import StateBroken
-from ondeck.operate.events import DURABLE, Event, Note, decode, encode
+from ondeck.job.events import DURABLE, Event, Note, decode, encode
 from ondeck.record.folder import broken, open_private, write_all
 
 _HEAD = 18

@@ -7,12 +7,11 @@ import time
 from collections.abc import AsyncGenerator
 
 from ondeck.errors import BadInput, Refused, StateBroken
+from ondeck.job.events import Ask, Event, JobEnded
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import work_of
+from ondeck.job.spec import Risk
 from ondeck.observe.records import Change
-from ondeck.operate.events import Ask, Event, JobEnded
-from ondeck.operate.lock import Lock, LockView, views
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import work_of
-from ondeck.operate.spec import Risk
 from ondeck.record import folder, marks, outputs
 from ondeck.record.against import shortfall
 from ondeck.record.audit import Audit
@@ -20,6 +19,7 @@ from ondeck.record.claim import PATIENCE
 from ondeck.record.index import Found, Index
 from ondeck.record.jobfolder import JobFolder, first_id, time_of, valid_id
 from ondeck.record.journal import Tail
+from ondeck.record.lock import Lock, LockView, views
 from ondeck.record.view import JobView
 from ondeck.settings import Settings
 

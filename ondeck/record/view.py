@@ -8,7 +8,7 @@ import msgspec
 
 from ondeck.counting import counted
 from ondeck.errors import ExitCode
-from ondeck.operate.events import (
+from ondeck.job.events import (
     Asked,
     AttemptIntended,
     AttemptVoid,
@@ -35,8 +35,8 @@ from ondeck.operate.events import (
     TargetEnded,
     Waiting,
 )
-from ondeck.operate.outcome import JobState, Outcome, WaitingFor, of_job
-from ondeck.operate.plan import Plan
+from ondeck.job.outcome import JobState, Outcome, WaitingFor, of_job
+from ondeck.job.plan import Plan
 
 
 class TargetView(msgspec.Struct, kw_only=True):
@@ -202,6 +202,13 @@ class JobView(msgspec.Struct, kw_only=True):
         last = self.last_gate
         failed = last is not None and last.verdict is False
         return Outcome.FAILED if failed and outcome is Outcome.SUCCEEDED else outcome
+
+    @property
+    def half_done(self) -> bool:
+        """Its worker was lost between targets: some were changed, others were never begun."""
+        rows = self.targets.values()
+        begun = any(row.attempts for row in rows)
+        return self.lost and begun and any(row.outcome is Outcome.NOT_STARTED for row in rows)
 
     @property
     def cut(self) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.inventory.model import Host
 from ondeck.observe.ports import ChangeReader
 from ondeck.observe.records import Asked, Change
-from ondeck.operate.ports import Bench
 from ondeck.testing.suite import PortSuite
 from ondeck.text import is_safe
 

@@ -11,11 +11,13 @@ from typing import ClassVar, Protocol
 import msgspec
 import pytest
 
+from ondeck.bench import Bench
 from ondeck.errors import LinkLost, OndeckError, Unreachable
 from ondeck.inventory.model import Host
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Plan, Request, decode, encode
-from ondeck.operate.ports import Applying, Attempt, Bench, Finding, Operator
+from ondeck.job.finding import Attempt, Finding
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Plan, Request, decode, encode
+from ondeck.operate.ports import Applying, Operator
 from ondeck.reach.ports import Become, Completed, FileFacts, Link, Reach, Stream
 from ondeck.testing.suite import PortSuite
 

@@ -11,10 +11,12 @@ from typing import Annotated
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.errors import AuthFailed, LinkLost, RemoteFailed, Unreachable
 from ondeck.inventory.model import Inventory
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import (
+from ondeck.job.finding import Attempt, Finding, Gate
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import (
     Action,
     Batch,
     Change,
@@ -25,8 +27,8 @@ from ondeck.operate.plan import (
     Request,
     RolloutPlan,
 )
-from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
-from ondeck.operate.spec import OperationSpec, Params, Risk, TargetKind
+from ondeck.job.spec import OperationSpec, Params, Risk, TargetKind
+from ondeck.operate.ports import Emit
 from ondeck.registry import Manifest
 
 

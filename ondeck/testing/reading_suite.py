@@ -18,10 +18,10 @@ from contextlib import aclosing
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.ports import FactsReader, LogReader, UnitReader
 from ondeck.observe.records import Health, LogBatch, LogLine, SourceState
-from ondeck.operate.ports import Bench
 from ondeck.testing.suite import PortSuite
 from ondeck.text import is_safe
 

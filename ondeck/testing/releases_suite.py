@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 import pytest
 
+from ondeck.bench import Bench
 from ondeck.errors import Missing, RemoteFailed
 from ondeck.inventory.model import Host, Service
 from ondeck.observe.ports import ReleaseReader
 from ondeck.observe.records import ReleaseFacts
-from ondeck.operate.ports import Bench
 from ondeck.testing.suite import PortSuite
 from ondeck.text import is_safe
 

@@ -7,13 +7,13 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ondeck.bench import Bench
 from ondeck.errors import BadInput, LinkLost, OndeckError, PlanStale, Unreachable
 from ondeck.inventory.model import Inventory
 from ondeck.inventory.reads import is_read
-from ondeck.operate.batches import apart, batches, share_for
-from ondeck.operate.guard import service_size
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import (
+from ondeck.job.finding import Attempt, Finding, Gate
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import (
     Action,
     Batch,
     Change,
@@ -24,8 +24,10 @@ from ondeck.operate.plan import (
     Request,
     RolloutPlan,
 )
-from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
-from ondeck.operate.spec import Risk
+from ondeck.job.spec import Risk
+from ondeck.operate.batches import apart, batches, share_for
+from ondeck.operate.guard import service_size
+from ondeck.operate.ports import Emit
 from ondeck.reach.command import signal_of, with_env
 from ondeck.reach.detached import CUT, Detached, Look, Stage
 from ondeck.reach.ports import Completed, Fd

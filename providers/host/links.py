@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from ondeck.bench import Bench
 from ondeck.errors import BadInput, OndeckError, Unreachable
 from ondeck.inventory.model import Host
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Plan
-from ondeck.operate.ports import Bench, Finding
+from ondeck.job.finding import Finding
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Plan
 from ondeck.reach.ports import Become, Link
 
 

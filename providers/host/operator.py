@@ -8,11 +8,12 @@ from typing import TypeVar
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.errors import BadInput
 from ondeck.inventory.model import Inventory
-from ondeck.operate.plan import Draft, Plan, Request
-from ondeck.operate.ports import Applying, Bench
-from ondeck.operate.spec import Params, Risk
+from ondeck.job.plan import Draft, Plan, Request
+from ondeck.job.spec import Params, Risk
+from ondeck.operate.ports import Applying
 from providers.host.execute import Executing, plan_exec, reads
 from providers.host.links import Links, host_of
 from providers.host.params import EXEC, PUT, ExecParams, PutParams

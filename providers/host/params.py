@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ondeck.operate.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
+from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 
 
 class ExecParams(Params, frozen=True, kw_only=True):

@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 
 from ondeck import text
+from ondeck.bench import Bench
 from ondeck.errors import BadInput, Missing, OndeckError, RemoteFailed, Unreachable
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import JOB, Action, Change, Command, Draft, Plan, Precondition, Preflight, Request
-from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
-from ondeck.operate.spec import Risk
+from ondeck.job.finding import Attempt, Finding, Gate
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import JOB, Action, Change, Command, Draft, Plan, Precondition, Preflight, Request
+from ondeck.job.spec import Risk
+from ondeck.operate.ports import Emit
 from ondeck.reach.ports import Become, FileFacts, Link
 from providers.host.content import LARGEST, difference, pin, read_source, sha, unpin
 from providers.host.execute import begun, rollout

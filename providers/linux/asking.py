@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.errors import AuthFailed, HostKeyChanged, HostKeyUnknown, OndeckError
 from ondeck.inventory.model import Host
 from ondeck.observe.records import Health, HistoryCut, SourceState
-from ondeck.operate.ports import Bench
 from ondeck.reach.ports import Become, Chunk, Completed, Fd, Link, Stream
 from ondeck.settings import Settings
 from ondeck.text import decode, safe_line

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host
 from ondeck.observe.records import Asked, Change
-from ondeck.operate.ports import Bench
 from ondeck.reach.ports import Become, Completed, Link
 from ondeck.text import decode, safe_line
 from providers.linux.asking import linked, why, words

@@ -6,10 +6,10 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from ondeck.bench import Bench
 from ondeck.errors import LinkLost, OndeckError
 from ondeck.inventory.model import Host
 from ondeck.observe.records import FactsBatch, Health
-from ondeck.operate.ports import Bench
 from ondeck.reach.ports import Link
 from providers.linux.asking import Following, Pauses, States, linked, words
 from providers.linux.facts_parse import Samples

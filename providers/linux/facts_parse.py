@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ondeck.observe.records import HostFacts
+from ondeck.inventory.live import HostFacts
 from ondeck.text import decode, safe_line
 
 # Filesystems that nobody fills: they would only make the disk column longer.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from ondeck.bench import Bench
 from ondeck.errors import BadInput, OndeckError
 from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.records import Health, LogBatch
-from ondeck.operate.ports import Bench
 from providers.linux.asking import Pauses, States, linked, words
 from providers.linux.files import FileTail
 from providers.linux.journal import JournalTail

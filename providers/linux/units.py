@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ondeck.bench import Bench
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host
 from ondeck.observe.records import Asked, Unit
-from ondeck.operate.ports import Bench
 from ondeck.text import decode, safe_line
 from providers.linux.asking import linked, why, words
 

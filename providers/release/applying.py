@@ -7,14 +7,16 @@ from collections.abc import Callable
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.counting import counted
 from ondeck.errors import OndeckError, RemoteFailed, Unreachable
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Host
-from ondeck.operate.health import declared, wait_healthy
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Plan, Precondition
-from ondeck.operate.ports import Attempt, Bench, Emit, Finding, Gate
+from ondeck.job.finding import Attempt, Finding, Gate
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Plan, Precondition
+from ondeck.observe.health import declared, wait_healthy
+from ondeck.operate.ports import Emit
 from ondeck.operate.wayback import Release
 from ondeck.reach.ports import Link
 from providers.release.cancelling import after_cancel

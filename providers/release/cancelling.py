@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from ondeck.errors import OndeckError
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Attempt, Emit, Finding
+from ondeck.job.finding import Attempt, Finding
+from ondeck.job.outcome import Outcome
+from ondeck.operate.ports import Emit
 from ondeck.reach.detached import Stage
 from providers.release import migrating, traffic
 from providers.release.hoststate import HostState, why

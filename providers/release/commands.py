@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ondeck.inventory.model import Deploy, Host, Migration, Service
-from ondeck.operate.plan import Command
+from ondeck.job.plan import Command
 from ondeck.operate.wayback import Release
 from providers.release import scripts
 from providers.release.options import ByCommand, Options, ReleaseDir, for_host, words

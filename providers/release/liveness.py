@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ondeck.inventory.model import Host, Service
-from ondeck.operate.health import Alive
+from ondeck.observe.health import Alive
 from ondeck.reach.ports import Link
 from ondeck.text import decode
 from providers.release.claimed import said

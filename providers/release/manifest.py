@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from ondeck.operate.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
+from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 from ondeck.registry import Manifest
 
 _LeaveOut = Annotated[

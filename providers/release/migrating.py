@@ -8,8 +8,9 @@ import msgspec
 
 from ondeck.errors import LinkLost, RemoteFailed
 from ondeck.inventory.model import Migration
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Attempt, Emit, Finding
+from ondeck.job.finding import Attempt, Finding
+from ondeck.job.outcome import Outcome
+from ondeck.operate.ports import Emit
 from ondeck.reach.detached import Detached, Look, Stage
 from providers.release import claimed
 from providers.release.commands import irreversible, migration_argv

@@ -6,9 +6,10 @@ import msgspec
 
 from ondeck.errors import RemoteFailed
 from ondeck.inventory.model import Deploy, Host, Service
-from ondeck.operate.health import Alive, Verdict, declared, wait_healthy
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Attempt, Emit, Finding
+from ondeck.job.finding import Attempt, Finding
+from ondeck.job.outcome import Outcome
+from ondeck.observe.health import Alive, Verdict, declared, wait_healthy
+from ondeck.operate.ports import Emit
 from ondeck.operate.wayback import Release
 from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.reach.ports import Link

@@ -7,9 +7,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.errors import BadInput
-from ondeck.operate.plan import Draft, Plan, Request
-from ondeck.operate.ports import Applying, Bench
+from ondeck.job.plan import Draft, Plan, Request
+from ondeck.operate.ports import Applying
 from providers.release import planning
 from providers.release.applying import ReleaseApplying
 from providers.release.survey import survey

@@ -22,7 +22,7 @@ from ondeck.errors import BadInput
 from ondeck.inventory.model import Deploy, Host, Inventory, Service
 from ondeck.inventory.problems import Bad
 from ondeck.inventory.values import duration
-from ondeck.operate.health import filled
+from ondeck.observe.health import filled
 from ondeck.reach.ports import Become
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}", re.ASCII)

@@ -10,13 +10,13 @@ from typing import TypeVar
 import msgspec
 
 from ondeck import counting
+from ondeck.bench import Bench
 from ondeck.errors import BadInput, Refused
 from ondeck.inventory.model import Host
+from ondeck.job.plan import Action, Change, Draft, Precondition, Preflight, Request, RolloutPlan
+from ondeck.job.spec import Risk
+from ondeck.observe.health import declared
 from ondeck.operate.batches import apart, batches, share_for
-from ondeck.operate.health import declared
-from ondeck.operate.plan import Action, Change, Draft, Precondition, Preflight, Request, RolloutPlan
-from ondeck.operate.ports import Bench
-from ondeck.operate.spec import Risk
 from ondeck.operate.wayback import Release, Runs, good_releases, way_back
 from providers.release.archive import Archive, available, find, inspect
 from providers.release.commands import commands, irreversible

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from ondeck.bench import Bench
 from ondeck.errors import Missing, RemoteFailed
 from ondeck.inventory.model import Host, Service
 from ondeck.observe.records import ReleaseFacts
-from ondeck.operate.ports import Bench
 from ondeck.text import decode, safe_line
 from providers.release.archive import available
 from providers.release.claimed import said

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Attempt, Finding
+from ondeck.job.finding import Attempt, Finding
+from ondeck.job.outcome import Outcome
 from ondeck.operate.wayback import Release
 from ondeck.reach.detached import Look, Stage
 from providers.release import migrating, traffic

@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 
 from ondeck.errors import RemoteFailed
-from ondeck.operate.ports import Attempt, Emit
+from ondeck.job.finding import Attempt
+from ondeck.operate.ports import Emit
 from ondeck.reach.ports import Become, Completed, Link
 from providers.release import scripts
 from providers.release.archive import pieces

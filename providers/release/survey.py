@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.errors import BadInput, NoMatch, OndeckError, Unreachable
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Deploy, Host, Service
-from ondeck.operate.health import Probe, ask, declared
-from ondeck.operate.plan import Preflight, Request
-from ondeck.operate.ports import Bench
+from ondeck.job.plan import Preflight, Request
+from ondeck.observe.health import Probe, ask, declared
 from ondeck.reach.ports import Link
 from providers.release.hoststate import HostState, look, why
 from providers.release.options import ByCommand, Options, for_host, options_of

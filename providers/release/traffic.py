@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ondeck.errors import RemoteFailed
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Attempt, Emit, Finding
+from ondeck.job.finding import Attempt, Finding
+from ondeck.job.outcome import Outcome
+from ondeck.operate.ports import Emit
 from ondeck.reach.detached import Detached, Stage
 from providers.release import claimed, scripts
 from providers.release.claimed import said

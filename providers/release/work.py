@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ondeck.operate.ports import Bench
+from ondeck.bench import Bench
 from ondeck.operate.wayback import Release, good_releases
 
 _REMEMBERED = 10

@@ -11,10 +11,10 @@ from datetime import UTC
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from ondeck.bench import Bench
 from ondeck.errors import Unreachable
 from ondeck.inventory.model import Check
 from ondeck.observe.checks import Served
-from ondeck.operate.ports import Bench
 from ondeck.text import safe_line
 
 NS = 1_000_000_000

@@ -28,8 +28,8 @@ from ondeck.inventory.model import (
     Service,
     Signal,
 )
-from ondeck.operate.plan import Draft, Plan, Request
-from ondeck.operate.ports import Attempt
+from ondeck.job.finding import Attempt
+from ondeck.job.plan import Draft, Plan, Request
 from ondeck.reach.ports import Link, Reach
 from ondeck.secret import Secret
 from ondeck.settings import Settings

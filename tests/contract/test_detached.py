@@ -12,7 +12,7 @@ import pytest
 
 from ondeck.errors import Refused
 from ondeck.inventory.model import Host
-from ondeck.operate.outcome import Outcome
+from ondeck.job.outcome import Outcome
 from ondeck.reach.detached import KEPT, Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings

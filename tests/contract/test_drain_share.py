@@ -8,9 +8,8 @@ import pytest
 from lab.embedded.demo import start_demo
 from ondeck.errors import ExitCode
 from ondeck.inventory.model import MaxTargets
-from ondeck.operate.plan import Plan
-from tests.contract.release_site import Site
-from tests.contract.test_operator_release import Make, make  # noqa: F401 - the fixture
+from ondeck.job.plan import Plan
+from tests.contract.release_site import Make, Site
 from tests.playing import Player
 from tests.unit.test_road_guard import plan, rules, ruling
 
@@ -47,7 +46,7 @@ def test_one_host_of_a_small_service_may_always_go_and_only_one() -> None:
     assert ruling(of, lasting(1, out=("web-9",)), size=3).refused
 
 
-async def test_a_drain_says_that_it_lasts_and_who_is_out_already(make: Make) -> None:  # noqa: F811
+async def test_a_drain_says_that_it_lasts_and_who_is_out_already(make: Make) -> None:
     site: Site = make(hosts=3, drains=True)
     site.build("1.0")
     await site.do("deploy", version="1.0")

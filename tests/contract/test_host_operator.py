@@ -14,11 +14,12 @@ import pytest
 
 from ondeck.errors import BadInput, LinkLost, RemoteFailed
 from ondeck.inventory.model import Environment
+from ondeck.job.finding import Attempt
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Action, Draft, Plan, Request
+from ondeck.job.spec import Risk
 from ondeck.operate.attempt import attempt_id
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Action, Draft, Plan, Request
-from ondeck.operate.ports import Applying, Attempt
-from ondeck.operate.spec import Risk
+from ondeck.operate.ports import Applying
 from providers.host.operator import HostOperator
 from providers.ssh.reach import SshReach, SshTransport
 from tests.contract.host_bench import TestBench, Told

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ondeck.inventory.model import Environment, Host, Inventory, Revision
-from ondeck.operate.plan import Request
+from ondeck.job.plan import Request
 from ondeck.settings import Settings
 from ondeck.testing.operator_suite import CutReach, Cuts, Make, OperatorSuite, planned
 from providers.host.operator import HostOperator

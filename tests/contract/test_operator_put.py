@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Attempt, Finding
+from ondeck.job.finding import Attempt, Finding
+from ondeck.job.outcome import Outcome
 from ondeck.testing.operator_suite import Make, OperatorSuite, Quiet, planned
 from tests.contract.test_operator_host import HostSite
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ondeck.errors import LinkLost
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.ports import Attempt, Finding
+from ondeck.job.finding import Attempt, Finding
+from ondeck.job.outcome import Outcome
 from ondeck.testing.operator_suite import Make, OperatorSuite, Quiet, planned
 from tests.contract.release_site import CommandSite, ContractSite, DrainSite, RestartSite, Site
 

@@ -16,10 +16,10 @@ import pytest
 
 from ondeck.errors import BadInput, Missing, RemoteFailed
 from ondeck.inventory.model import Deploy, HealthCheck, Host, Service
+from ondeck.job.finding import Attempt
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Plan, Request
 from ondeck.observe.records import ReleaseFacts
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Plan, Request
-from ondeck.operate.ports import Attempt
 from ondeck.testing.changes_suite import HOSTILE
 from ondeck.testing.operator_suite import Quiet
 from ondeck.testing.releases_suite import ReleaseReaderSuite, ReleasesCase

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ondeck.operate.lock import Lock, Owner
 from ondeck.record import folder
+from ondeck.record.lock import Lock, Owner
 from tests import road as on_road
 from tests.playing import ONDECK, Player, eventually
 

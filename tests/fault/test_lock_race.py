@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ondeck.operate.lock import Lock, Owner
+from ondeck.record.lock import Lock, Owner, views
 
 ROUNDS = 150
 PROCESSES = 3
@@ -20,7 +20,7 @@ PROCESSES = 3
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from ondeck.operate.lock import Lock, Owner
+from ondeck.record.lock import Lock, Owner, views
 
 root, log, name, rounds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 fd = os.open(log, os.O_WRONLY | os.O_APPEND)
@@ -129,3 +129,22 @@ def test_a_lock_that_is_not_held_has_no_descriptor_to_hand_on(tmp_path: Path) ->
     lock = Lock(tmp_path, "checkout@prod")
     with pytest.raises(ValueError, match="is not held"):
         lock.fileno()
+
+
+def test_a_lock_that_a_left_process_holds_on_stands_under_the_name_of_who_took_it(tmp_path: Path) -> None:
+    lock = Lock(tmp_path, "shop@lab")
+    mine = Owner(key="shop@lab", job="pid 1", actor="anna", reason="ci#4711", since=1, pid=1)
+    assert lock.take(mine, lambda job: False) is None
+    child = subprocess.Popen(["sleep", "60"], pass_fds=(lock.fileno(),))
+    try:
+        lock.release(clear=True)
+        (seen,) = views(tmp_path, lambda job: False)
+        assert (seen.key, seen.actor, seen.reason, seen.held) == ("shop@lab", "anna", "ci#4711", True)
+        (tmp_path / "shop@lab.owner").unlink()
+        (seen,) = views(tmp_path, lambda job: False)
+        assert (seen.key, seen.held) == ("shop@lab", True), "held, although nobody's name stands beside it"
+    finally:
+        child.kill()
+        child.wait()
+    assert views(tmp_path, lambda job: False) == []
+    assert Lock(tmp_path, "shop@lab").take(mine, lambda job: False) is None

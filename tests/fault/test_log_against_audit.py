@@ -10,14 +10,16 @@ import pytest
 
 from ondeck.deck import Deck
 from ondeck.errors import Refused
+from ondeck.job import plan as plans
+from ondeck.job.events import Ask, Ended, What
+from ondeck.job.outcome import Outcome
 from ondeck.operate import launch, reconcile
-from ondeck.operate import plan as plans
-from ondeck.operate.events import Ask, Ended, What
-from ondeck.operate.outcome import Outcome
 from ondeck.record.jobfolder import EDITED, JobFolder
 from tests import road as on_road
-from tests.fault.test_worker_resumed import CONTINUE, cli, paused_and_killed
+from tests.fault.test_worker_resumed import cli, paused_and_killed
 from tui.cli import jobs
+
+CONTINUE = Ask(what=What.CONTINUE, by="anna")
 
 
 def keep(at: JobFolder, lines: int) -> None:

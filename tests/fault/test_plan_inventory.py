@@ -12,13 +12,15 @@ import pytest
 from ondeck.deck import Deck
 from ondeck.errors import ExitCode, PlanStale
 from ondeck.inventory.model import Deploy, Host, Inventory, Service, SshDefaults
+from ondeck.job.events import Ask, Ended, Mode, What
+from ondeck.job.outcome import JobState, Outcome
 from ondeck.operate import launch, reconcile, road
-from ondeck.operate.events import Ask, Ended, Mode, What
-from ondeck.operate.outcome import JobState, Outcome
 from ondeck.record.jobfolder import JobFolder
 from tests import road as on_road
-from tests.fault.test_worker_resumed import CONTINUE, killed, paused_and_killed
+from tests.fault.test_worker_resumed import killed, paused_and_killed
 from tests.playing import Player
+
+CONTINUE = Ask(what=What.CONTINUE, by="anna")
 
 
 def edited(path: Path, old: str, new: str) -> None:
@@ -52,10 +54,11 @@ def test_a_command_that_was_edited_after_the_plan_does_not_run(player: Player, f
 
 def test_a_host_that_moved_after_the_plan_is_not_run_on(player: Player, files: Path) -> None:
     plan = planned(player, "host.exec", "web-1", "--set", "argv=touch /tmp/moved", "--reason", "p")
-    edited(files / "hosts.yml", '"127.77.0.[11:13]"', '"127.77.0.[12:14]"')
+    network = player.demo.hosts["web-1"].rpartition(".")[0]
+    edited(files / "hosts.yml", f'"{network}.[11:13]"', f'"{network}.[12:14]"')
     done = player.run("apply", plan, "--yes", "--confirm", "prod", code=ExitCode.STALE)
     assert "host web-1" in done.err
-    assert "127.77.0.12" in done.err
+    assert f"{network}.12" in done.err
     for host in ("web-1", "web-2"):
         assert player.ssh(host, "test -e /tmp/moved && echo ran") == ""
 
@@ -118,9 +121,9 @@ def test_what_the_plan_stands_on_refuses_it_when_it_changed_and_starts_nothing(
 
 
 def test_the_service_of_the_subject_and_its_hosts_belong_to_the_plan() -> None:
+    from ondeck.job.plan import Draft, Plan, Request, RolloutPlan
+    from ondeck.job.spec import Risk
     from ondeck.operate import seal
-    from ondeck.operate.plan import Draft, Plan, Request, RolloutPlan
-    from ondeck.operate.spec import Risk
 
     hosts = {name: Host(name=name, env="lab", groups=("web",)) for name in ("web-1", "web-2")}
     hosts["lb-1"] = Host(name="lb-1", env="lab")
@@ -159,7 +162,7 @@ def test_the_job_works_with_the_inventory_of_its_plan_and_not_with_a_later_one(t
 def test_a_plan_whose_inventory_is_gone_or_damaged_starts_nothing(tmp_path: Path) -> None:
     on = on_road.deck(tmp_path)
     drafted = on_road.drafted(on, tmp_path)
-    kept = drafted.path.with_name(f"inventory-{drafted.plan.inventory}.json")
+    kept = on.record.inventories_root / f"{drafted.plan.inventory}.json"
     move(kept)
     with pytest.raises(PlanStale, match="inventory"):
         road.start(on, drafted, on_road.YES)

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from ondeck.deck import Deck
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import JobState, Outcome
 from ondeck.operate import reconcile, road, shelf
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import JobState, Outcome
 from ondeck.record import folder
 from ondeck.record.view import JobView
 from providers.host.content import pin, unpin
@@ -105,7 +105,7 @@ def test_an_inventory_goes_with_its_last_job_and_a_copy_does_where_none_can_be_s
     assert not shared.exists()
     taken = tmp_path / "taken.json"
     taken.write_text("something else")
-    shelf.put_inventory(on.record, on.inventory, taken)
+    shelf.put_inventory(on.record, msgspec.json.encode(on.inventory), taken)
     assert msgspec.json.decode(taken.read_bytes())["revision"]["root"] == "/x"
     assert road.PLAN_SECONDS < 24 * 3600
 

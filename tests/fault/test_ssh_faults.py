@@ -26,7 +26,7 @@ from ondeck.errors import (
     Unreachable,
 )
 from ondeck.inventory.model import Host, Inventory
-from ondeck.operate.outcome import Outcome
+from ondeck.job.outcome import Outcome
 from ondeck.reach.detached import Detached, Stage
 from ondeck.reach.ports import Become, Link
 from ondeck.testing.reach_suite import gone, started, unique

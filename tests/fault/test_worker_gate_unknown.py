@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from ondeck.deck import Deck
 from ondeck.errors import BadInput, ExitCode, Refused
+from ondeck.job.events import Ask, Ended, GateAccepted, GateSettled, JobStarted, What
+from ondeck.job.outcome import JobState, Outcome
 from ondeck.operate import reconcile
-from ondeck.operate.events import Ask, Ended, GateAccepted, GateSettled, JobStarted, What
-from ondeck.operate.outcome import JobState, Outcome
 from ondeck.record.view import JobView
 from tests import road as on_road
 from tui.cli import jobs, now

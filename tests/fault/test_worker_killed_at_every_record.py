@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ondeck.job.events import Ask, AttemptIntended, JobEnded, JobStarted, TargetEnded, What
+from ondeck.job.outcome import JobState, Outcome
 from ondeck.operate import reconcile
-from ondeck.operate.events import Ask, AttemptIntended, JobEnded, JobStarted, TargetEnded, What
-from ondeck.operate.outcome import JobState, Outcome
 from ondeck.record.view import JobView
 from tests import road as on_road
 

@@ -15,10 +15,10 @@ import pytest
 
 from ondeck.deck import Deck
 from ondeck.inventory.model import Deploy, HealthCheck, Inventory
+from ondeck.job.events import Ask, AttemptIntended, What
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Request
 from ondeck.operate import reconcile, road
-from ondeck.operate.events import Ask, AttemptIntended, What
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Request
 from ondeck.record.store import Record
 from ondeck.record.view import JobView
 from ondeck.registry import Registry

@@ -15,11 +15,11 @@ import pytest
 
 from ondeck.deck import Deck
 from ondeck.inventory.model import BreakGlass, Channel, Person, Protection
+from ondeck.job.consent import Consent
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import JobState, Outcome, WaitingFor
 from ondeck.operate import notify, road
-from ondeck.operate.consent import Consent
-from ondeck.operate.events import Ask, What
 from ondeck.operate.notify import Message, Route
-from ondeck.operate.outcome import JobState, Outcome, WaitingFor
 from tests import road as on_road
 
 MESSAGE = Message(text="t", job="j", subject="s@lab", env="lab", state="paused", actor="anna")
@@ -173,9 +173,9 @@ def forged(on: Deck, drafted: road.Drafted, consent: Consent) -> str:
     """A job folder as somebody could write it who goes around the face."""
     import time
 
+    from ondeck.job.consent import Given
+    from ondeck.job.events import Mode
     from ondeck.operate import launch, policy
-    from ondeck.operate.consent import Given
-    from ondeck.operate.events import Mode
     from ondeck.record import folder
     from ondeck.record.jobfolder import JobFolder
 

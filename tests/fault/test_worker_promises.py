@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from ondeck.errors import NeedsPerson, Refused
+from ondeck.job.consent import Consent
+from ondeck.job.events import Ask, Ended, What
+from ondeck.job.outcome import JobState, Outcome, WaitingFor
 from ondeck.operate import reconcile, road
-from ondeck.operate.consent import Consent
-from ondeck.operate.events import Ask, Ended, What
-from ondeck.operate.outcome import JobState, Outcome, WaitingFor
 from tests import road as on_road
 
 

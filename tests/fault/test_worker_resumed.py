@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 
 from ondeck.deck import Deck
 from ondeck.errors import ExitCode, Refused
+from ondeck.job.events import Ask, Asked, JobStarted, What
+from ondeck.job.outcome import JobState, Outcome, WaitingFor
+from ondeck.observe.now import Wait, wait_of
 from ondeck.operate import reconcile
-from ondeck.operate.events import Ask, Asked, JobStarted, What
-from ondeck.operate.outcome import JobState, Outcome, WaitingFor
 from ondeck.record.view import JobView
 from tests import road as on_road
 from tui.cli import jobs
@@ -46,6 +47,12 @@ def paused_and_killed(on: Deck, tmp: Path) -> str:
 def test_a_lost_job_goes_on_from_the_command_line_with_what_was_not_begun(tmp_path: Path) -> None:
     on = on_road.deck(tmp_path)
     job = paused_and_killed(on, tmp_path)
+    view = on.record.job(job)
+    assert view.half_done
+    assert (
+        wait_of(view.state, view.outcome or "", in_doubt=view.unsettled, half_done=view.half_done)
+        is Wait.LOST
+    )
     result = cli(on, jobs.continue_, job)
     assert result.return_value == ExitCode.SOME_FAILED, result.output
     assert "goes on with the targets that were not begun" in result.output

@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ondeck.deck import Deck
-from ondeck.errors import NeedsPerson, Refused
+from ondeck.errors import NeedsPerson, PlanStale, Refused
 from ondeck.inventory.model import Protection
-from ondeck.operate import launch, plan, reconcile
-from ondeck.operate.consent import Consent
-from ondeck.operate.events import Ask, Ended, Mode, Resumed, What
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.job import plan
+from ondeck.job.consent import Consent
+from ondeck.job.events import Ask, Ended, Mode, Resumed, What
+from ondeck.job.outcome import JobState, Outcome
+from ondeck.operate import launch, reconcile
 from ondeck.record.store import Record
 from tests import road as on_road
 from tests.fault.test_worker_resumed import paused_and_killed
@@ -136,11 +137,15 @@ def test_rules_that_changed_need_a_fresh_word_and_hold(tmp_path: Path) -> None:
     on = on_road.deck(tmp_path)
     job = paused_and_killed(on, tmp_path)
     stricter = on_road.inventory(protection={"touch": Protection.TYPE_NAME})
-    at = on.record.folder(job)
-    at.inventory.write_bytes(msgspec.json.encode(stricter))
-    now = msgspec.structs.replace(on, inventory=stricter)
+    with pytest.raises(PlanStale, match="environment lab: protection"):
+        reconcile.tend(
+            msgspec.structs.replace(on, inventory=stricter), job, Ask(what=What.CONTINUE, by="anna"), TYPED
+        )
+    on.settings.policy_floor.write_text("environments: {lab: {protection: {touch: type-name}}}\n")
+    on.settings.policy_floor.chmod(0o644)
     with pytest.raises(NeedsPerson, match="the rules changed since"):
-        reconcile.tend(now, job, Ask(what=What.CONTINUE, by="anna"), Consent(confirmed=True))
+        reconcile.tend(on, job, Ask(what=What.CONTINUE, by="anna"), Consent(confirmed=True))
+    on.settings.policy_floor.unlink()
     frozen = msgspec.structs.replace(on, settings=msgspec.structs.replace(on.settings, read_only=True))
     with pytest.raises(Refused, match="read-only"):
         reconcile.tend(frozen, job, Ask(what=What.CONTINUE, by="anna"), TYPED)

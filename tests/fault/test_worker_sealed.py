@@ -14,12 +14,12 @@ import pytest
 
 from ondeck.deck import Deck
 from ondeck.errors import ExitCode, NeedsPerson, PlanStale, Refused, StateBroken
+from ondeck.job import plan as plans
+from ondeck.job.consent import Consent, Given
+from ondeck.job.events import Ended
+from ondeck.job.outcome import Outcome
+from ondeck.job.spec import Risk
 from ondeck.operate import launch, policy, road
-from ondeck.operate import plan as plans
-from ondeck.operate.consent import Consent, Given
-from ondeck.operate.events import Ended
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.spec import Risk
 from ondeck.record.jobfolder import JobFolder
 from ondeck.record.view import JobView
 from tests import road as on_road

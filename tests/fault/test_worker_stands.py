@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 from ondeck.deck import Deck
 from ondeck.errors import NeedsPerson, Refused
 from ondeck.inventory.model import Protection
+from ondeck.job.consent import Consent
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import JobState, Outcome
 from ondeck.operate import again, reconcile, road
-from ondeck.operate.consent import Consent
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import JobState, Outcome
 from ondeck.record.view import JobView
 from tests import road as on_road
 from tui.app.live.road import LiveRoad

@@ -15,9 +15,9 @@ import pytest
 
 from ondeck.deck import Deck
 from ondeck.errors import PlanStale, StateBroken
+from ondeck.job.events import Ask, Ended, JobEnded, Note, TargetEnded, What
+from ondeck.job.outcome import Outcome
 from ondeck.operate import road
-from ondeck.operate.events import Ask, Ended, JobEnded, Note, TargetEnded, What
-from ondeck.operate.outcome import Outcome
 from ondeck.record import outputs
 from ondeck.record.journal import Journal, Tail
 from ondeck.record.store import Record
@@ -28,8 +28,8 @@ from tui.cli.root import main
 _FULL = """
 import sys
 from pathlib import Path
-from ondeck.operate.events import Note, JobEnded
-from ondeck.operate.outcome import Outcome
+from ondeck.job.events import Note, JobEnded
+from ondeck.job.outcome import Outcome
 from ondeck.record import journal
 path = Path(sys.argv[1])
 own = journal.Journal(path)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ondeck.errors import StateBroken
-from ondeck.operate.events import Ended
-from ondeck.operate.outcome import JobState, Outcome
+from ondeck.job.events import Ended
+from ondeck.job.outcome import JobState, Outcome
 from tests import road as on_road
 
 HOLDER = """

@@ -12,11 +12,11 @@ from lab.embedded.demo import Demo, start_demo
 from lab.embedded.names import Way
 from ondeck import settings
 from ondeck.deck import Deck, open_deck
+from ondeck.job.consent import Consent
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Request
 from ondeck.operate import road
 from ondeck.operate.bench import FaceBench
-from ondeck.operate.consent import Consent
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Request
 from ondeck.record.view import JobView
 
 _WEB = ("web-1", "web-2", "web-3")

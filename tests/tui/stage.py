@@ -13,6 +13,7 @@ import msgspec
 
 from ondeck.errors import OndeckError
 from ondeck.inventory import selector
+from ondeck.inventory.live import HostFacts
 from ondeck.inventory.model import (
     Deploy,
     Environment,
@@ -24,16 +25,16 @@ from ondeck.inventory.model import (
     Revision,
     Service,
 )
+from ondeck.job.plan import Action, Batch, Draft, Plan, Preflight, Request, RolloutPlan
+from ondeck.job.plan import Change as PlannedChange
+from ondeck.job.plan import Command as PlannedCommand
+from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 from ondeck.observe.checks import CheckLook
 from ondeck.observe.fleet import judge
 from ondeck.observe.live import live
 from ondeck.observe.logstore import LogStore
-from ondeck.observe.records import Change, Health, HostFacts, Level, LogLine, ReleaseFacts, SourceState, Unit
+from ondeck.observe.records import Change, Health, Level, LogLine, ReleaseFacts, SourceState, Unit
 from ondeck.operate.interactive import Opened
-from ondeck.operate.plan import Action, Batch, Draft, Plan, Preflight, Request, RolloutPlan
-from ondeck.operate.plan import Change as PlannedChange
-from ondeck.operate.plan import Command as PlannedCommand
-from ondeck.operate.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 from ondeck.settings import Settings
 from tui.app import commands
 from tui.app.session import Assent, Card, Rules, Wish
@@ -327,10 +328,9 @@ class FakeSession:
         return next((job for job in self.job_list if job.id == name), None)
 
     def output(self, job: str, target: str, *, whole: bool = False, everything: bool = False) -> OutputLook:
-        if everything and target in self.everything:
-            return self.everything[target]
-        if target in self.unread:
-            return self.unread[target]
+        known = self.everything if everything and target in self.everything else self.unread
+        if target in known:
+            return known[target]
         if job == "j-exec":
             share = "63%" if target != "web-3" else "91%"
             lines = ("Filesystem  Use%", f"/dev/sda1  {share}")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from ondeck.errors import Unreachable
-from ondeck.operate.spec import Risk
+from ondeck.job.spec import Risk
 from tests.tui.playing import playing
 from tests.tui.stage import FakeSession
 from tui.app.session import Rules

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import JobState, Outcome, WaitingFor
 from ondeck.operate import reconcile
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import JobState, Outcome, WaitingFor
 from tests import road as on_road
 from tests.tui.playing import playing
 from tui.app.frame import OndeckApp

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ondeck.operate.plan import Action
+from ondeck.job.plan import Action
 from tests.tui.playing import Play, playing
 from tests.tui.stage import FakeSession
 from tui.app import commands

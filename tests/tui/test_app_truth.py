@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from ondeck.errors import OndeckError, StateBroken
+from ondeck.inventory.live import HostFacts
 from ondeck.inventory.model import Signal
-from ondeck.observe.records import FactsBatch, HostFacts
+from ondeck.observe.records import FactsBatch
 from tests import road as on_road
 from tests.tui.playing import playing
 from tests.tui.stage import NOW, FakeSession, S, old_job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ondeck.operate.spec import OperationSpec
+from ondeck.job.spec import OperationSpec
 from providers.host.params import EXEC, PUT
 from tests.tui.playing import playing
 from tests.tui.stage import FakeSession

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 from click.testing import CliRunner
 
+from ondeck.job import plan as plans
+from ondeck.job.plan import Action
 from ondeck.observe.records import Change
-from ondeck.operate import plan as plans
-from ondeck.operate.plan import Action
 from tests import road as on_road
 from tests.tui.playing import playing
 from tests.tui.stage import NOW, FakeSession, M, card, old_job

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from ondeck.job.spec import OperationSpec, Shortcut
 from ondeck.observe.firing import Standing
-from ondeck.operate.spec import OperationSpec, Shortcut
 from ondeck.registry import Manifest, Registry
 from tui.cli import flags
 from tui.cli.root import Root, main, root

@@ -9,8 +9,7 @@ import pytest
 
 from ondeck.errors import Unreachable
 from ondeck.inventory.model import Environment, HealthCheck, Host, Inventory, Revision, Service
-from ondeck.observe import firing
-from ondeck.operate import health
+from ondeck.observe import firing, health
 from ondeck.reach.ports import Completed
 from ondeck.settings import Settings
 

@@ -13,7 +13,7 @@ import pytest
 
 from ondeck.errors import BadInput
 from ondeck.inventory.model import HealthCheck, Host
-from ondeck.operate.health import ask, filled, wait_healthy
+from ondeck.observe.health import ask, filled, wait_healthy
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
 from providers.local.reach import LocalReach

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from ondeck.errors import BadInput, NoMatch
 from ondeck.inventory import expression, members
 from ondeck.inventory.expression import All, Among, AnyOf, Compare, Expression, Not, Word
+from ondeck.inventory.live import STATES, HostFacts, Live
 from ondeck.inventory.model import Environment, Host, Inventory, LogSource, Revision, Service
 from ondeck.inventory.selector import Selector, parse
-from ondeck.observe.records import STATES, HostFacts, Live
 
 
 def host(name: str, env: str, *groups: str, **labels: str) -> Host:

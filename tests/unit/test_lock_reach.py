@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from ondeck.operate.lock import REACH
+from ondeck.record.lock import REACH
 from tests import road as on_road
 from tui.app.dialogs.plan_rows import plan_rows
 from tui.app.session import Card, Rules

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from ondeck.inventory.live import STATES, HostFacts
 from ondeck.inventory.model import Environment, Host, Inventory, Revision, Threshold
 from ondeck.observe import facts_cache, now
 from ondeck.observe.fleet import DEFAULTS, NS, Severity, Standing, judge, worst_first
 from ondeck.observe.outliers import in_common
-from ondeck.observe.records import STATES, Health, HostFacts, SourceState
+from ondeck.observe.records import Health, SourceState
 from ondeck.observe.trend import Trends
 from ondeck.settings import Settings
 

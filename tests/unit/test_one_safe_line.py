@@ -16,18 +16,10 @@ from click.testing import CliRunner
 
 from ondeck.deck import Deck
 from ondeck.errors import Refused
-from ondeck.observe.checks import CheckTrouble
-from ondeck.observe.firing import Standing
-from ondeck.observe.fleet import Severity
-from ondeck.observe.fleet import Standing as HostStanding
-from ondeck.observe.now import Fleet
-from ondeck.observe.ports import ReleaseFacts
-from ondeck.observe.records import Change as Seen
-from ondeck.operate import events as ev
-from ondeck.operate.consent import Consent, Given
-from ondeck.operate.lock import Lock, LockView, Owner
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import (
+from ondeck.job import events as ev
+from ondeck.job.consent import Consent, Given
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import (
     Action,
     Batch,
     Change,
@@ -38,12 +30,20 @@ from ondeck.operate.plan import (
     Request,
     RolloutPlan,
 )
-from ondeck.operate.plan import (
+from ondeck.job.plan import (
     Command as Sent,
 )
-from ondeck.operate.spec import Risk
+from ondeck.job.spec import Risk
+from ondeck.observe.checks import CheckTrouble
+from ondeck.observe.firing import Standing
+from ondeck.observe.fleet import Severity
+from ondeck.observe.fleet import Standing as HostStanding
+from ondeck.observe.now import Fleet
+from ondeck.observe.ports import ReleaseFacts
+from ondeck.observe.records import Change as Seen
 from ondeck.record.jobfolder import JobFolder
 from ondeck.record.journal import Journal
+from ondeck.record.lock import Lock, LockView, Owner
 from ondeck.text import is_safe
 from tests import road as on_road
 from tests.tui.payloads import PAYLOADS

@@ -11,11 +11,11 @@ from ondeck import settings
 from ondeck.deck import Deck
 from ondeck.errors import NeedsPerson, Refused
 from ondeck.inventory.model import Environment, Inventory, Protection, Revision
+from ondeck.job.consent import Consent
+from ondeck.job.outcome import Outcome
+from ondeck.job.spec import Risk
 from ondeck.operate import policy, road
-from ondeck.operate.consent import Consent
 from ondeck.operate.guard import protection
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.spec import Risk
 from tests import road as on_road
 from tui.cli.doctor import doctor
 from tui.cli.face import Face, Globals

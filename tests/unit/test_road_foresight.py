@@ -7,11 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from ondeck.operate import foresight, plan
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import JobState, Outcome
-from ondeck.operate.plan import Action, Batch, Change, Draft, Plan, Request, RolloutPlan
-from ondeck.operate.spec import Risk
+from ondeck.job import plan
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import JobState, Outcome
+from ondeck.job.plan import Action, Batch, Change, Draft, Plan, Request, RolloutPlan
+from ondeck.job.spec import Risk
+from ondeck.operate import foresight
 from ondeck.record.view import JobView, empty
 from tests import road as on_road
 from tui.cli import plan_view

@@ -22,10 +22,10 @@ from ondeck.inventory.model import (
     Revision,
     Service,
 )
+from ondeck.job.consent import Consent
+from ondeck.job.plan import Batch, Draft, Plan, Request, RolloutPlan
+from ondeck.job.spec import Risk
 from ondeck.operate import guard, policy
-from ondeck.operate.consent import Consent
-from ondeck.operate.plan import Batch, Draft, Plan, Request, RolloutPlan
-from ondeck.operate.spec import Risk
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LEVELS = st.sampled_from(Protection)

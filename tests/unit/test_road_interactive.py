@@ -7,9 +7,9 @@ import pytest
 
 from ondeck.deck import Deck, open_deck
 from ondeck.errors import BadInput, NeedsPerson, OndeckError, Refused
+from ondeck.job.consent import Consent
+from ondeck.job.plan import Request
 from ondeck.operate import interactive, road
-from ondeck.operate.consent import Consent
-from ondeck.operate.plan import Request
 from ondeck.operate.road import Drafted
 from ondeck.settings import Settings
 

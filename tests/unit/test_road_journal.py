@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ondeck.errors import StateBroken
-from ondeck.operate.events import Note
+from ondeck.job.events import Note
 from ondeck.record.journal import Journal, Tail, scan
 
 

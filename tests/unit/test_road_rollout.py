@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ondeck.operate.events import Ended
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Batch, RolloutPlan
+from ondeck.job.events import Ended
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Batch, RolloutPlan
 from ondeck.operate.rollout import AskGate, Finish, Hold, OpenBatch, Rollout, Start
 
 ENDS = st.sampled_from([o for o in Outcome if o is not Outcome.MIXED])

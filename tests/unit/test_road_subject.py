@@ -4,7 +4,7 @@ import pytest
 
 from ondeck.errors import BadInput, NoMatch
 from ondeck.inventory.model import Environment, Host, Inventory, Revision, Service, Stack
-from ondeck.operate.spec import OperationSpec, Params, Risk, TargetKind
+from ondeck.job.spec import OperationSpec, Params, Risk, TargetKind
 from ondeck.operate.subject import resolve
 
 INVENTORY = Inventory(

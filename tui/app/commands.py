@@ -10,9 +10,9 @@ import msgspec
 
 from ondeck.inventory import kinds
 from ondeck.inventory.problems import nearest
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.spec import OperationSpec, Shortcut, TargetKind
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import Outcome
+from ondeck.job.spec import OperationSpec, Shortcut, TargetKind
 from tui.app.bindings import ACTS, LATER
 from tui.app.session import Session, Wish
 

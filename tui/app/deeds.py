@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ondeck.operate.spec import TargetKind
+from ondeck.job.spec import TargetKind
 from tui.app import clipboard, commands, phrases
 from tui.app.applying import hosts_of
 from tui.app.operating import Operating

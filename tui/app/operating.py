@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, TypeVar
 
-from ondeck.operate.spec import OperationSpec, Risk, TargetKind
+from ondeck.job.spec import OperationSpec, Risk, TargetKind
 from tui.app import commands
 from tui.app.applying import services_of
 from tui.app.session import Assent, Card, Wish

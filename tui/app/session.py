@@ -29,10 +29,10 @@ from tui.app.views import (
 )
 
 if TYPE_CHECKING:
+    from ondeck.job.plan import Plan
+    from ondeck.job.spec import OperationSpec
     from ondeck.observe.checks import CheckLook
     from ondeck.operate.interactive import Opened
-    from ondeck.operate.plan import Plan
-    from ondeck.operate.spec import OperationSpec
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,9 @@ from enum import StrEnum
 
 import msgspec
 
+from ondeck.inventory.live import HostFacts
 from ondeck.observe.now import Wait, failing, not_known, wait_of
-from ondeck.observe.records import Change, Health, HostFacts, ReleaseFacts, SourceState, Unit
+from ondeck.observe.records import Change, Health, ReleaseFacts, SourceState, Unit
 
 
 class Kind(StrEnum):
@@ -161,6 +162,7 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
         deed: What it does, verb first: `exec df -h`, `rollback 2.15.0 -> 2.14.0`.
         end: How it ended, where its outcome does not say it all.
         in_doubt: It ended, and of a target nobody knows what happened.
+        half_done: Its worker was lost, and targets were not begun.
         wrong: What is wrong with its folder; to be said loudly.
     """
 
@@ -190,11 +192,12 @@ class JobLook(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: bool = False
     deed: str = ""
     end: str = ""
+    half_done: bool = False
 
     @property
     def wait(self) -> Wait | None:
         """Why it needs a person; None when it does not."""
-        return wait_of(self.state, self.outcome, in_doubt=self.in_doubt)
+        return wait_of(self.state, self.outcome, in_doubt=self.in_doubt, half_done=self.half_done)
 
     @property
     def running(self) -> bool:

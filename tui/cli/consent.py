@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ondeck.counting import counted
 from ondeck.errors import NeedsPerson, Refused
 from ondeck.inventory.model import Protection
+from ondeck.job.plan import Plan
 from ondeck.operate.guard import Consent, Ruling
-from ondeck.operate.plan import Plan
 from ondeck.text import safe_line
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import msgspec
 from ondeck.counting import counted
 from ondeck.errors import ExitCode, OndeckError, Refused
 from ondeck.operate import policy
-from ondeck.operate.lock import REACH
+from ondeck.record.lock import REACH
 from ondeck.registry import Manifest
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.out import Rows

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from ondeck.errors import BadInput
-from ondeck.operate.spec import OperationSpec, Params, TargetKind
+from ondeck.job.spec import OperationSpec, Params, TargetKind
 
 
 class Field(msgspec.Struct, frozen=True):

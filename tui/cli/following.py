@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from ondeck import text
 from ondeck.errors import ExitCode
-from ondeck.operate import events as ev
-from ondeck.operate.events import Ended
-from ondeck.operate.outcome import JobState, Outcome, WaitingFor
-from ondeck.operate.plan import undo_of
-from ondeck.operate.spec import Risk
+from ondeck.job import events as ev
+from ondeck.job.events import Ended
+from ondeck.job.outcome import JobState, Outcome, WaitingFor
+from ondeck.job.plan import undo_of
+from ondeck.job.spec import Risk
 from ondeck.record import outputs as printed
 from tui.cli import out
 from tui.narration import line_of

@@ -9,9 +9,9 @@ import click
 
 from ondeck import times
 from ondeck.errors import BadInput, ExitCode, NeedsPerson
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import deed_of
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import deed_of
 from ondeck.text import safe_line
 from tui.cli import consent, flags, following, out, plan_view
 from tui.cli.face import Face, form_option, pass_face
@@ -19,7 +19,7 @@ from tui.cli.operation import Asked, asked_of
 from tui.cli.out import At, Rows
 
 if TYPE_CHECKING:
-    from ondeck.operate.consent import Consent
+    from ondeck.job.consent import Consent
     from ondeck.record.view import JobView, TargetView
 
 _BY_HAND = click.Choice([o.value for o in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_STARTED)])

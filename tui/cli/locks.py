@@ -12,7 +12,7 @@ import click
 from ondeck import times
 from ondeck.errors import BadInput, ExitCode, Refused
 from ondeck.operate.allowed import allow
-from ondeck.operate.lock import Lock, Owner
+from ondeck.record.lock import Lock, Owner
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.out import At, Rows
 

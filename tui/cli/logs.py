@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from ondeck import times
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.counting import counted
 from ondeck.errors import BadInput, ExitCode
@@ -23,7 +24,6 @@ from ondeck.observe.logstore import Filtered, LogStore
 from ondeck.observe.ports import LAST, LogReader
 from ondeck.observe.records import Health, Level, LogLine, SourceState
 from ondeck.operate.naming import is_selector
-from ondeck.operate.ports import Bench
 from tui.cli import out
 from tui.cli.face import Face, pass_face, selector_option
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, OndeckError
-from ondeck.operate.spec import OperationSpec, TargetKind
+from ondeck.job.spec import OperationSpec, TargetKind
 from tui.cli import flags
 
 if TYPE_CHECKING:

@@ -12,8 +12,10 @@ import msgspec
 
 from ondeck import times
 from ondeck.capabilities import Capabilities
+from ondeck.counting import counted
 from ondeck.errors import ExitCode
 from ondeck.inventory.model import Service
+from ondeck.job.outcome import JobState, Outcome
 from ondeck.observe import checks, firing
 from ondeck.observe import now as judging
 from ondeck.observe.checks import CheckLook, CheckTrouble
@@ -24,9 +26,8 @@ from ondeck.observe.ports import FactsReader
 from ondeck.observe.records import Change
 from ondeck.observe.sampling import sample_all, standings
 from ondeck.operate.bench import FaceBench
-from ondeck.operate.lock import LockView
-from ondeck.operate.outcome import JobState
 from ondeck.operate.wayback import way_of
+from ondeck.record.lock import LockView
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, form_option, pass_face
@@ -80,14 +81,18 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _wait_of(view: JobView) -> Waiting:
-    unknown = view.over
-    why = "outcome unknown: " + ", ".join(view.doubts) if unknown else view.pause or view.detail
     state = f"{view.state.value}:{view.waiting_for.value}" if view.waiting_for else view.state.value
+    why, verb = view.pause or view.detail, "attach"
+    if view.over and view.unsettled:
+        state, why, verb = "unknown", "outcome unknown: " + ", ".join(view.doubts), "reconcile"
+    elif view.over:
+        left = sum(row.outcome is Outcome.NOT_STARTED for row in view.targets.values())
+        state, why, verb = "lost", f"its worker was lost; {counted(left, 'target')} never begun", "continue"
     return Waiting(
-        job=view.id, state="unknown" if unknown else state, operation=view.plan.request.operation,
+        job=view.id, state=state, operation=view.plan.request.operation,
         subject=view.plan.request.subject, env=view.plan.request.env, actor=view.people,
         began=view.started or view.made, why=safe_line(why),
-        do=f"ondeck {'reconcile' if unknown else 'attach'} {view.id}",
+        do=f"ondeck {verb} {view.id}",
     )  # fmt: skip
 
 
@@ -95,7 +100,9 @@ def _jobs(views: list[JobView]) -> tuple[tuple[Waiting, ...], tuple[Waiting, ...
     """Jobs that wait for a person, and jobs that run."""
     waits = [
         v for v in views
-        if judging.wait_of(str(v.state), str(v.outcome or ""), in_doubt=v.over and v.unsettled) is not None
+        if judging.wait_of(
+            str(v.state), str(v.outcome or ""), in_doubt=v.over and v.unsettled, half_done=v.half_done
+        )
     ]  # fmt: skip
     runs = [v for v in views if v.state in (JobState.RUNNING, JobState.QUEUED)]
     waits.sort(key=lambda v: v.over)

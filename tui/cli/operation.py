@@ -10,8 +10,8 @@ import msgspec
 
 from ondeck import times
 from ondeck.errors import BadInput, ExitCode, NeedsPerson
-from ondeck.operate.plan import Action, Request
-from ondeck.operate.spec import OperationSpec, Risk
+from ondeck.job.plan import Action, Request
+from ondeck.job.spec import OperationSpec, Risk
 from tui.cli import consent, flags, meant, out, plan_view
 from tui.cli.face import Face
 

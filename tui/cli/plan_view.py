@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ondeck.counting import counted
-from ondeck.operate.lock import REACH
-from ondeck.operate.plan import Action, Change, Draft, Plan, changes_nothing, undo_words
-from ondeck.operate.spec import Risk
+from ondeck.job.plan import Action, Change, Draft, Plan, changes_nothing, undo_words
+from ondeck.job.spec import Risk
+from ondeck.record.lock import REACH
 from ondeck.text import safe_line
 
 _SIGNS = {

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ondeck.errors import BadInput
-from ondeck.operate.spec import OperationSpec
+from ondeck.job.spec import OperationSpec
 from tui.cli import flags, operation
 from tui.cli.face import Face, pass_face
 

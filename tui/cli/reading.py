@@ -13,11 +13,12 @@ from ondeck import times
 from ondeck.capabilities import Capabilities
 from ondeck.counting import counted
 from ondeck.errors import BadInput, ExitCode
+from ondeck.inventory.live import HostFacts, Live
 from ondeck.inventory.model import Host
 from ondeck.observe.fleet import Standing, fullest
 from ondeck.observe.history import gather_changes, newest_first, silent
 from ondeck.observe.ports import ChangeReader, FactsReader
-from ondeck.observe.records import Asked, Change, HostFacts, Live, SourceState
+from ondeck.observe.records import Asked, Change, SourceState
 from ondeck.observe.sampling import AT_ONCE, sample_all, standings
 from tui.cli.face import Face, form_option, pass_face, selector_option
 from tui.cli.out import At, Format, Rows

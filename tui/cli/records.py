@@ -10,8 +10,8 @@ import click
 from ondeck import times
 from ondeck.counting import counted
 from ondeck.errors import ExitCode
-from ondeck.operate.outcome import JobState
-from ondeck.operate.plan import work_of
+from ondeck.job.outcome import JobState
+from ondeck.job.plan import work_of
 from ondeck.text import safe_line
 from tui.cli import out
 from tui.cli.face import Face, pass_face

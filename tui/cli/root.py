@@ -13,7 +13,7 @@ import click
 
 from ondeck import text
 from ondeck.errors import BadInput, ExitCode, OndeckError
-from ondeck.operate.spec import OperationSpec
+from ondeck.job.spec import OperationSpec
 from ondeck.registry import Registry
 from tui.cli.face import Face, Globals, report
 

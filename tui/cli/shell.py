@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from ondeck.errors import BadInput, ExitCode, NeedsPerson
-from ondeck.operate.spec import OperationSpec, Risk
+from ondeck.job.spec import OperationSpec, Risk
 from tui.cli import consent, operation
 from tui.cli.face import Face
 

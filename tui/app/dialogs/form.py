@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
-from ondeck.operate.spec import OperationSpec
+from ondeck.job.spec import OperationSpec
 from tui.app import commands
 from tui.app.bindings import key_of
 from tui.app.context import Desk

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-from ondeck.operate.lock import REACH
-from ondeck.operate.plan import Action, Change, Draft, changes_nothing, undo_words
+from ondeck.job.plan import Action, Change, Draft, changes_nothing, undo_words
+from ondeck.record.lock import REACH
 from tui.app.commands import with_reason
 from tui.app.phrases import count_of, verb_of
 from tui.app.rows import Part, Row, fit, row, rule

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeAlias
 
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
@@ -14,7 +15,6 @@ from ondeck.inventory.model import Host, Inventory
 from ondeck.observe.history import ask_changes
 from ondeck.observe.ports import ChangeReader, UnitReader
 from ondeck.observe.records import Asked
-from ondeck.operate.ports import Bench
 from tui.app.views import Answer, UnitsLook
 
 UNITS_FOR = 15.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.inventory.model import Inventory
 from ondeck.observe import checks
 from ondeck.observe.checks import CheckLook
-from ondeck.operate.ports import Bench
 
 EVERY = 300.0
 """Seconds between two questions: a certificate does not change by itself."""

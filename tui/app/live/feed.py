@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+from ondeck.bench import Bench
 from ondeck.engine import Engine, Handle, Mailbox
 from ondeck.observe.logjoin import Joint
 from ondeck.observe.logstore import LogStore
 from ondeck.observe.records import Health, LogBatch, LogLine, SourceState
-from ondeck.operate.ports import Bench
 
 SECOND = 1_000_000_000
 OVERLAP = 60 * SECOND

@@ -8,15 +8,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine, Handle, Mailbox, StreamState
 from ondeck.errors import OndeckError
+from ondeck.inventory.live import HostFacts
 from ondeck.inventory.model import Host, Inventory
 from ondeck.observe import facts_cache
 from ondeck.observe.fleet import fullest
-from ondeck.observe.records import FactsBatch, Health, HostFacts, SourceState
+from ondeck.observe.records import FactsBatch, Health, SourceState
 from ondeck.observe.trend import Trends
-from ondeck.operate.ports import Bench
 from ondeck.settings import Settings
 from tui.app.views import HostLook
 

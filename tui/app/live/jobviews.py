@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ondeck.operate import events as happened
-from ondeck.operate.outcome import JobState
-from ondeck.operate.plan import Plan, deed_of, undo_of
+from ondeck.job import events as happened
+from ondeck.job.outcome import JobState
+from ondeck.job.plan import Plan, deed_of, undo_of
 from ondeck.record.view import JobView
 from ondeck.text import safe_line
 from tui.app.views import BatchLook, JobLook, TargetLook
@@ -53,7 +53,8 @@ def job_look(view: JobView, notes: tuple[tuple[int, str], ...] = ()) -> JobLook:
         undo=undo_of(plan, view.id),
         before=_of(plan, "before"),
         wanted=_of(plan, "after"),
-        in_doubt=view.over and bool(view.in_doubt),
+        in_doubt=view.over and view.unsettled,
+        half_done=view.half_done,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
@@ -11,7 +12,6 @@ from ondeck.inventory.model import Host, Inventory
 from ondeck.observe.logs import Tail, merged
 from ondeck.observe.ports import LogReader
 from ondeck.observe.records import LogBatch
-from ondeck.operate.ports import Bench
 from tui.app.live.feed import LiveFeed
 
 MOST_SOURCES = 60

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.deck import Deck
 from ondeck.engine import Engine
 from ondeck.errors import BadInput
+from ondeck.inventory.live import Live
 from ondeck.observe.fleet import judge
 from ondeck.observe.live import live, versions_of
-from ondeck.observe.records import Live
 from ondeck.operate.bench import FaceBench
-from ondeck.operate.ports import Bench
 from tui.app.live.asking import LiveQuestions
 from tui.app.live.checks import LiveChecks
 from tui.app.live.feed import LiveFeed

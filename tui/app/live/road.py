@@ -8,18 +8,18 @@ from collections.abc import Callable
 
 import msgspec
 
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.deck import Deck
 from ondeck.engine import Engine
 from ondeck.errors import BadInput, OndeckError
-from ondeck.observe.records import Live
+from ondeck.inventory.live import Live
+from ondeck.job.consent import Consent
+from ondeck.job.events import Ask, What
+from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Request
+from ondeck.job.spec import OperationSpec
 from ondeck.operate import again, reconcile, road, subject
-from ondeck.operate.consent import Consent
-from ondeck.operate.events import Ask, What
-from ondeck.operate.outcome import Outcome
-from ondeck.operate.plan import Request
-from ondeck.operate.ports import Bench
-from ondeck.operate.spec import OperationSpec
 from tui.app import commands
 from tui.app.session import Assent, Card, Rules, Wish
 

@@ -6,15 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
+from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Host, Inventory, Service
-from ondeck.observe import firing
+from ondeck.observe import firing, health
 from ondeck.observe.records import ReleaseFacts
-from ondeck.operate import health
-from ondeck.operate.ports import Bench
 from ondeck.operate.wayback import way_of
 from tui.app.views import ServiceLook
 

@@ -33,9 +33,9 @@ from tui.app.views import (
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
+    from ondeck.job.spec import OperationSpec
     from ondeck.observe.checks import CheckLook
     from ondeck.operate.interactive import Opened
-    from ondeck.operate.spec import OperationSpec
     from tui.app.live.feed import LiveFeed
     from tui.app.live.parts import Parts
 
@@ -295,8 +295,8 @@ class LiveSession:
     @contextmanager
     def shell(self, card: Card, assent: Assent) -> Iterator[Opened]:
         """What to run on the user's terminal, while it is open."""
+        from ondeck.job.consent import Consent
         from ondeck.operate import interactive
-        from ondeck.operate.consent import Consent
 
         consent = Consent(
             confirmed=True, typed=assent.typed, reason=assent.reason, break_glass=assent.break_glass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ondeck.inventory.model import Protection
-from ondeck.operate.outcome import Outcome
+from ondeck.job.outcome import Outcome
 from tui.app.context import Desk
 from tui.app.session import Assent
 from tui.app.views import JobLook

@@ -46,6 +46,15 @@ if TYPE_CHECKING:
     from ondeck.observe.checks import CheckTrouble
 
 
+_WAITS = {
+    now.Wait.UNKNOWN: ("LOOK", "outcome unknown: reconcile or settle"),
+    now.Wait.LOST: ("LOST", "its worker was lost half-way: continue"),
+    now.Wait.PAUSED: ("HELD", ""),
+    now.Wait.WAITING: ("ASK ", ""),
+}
+"""Word of a job that needs a person, and what to say where it says nothing itself."""
+
+
 class NowPane(BoardView):
     """The first screen."""
 
@@ -268,9 +277,8 @@ class NowPane(BoardView):
             return []
         rows = [heading(f"WAITING FOR A PERSON {len(waiting)}")]
         for job in waiting:
-            doubt = job.wait is now.Wait.UNKNOWN
-            word = "LOOK" if doubt else "HELD" if job.wait is now.Wait.PAUSED else "ASK "
-            why = job.waiting or ("outcome unknown: reconcile or settle" if doubt else job.state)
+            word, instead = _WAITS[job.wait or now.Wait.WAITING]
+            why = job.waiting or instead or job.state
             text = f"{job.title} {job.subject}  {spoken(why)}"
             rows.append(row(
                 (word, "warn"), " ", (fit(job.env, 8), self.desk.env_role(job.env)),

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from ondeck.operate.consent import Given
-from ondeck.operate.outcome import Outcome, WaitingFor
+from ondeck.job.consent import Given
+from ondeck.job.outcome import Outcome, WaitingFor
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ondeck.counting import counted
-from ondeck.operate.spec import Risk
+from ondeck.job.spec import Risk
 
 _SEAL = 16  # hexadecimal digits
 JOB = "JOB"

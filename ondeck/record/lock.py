@@ -59,6 +59,7 @@ class Lock:
         self._file = root / f"{_name(key)}.lock"
         self._owner = root / f"{_name(key)}.owner"
         self._fd = -1
+        self._mine: Owner | None = None
 
     def take(self, owner: Owner, in_doubt: Callable[[str], bool]) -> Owner | None:
         """Try once.
@@ -89,7 +90,7 @@ class Lock:
         except StateBroken:
             os.close(fd)
             raise
-        self._fd = fd
+        self._fd, self._mine = fd, owner
         return None
 
     def fileno(self) -> int:
@@ -124,13 +125,23 @@ class Lock:
             ) from error
 
     def release(self, *, clear: bool) -> None:
-        """Let go; with `clear` nothing is in doubt and the owner's file goes too."""
+        """Let go; with `clear` nothing is in doubt and the owner's file goes too, unless a child holds it on."""
         if self._fd < 0:
             return
-        if clear:
-            self._owner.unlink(missing_ok=True)
         os.close(self._fd)
         self._fd = -1
+        if not clear:
+            return
+        fd = folder.open_private(self._file, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self.owner() == self._mine:
+                self._owner.unlink(missing_ok=True)
+        except BlockingIOError:
+            # A process of ours that inherited it, or the next owner: the name that stands there is right.
+            return
+        finally:
+            os.close(fd)
 
     def break_open(self) -> bool:
         """Remove a left-behind owner; False while a living worker holds the lock.
@@ -177,19 +188,17 @@ def views(root: Path, in_doubt: Callable[[str], bool]) -> list[LockView]:
     Raises:
         StateBroken: The files cannot be read.
     """
-    found = []
-    for path in sorted(root.glob("*.owner")):
-        lock = Lock(root, unquote(path.name.removesuffix(".owner")))
-        held, owner = lock.held, lock.owner()
-        if owner is not None and (held or in_doubt(owner.job)):
-            found.append(
-                LockView(
-                    key=owner.key,
-                    job=owner.job,
-                    actor=owner.actor,
-                    reason=owner.reason,
-                    since=owner.since,
-                    held=held,
-                )
-            )
-    return found
+    names = {path.stem for pattern in ("*.owner", "*.lock") for path in root.glob(pattern)}
+    found = [_view(Lock(root, unquote(name)), in_doubt) for name in sorted(names)]
+    return [view for view in found if view is not None]
+
+
+def _view(lock: Lock, in_doubt: Callable[[str], bool]) -> LockView | None:
+    held, owner = lock.held, lock.owner()
+    if owner is None and held:
+        owner = _somebody(lock.key)
+    if owner is None or not (held or in_doubt(owner.job)):
+        return None
+    return LockView(
+        key=owner.key, job=owner.job, actor=owner.actor, reason=owner.reason, since=owner.since, held=held
+    )
