@@ -4,6 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime
 STAMP := $(VENV)/.installed
+# Tests wait more than they work; files go to so many processes at once.
+WORKERS ?= 2
 
 .PHONY: demo test lint bench screenshots lab clean
 
@@ -24,7 +26,7 @@ demo: $(RUNTIME)          ## the app on sample-inventory with the embedded lab
 	@echo "ondeck is $(VENV)/bin/ondeck here; the demo from a shell: $(VENV)/bin/ondeck demo --shell"
 
 test: $(STAMP)            ## every test; those that cannot run are counted with their reason
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
