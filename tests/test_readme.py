@@ -85,7 +85,12 @@ def test_every_verb_and_flag_that_the_pages_name_exists(checkout: Path) -> None:
 
 def test_who_made_the_demo_is_told_how_to_run_ondeck(checkout: Path) -> None:
     done = subprocess.run(
-        ["make", "-n", "demo"], cwd=checkout, capture_output=True, text=True, check=True, timeout=30
+        ["make", "--no-print-directory", "-n", "demo"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
     )
     for said in (done.stdout, (checkout / "README.md").read_text()):
         assert ".venv/bin/ondeck" in said

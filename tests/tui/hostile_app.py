@@ -31,6 +31,7 @@ from tui.app.dialogs.help import Help, KeysHelp  # noqa: E402
 from tui.app.dialogs.logline import WholeLine  # noqa: E402
 from tui.app.dialogs.menu import Choice, Menu  # noqa: E402
 from tui.app.dialogs.plan import PlanDialog  # noqa: E402
+from tui.app.dialogs.target import WholeTarget  # noqa: E402
 from tui.app.frame import DeckScreen, OndeckApp  # noqa: E402
 from tui.app.palette import Palette  # noqa: E402
 from tui.app.session import Wish  # noqa: E402
@@ -105,8 +106,9 @@ class HostileSession(FakeSession):
     def credentials(self) -> str:
         return f"no agent{self.payload}"
 
-    def output(self, job: str, target: str, *, whole: bool = False) -> OutputLook:
-        found: OutputLook = poisoned(super().output(job, target, whole=whole), self.payload)
+    def output(self, job: str, target: str, *, whole: bool = False, everything: bool = False) -> OutputLook:
+        look = super().output(job, target, whole=whole, everything=everything)
+        found: OutputLook = poisoned(look, self.payload)
         return found
 
     def units(self, host: str) -> Any:
@@ -143,6 +145,8 @@ def dialogs(screen: DeckScreen, session: HostileSession) -> Iterator[Dialog[Any]
     )
     yield Help(desk, screen.view)
     yield KeysHelp(desk, f"KEYS{payload}", [("k", f"does{payload}")])
+    job = session.job_list[0]
+    yield WholeTarget(desk, job.id, job.targets[0].name)
     yield WholeLine(desk, poisoned(session.lines[0], payload))
     yield Palette(desk)
 

@@ -24,7 +24,7 @@ async def test_copy_says_where_it_was_sent_and_fills_the_buffer_of_tmux(
     monkeypatch.setenv("TMUX", "/nowhere,1,0")
     async with playing() as play:
         await play.press("2", "Y")
-        await play.until("and to tmux")
+        await play.until("copy sent, prefix ] pastes: ondeck get hosts")
         for _ in range(1000):
             if (tmp_path / "got").exists():
                 break
@@ -37,7 +37,7 @@ async def test_copy_outside_of_tmux_promises_no_more_than_it_did(monkeypatch: py
     monkeypatch.delenv("TMUX", raising=False)
     async with playing() as play:
         await play.press("2", "Y")
-        await play.until("sent to the terminal's clipboard: ondeck get hosts")
+        await play.until("copy sent: ondeck get hosts")
 
 
 async def test_metrics_of_marked_hosts_shows_all_of_them_and_names_one_once() -> None:

@@ -70,5 +70,5 @@ def test_the_targets_of_a_job_are_counted_by_their_outcome(env: dict[str, str]) 
     exec_on("name=web-1", "false")
     exec_on("group=web", "true")
     rows = [line for line in on_a_terminal(env, "jobs") if "exec" in line or "web" in line]
-    assert rows[0].rstrip().endswith("4 ok")
-    assert rows[1].rstrip().endswith("1 failed")
+    assert " 4 ok " in rows[0]
+    assert " 1 failed " in rows[1]

@@ -21,10 +21,10 @@ def copy(app: App[int], text: str) -> str:
     app.copy_to_clipboard(text)
     tmux = shutil.which("tmux") if os.environ.get("TMUX") else None
     if tmux is None:
-        return f"sent to the terminal's clipboard: {text}"
+        return f"copy sent: {text}"
     data = text.encode()[:LARGEST]
     threading.Thread(target=_load, args=(tmux, data), name="ondeck-tmux", daemon=True).start()
-    return f"sent to the terminal's clipboard and to tmux (prefix ] pastes): {text}"
+    return f"copy sent, prefix ] pastes: {text}"
 
 
 def _load(tmux: str, data: bytes) -> None:

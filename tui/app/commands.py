@@ -296,8 +296,11 @@ def shell_line(spec: OperationSpec, wish: Wish) -> str:
 
 
 def with_reason(line: str, reason: str) -> str:
-    """A command line of `shell_line` with another reason in it."""
-    words = shlex.split(line)
+    """A command line of `shell_line` with another reason in it; what is no such line stays as it is."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return line
     end = words.index("--") if "--" in words else len(words)
     if "--reason" in words[:end]:
         at = words.index("--reason")
