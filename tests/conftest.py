@@ -31,7 +31,6 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     ):
         monkeypatch.setenv(name, str(home / folder))
     monkeypatch.setenv("ONDECK_TIMESCALE", "0.1")
-    monkeypatch.setenv("ONDECK_POLICY", str(home / "no-policy.yml"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
 
 

@@ -60,11 +60,16 @@ def floor_of(settings: Settings) -> Floor:
     """The floor of this machine, with what the settings add to it.
 
     Raises:
-        Refused: See `load_floor`; also for the file that is added.
+        Refused: See `load_floor`; also for the file that is added, which has to be there once it is named.
     """
     floor = load_floor(settings.policy_floor)
     if settings.policy_more is None:
         return floor
+    if not settings.policy_more.exists():
+        raise Refused(
+            f"ONDECK_POLICY names {settings.policy_more}, which is not there",
+            hint="mend the path or unset it",
+        )
     more = load_floor(settings.policy_more)
     return Layers(read_only=floor.read_only or more.read_only, environments=floor.environments, over=(more,))
 

@@ -30,7 +30,6 @@ def env(tmp_path: Path) -> dict[str, str]:
         "HOME": str(tmp_path),
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "ONDECK_POLICY": str(tmp_path / "no-policy.yml"),
         "PATH": os.environ["PATH"],
     }
 

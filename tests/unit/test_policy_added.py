@@ -48,8 +48,9 @@ def test_each_layer_is_asked_by_itself_and_the_strongest_answer_counts(tmp_path:
         )
         return policy.rules_of(inventory, policy.floor_of(own), "prod")
 
-    for more in (weak, tmp_path / "none.yml"):
-        assert protection(rules(more), "deploy", Risk.CHANGE) is Protection.TWO_PERSON
+    assert protection(rules(weak), "deploy", Risk.CHANGE) is Protection.TWO_PERSON
+    with pytest.raises(Refused, match="which is not there"):
+        rules(tmp_path / "none.yml")
     assert rules(strong).read_only
     assert not rules(weak).read_only
 
