@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ondeck.counting import counted
 from tui.app.panes.base import BoardView
 from tui.app.panes.pieces import change_rows, known_changes
 from tui.app.rows import Row, heading, row
@@ -34,11 +35,8 @@ class ChangesPage(BoardView):
         if self.desk.at:
             changes = [change for change in changes if change.time <= self.desk.at]
         silent = [answer for answer in answers if answer.error]
-        rows = [
-            heading(
-                f"CHANGES {len(changes)}", right=[(f"{len(answers) - len(silent)} sources answered", "dim")]
-            )
-        ]
+        answered = counted(len(answers) - len(silent), "source")
+        rows = [heading(f"CHANGES {len(changes)}", right=[(f"{answered} answered", "dim")])]
         rows += [row((f"could not ask {a.source}: {a.error}", "warn")) for a in silent]
         if not changes:
             rows.append(row(("nothing in what could be asked", "dim")))
