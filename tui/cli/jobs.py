@@ -180,9 +180,10 @@ def continue_(face: Face, /, job: str, **given: Any) -> int:  # noqa: ANN401 - c
     """Let a paused or waiting job go on; of a job that has ended, do what was not begun.
 
     To go on with a job that stands for failures, an unknown or a gate takes a word of its own: --yes or
-    --confirm NAME, as the rules of its environment ask for the operation. A pause by hand needs none.
-    To go on with an ended job is a word of its own when its plan is older than an hour, or when somebody
-    else started it: --yes or --confirm NAME, as the rules of its environment ask for the operation.
+    --confirm NAME, as the rules of its environment ask for the operation.
+    A pause by hand needs none for who started it, within the hour and under the same rules.
+    To go on with an ended job is a word of its own when something of it failed or it stood for something,
+    when its plan is older than an hour, or when somebody else started it.
     A job whose worker was lost is reconciled first: ondeck reconcile JOB.
     """
     asked = asked_of(given)
@@ -203,7 +204,7 @@ def _of_a_pause(face: Face, view: JobView, asked: Asked) -> Consent | None:
     needed = again.needed(face.deck, view.id) if view.paused_at else None
     if needed is None:
         return None
-    face.say(f"  it stands: {needed.why}")
+    face.say(f"  it {'is paused' if view.paused_by else 'stands'}: {needed.why}")
     left = sum(row.outcome is None for row in view.targets.values())
     given = consent.obtain(face, view.plan, needed.ruling, asked, left)
     if given is None:
