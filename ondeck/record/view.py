@@ -447,6 +447,25 @@ def lose(view: JobView) -> JobView:
     return view
 
 
+def not_open(view: JobView, target: str, *, short: bool) -> str:
+    """Why nothing is there to settle by hand; empty when there is.
+
+    Args:
+        view: Of a job that is over, or as its next worker sees it.
+        target: Empty means the last gate.
+        short: The log lacks records.
+    """
+    if not target:
+        return "" if view.blind_gate is not None else "no gate of it is open"
+    row = view.targets.get(target)
+    if row is None:
+        return f"no target {target!r}"
+    if row.still_running:
+        return f"it was seen running: {row.text}"
+    unknown = row.in_doubt or row.outcome is Outcome.UNKNOWN or (short and target in doubtful(view))
+    return "" if unknown else "its outcome is known"
+
+
 def doubtful(view: JobView) -> tuple[str, ...]:
     """Targets of which a log that lacks records cannot say that they were not begun, until a person has said so."""
     open_ends = (None, Outcome.NOT_STARTED, Outcome.CANCELLED, Outcome.UNKNOWN)

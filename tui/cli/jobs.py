@@ -186,6 +186,8 @@ def continue_(face: Face, /, job: str, **given: Any) -> int:  # noqa: ANN401 - c
     when its plan is older than an hour, or when somebody else started it.
     A job whose worker was lost is reconciled first: ondeck reconcile JOB.
     """
+    from ondeck.operate import road
+
     asked = asked_of(given)
     reason = asked.reason
     view = face.deck.record.job(job)
@@ -194,7 +196,17 @@ def continue_(face: Face, /, job: str, **given: Any) -> int:  # noqa: ANN401 - c
     if _lend(face, job, reason):
         return int(ExitCode.OK)
     ask = Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason, pause=view.paused_at)
-    return _ask(face, job, ask, "asked to go on", _of_a_pause(face, view, asked))
+    name = road.tend(face.deck, job, ask, _of_a_pause(face, view, asked))
+    return _taken(face, job, name, "it goes on")
+
+
+def _taken(face: Face, job: str, name: str, said: str) -> int:
+    """Say what was done once the worker did it; a refusal of the worker is one of the command."""
+    from ondeck.operate.reconcile import answered
+
+    taken = answered(face.deck, job, name)
+    face.say(said if taken else f"asked; not taken yet: see ondeck attach {job}")
+    return int(ExitCode.OK)
 
 
 def _of_a_pause(face: Face, view: JobView, asked: Asked) -> Consent | None:
@@ -261,9 +273,9 @@ def settle(
             "settle a target with its outcome, or the last gate",
             hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY; ondeck settle {job} --gate passed --reason WHY",
         )
-    road.settle(face.deck, job, target or "", _GATE[gate] if gate else Outcome(outcome or ""), reason)
-    face.say(f"{target or 'the last gate'} of {job} is set to {outcome or gate}")
-    return int(ExitCode.OK)
+    word = _GATE[gate] if gate else Outcome(outcome or "")
+    name = road.settle(face.deck, job, target or "", word, reason)
+    return _taken(face, job, name, f"{target or 'the last gate'} of {job} is set to {outcome or gate}")
 
 
 @click.command()
