@@ -13,7 +13,7 @@ from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.desk import Desk
 from ondeck.operate.ports import Applying
 from ondeck.record.audit import Audit
-from ondeck.record.view import doubtful
+from ondeck.record.view import not_open
 
 
 class Aftermath:
@@ -55,14 +55,8 @@ class Aftermath:
             return "settling needs an outcome and a reason"
         if not target:
             return await self._settle_gate(outcome, reason, who)
-        row = self._desk.view.targets.get(target)
-        if row is None:
-            return f"no target {target!r}"
-        if row.still_running:
-            return f"it was seen running: {row.text}"
-        lacking = bool(self._short) and target in doubtful(self._desk.view)
-        if not row.in_doubt and row.outcome is not Outcome.UNKNOWN and not lacking:
-            return "its outcome is known"
+        if said := not_open(self._desk.view, target, short=bool(self._short)):
+            return said
         refused = await self._audited(target, f"{target} settled as {outcome.value}: {reason}", reason, who)
         if not refused:
             await self._desk.record(Settled(target=target, outcome=outcome, reason=short(reason), by=who))

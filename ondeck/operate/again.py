@@ -84,11 +84,23 @@ def needed(deck: Deck, job: str, who: str = "") -> Again | None:
     at = deck.record.folder(job)
     view, given, who = at.view(), at.read_given(), who or deck.settings.actor
     plan = view.plan
-    if view.state is JobState.PAUSED:
-        why = "" if view.paused_by else standing(view)
+    ruling = road.judge(deck, plan, actor=who)
+    if view.state is JobState.PAUSED and not view.paused_by:
+        why = standing(view)
     else:
         why = not_covered(given, plan, who=who, rules=_rules(deck, plan))
-    return Again(why=why, ruling=road.judge(deck, plan, actor=who)) if why else None
+    if view.over:
+        why = ", ".join(filter(None, (why, happened(view))))
+    if ruling.refused:
+        why = why or "the rules say no by now"
+    return Again(why=why, ruling=ruling) if why else None
+
+
+def happened(view: JobView) -> str:
+    """What went wrong in a job that has ended and nobody went on after yet; empty when nothing did."""
+    said = list(view.unanswered.values())
+    more = f" and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
+    return f"{', '.join(said[:_NAMED])}{more}"
 
 
 def standing(view: JobView) -> str:
@@ -112,18 +124,19 @@ def unsaid(deck: Deck, view: JobView, ask: Ask, who: str) -> str:
     if ask.pause and ask.pause != view.paused_at:
         return "it stands for something else by now: look again"
     ruling = road.judge(deck, view.plan, actor=who)
-    if view.paused_by or (ruling.level is Protection.NONE and not ruling.refused):
-        return ""
     said = ask.given
     try:
+        if ruling.refused:
+            raise Refused(ruling.refused)
+        rules = _rules(deck, view.plan)
+        started = deck.record.folder(view.id).read_given()
+        covered = view.paused_by and not not_covered(started, view.plan, who=who, rules=rules)
+        if covered or ruling.level is Protection.NONE:
+            return ""
         guard.admit(ruling, said.consent if said is not None else Consent())
     except OndeckError as error:
         return f"{error.message}: ondeck continue {view.id}"
-    fits = said is not None and (said.plan, said.actor, said.policy) == (
-        view.digest,
-        who,
-        _rules(deck, view.plan),
-    )
+    fits = said is not None and (said.plan, said.actor, said.policy) == (view.digest, who, rules)
     return "" if fits and ask.pause else "the consent is for something else: look again"
 
 
@@ -173,13 +186,13 @@ def agreed(deck: Deck, at: JobFolder, ask: Ask, consent: Consent | None) -> Ask:
     return msgspec.structs.replace(ask, given=given, pause=view.paused_at)
 
 
-def taken_over(given: Given, plan: Plan, ask: Ask, *, who: str, rules: str) -> Given:
-    """The consent that counts for a worker that goes on, checked by who acts.
+def taken_over(given: Given, view: JobView, ask: Ask, *, who: str, rules: str) -> Given:
+    """The consent that counts for a worker that goes on with an ended job, checked by who acts.
 
     Raises:
         Refused: A fresh one is needed and is not there, or is for something else.
     """
-    why = not_covered(given, plan, who=who, rules=rules)
+    why = ", ".join(filter(None, (not_covered(given, view.plan, who=who, rules=rules), happened(view))))
     if not why:
         return given
     fresh = ask.given

@@ -307,7 +307,7 @@ class Drive:
                 return ""
             case What.CONTINUE:
                 if not self._standing:
-                    return "it is not paused"
+                    return "somebody else let it go on" if ask.pause else "it is not paused"
                 return "" if self._credentials else self._unsaid(ask, who)
             case What.CREDENTIALS:
                 return "" if self._credentials else "it does not wait for credentials"

@@ -7,13 +7,14 @@ import time
 from typing import TYPE_CHECKING
 
 from ondeck.errors import BadInput, PlanStale, Refused
-from ondeck.job.events import Ask, Mode, What
+from ondeck.job.events import Ask, Asked, Mode, What
 from ondeck.job.outcome import Outcome, WaitingFor
 from ondeck.operate import again, launch, seal
 from ondeck.operate.notify import route_of
 from ondeck.operate.secrets import resolve
 from ondeck.record import folder
-from ondeck.record.view import doubtful
+from ondeck.record.journal import Tail
+from ondeck.record.view import doubtful, not_open
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ondeck.record.view import JobView
 
 GONE_SECONDS = 30.0
+ANSWER_SECONDS = 10.0
 AGENT = "SSH_AUTH_SOCK"
 """The one variable that is lent: where the agent of a terminal listens."""
 
@@ -69,11 +71,38 @@ def tend(deck: Deck, job: str, ask: Ask, consent: Consent | None = None) -> str:
             f"{ask.target} was seen running: {row.text}",
             hint=f"stop it there or wait, then: ondeck reconcile {at.id}",
         )
+    if ask.what is What.SETTLE and (said := not_open(view, ask.target, short=bool(short))):
+        raise Refused(f"{ask.target or 'the last gate'} of job {at.id} cannot be settled: {said}")
     name = at.ask(ask)
     found = resolve(view.plan.draft.secrets, os.environ)
     route = route_of(deck.inventory, view.plan.request.env, os.environ)
     launch.spawn(at, deck.settings, mode, found, deck.manifests, route)
     return name
+
+
+def answered(deck: Deck, job: str, name: str) -> bool:
+    """Wait until a worker took a request in; False when none did within a few seconds.
+
+    Raises:
+        BadInput: There is no such job.
+        Refused: The worker refused it, or ended without taking it.
+        StateBroken: The job cannot be read.
+    """
+    at = deck.record.folder(job)
+    tail, until = Tail(at.events), time.monotonic() + deck.settings.seconds(ANSWER_SECONDS)
+    while True:
+        # First who lives, then what is written: what a worker took before it ended stands there.
+        alive, late = at.is_alive(), time.monotonic() > until
+        for event in tail.read():
+            if isinstance(event, Asked) and event.ask == name:
+                if event.refused:
+                    raise Refused(f"job {at.id} did not take it: {event.refused}")
+                return True
+        if not alive:
+            raise Refused(f"job {at.id} ended without taking it: {at.view().summary}")
+        if late:
+            return False
+        time.sleep(0.02)
 
 
 def _check_settling(job: str, ask: Ask) -> None:

@@ -172,7 +172,7 @@ class Worker:
         try:
             floor = policy.floor_of(self.settings)
             rules = policy.digest(self.inventory, floor, self.plan.request.env)
-            self.given = again.taken_over(self.given, self.plan, ask, who=who, rules=rules)
+            self.given = again.taken_over(self.given, self.desk.view, ask, who=who, rules=rules)
         except OndeckError as error:
             raise Stopped(Ended.REFUSED, f"{error.message}: ondeck continue {self.at.id}") from error
         self.herald = self._new_herald()

@@ -107,6 +107,7 @@ class JobView(msgspec.Struct, kw_only=True):
         damaged: Number of a damaged record, -1 when there is none.
         wrong: What is wrong with its folder: edited, cut; to be said loudly in every view.
         short: The part of that which the log itself tells: it did not hold what the audit knew of.
+        unanswered: What went wrong and nobody gave a word for since, in words, by target, gate or pause.
     """
 
     id: str
@@ -141,6 +142,7 @@ class JobView(msgspec.Struct, kw_only=True):
     break_glass: bool = False
     wrong: tuple[str, ...] = ()
     short: str = ""
+    unanswered: dict[str, str] = {}
 
     @property
     def over(self) -> bool:
@@ -271,6 +273,7 @@ def empty(job: str, plan: Plan, digest: str, *, actor: str, reason: str, made: i
         asked=[],
         resumed=[],
         remembered={},
+        unanswered={},
     )
 
 
@@ -278,8 +281,40 @@ def fold(view: JobView, events: Iterable[Event]) -> JobView:
     """Take events into the view, in place; the same events always give the same view."""
     for event in events:
         view.events += 1
+        _answer(view, event)
         _take(view, event)
     return view
+
+
+def _answer(view: JobView, event: Event) -> None:
+    """Keep what went wrong until a person goes on all the same; that a worker died or was cancelled is no word."""
+    left = view.unanswered
+    match event:
+        case TargetEnded(target=name, outcome=outcome) | Reconciled(target=name, outcome=outcome):
+            _keep(left, f"target {name}", _bad(name, outcome))
+        case Settled(target=name, outcome=outcome):
+            _keep(left, f"target {name}", _bad(name, outcome))
+        case GateAnswered(index=index, passed=passed) | GateSettled(index=index, passed=passed):
+            word = "" if passed else "did not pass" if passed is False else "has no data"
+            _keep(left, f"gate {index}", f"the gate after batch {index + 1} {word}" if word else "")
+        case Paused(why=why, by=""):
+            left["pause"] = f"it stood: {why}"
+        case Continued() if view.state is JobState.PAUSED and not view.paused_by:
+            left.clear()
+        case Resumed():
+            left.clear()
+        case _:
+            pass
+
+
+def _bad(target: str, outcome: Outcome) -> str:
+    return f"{target} {outcome.value.replace('_', ' ')}" if outcome.counts_as_failure else ""
+
+
+def _keep(left: dict[str, str], key: str, said: str) -> None:
+    left.pop(key, None)
+    if said:
+        left[key] = said
 
 
 def _take(view: JobView, event: Event) -> None:
@@ -410,6 +445,25 @@ def lose(view: JobView) -> JobView:
         view.choices = ("reconcile", "settle", "continue")
     view.detail = view.summary
     return view
+
+
+def not_open(view: JobView, target: str, *, short: bool) -> str:
+    """Why nothing is there to settle by hand; empty when there is.
+
+    Args:
+        view: Of a job that is over, or as its next worker sees it.
+        target: Empty means the last gate.
+        short: The log lacks records.
+    """
+    if not target:
+        return "" if view.blind_gate is not None else "no gate of it is open"
+    row = view.targets.get(target)
+    if row is None:
+        return f"no target {target!r}"
+    if row.still_running:
+        return f"it was seen running: {row.text}"
+    unknown = row.in_doubt or row.outcome is Outcome.UNKNOWN or (short and target in doubtful(view))
+    return "" if unknown else "its outcome is known"
 
 
 def doubtful(view: JobView) -> tuple[str, ...]:

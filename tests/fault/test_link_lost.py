@@ -161,9 +161,14 @@ def test_a_rollout_that_loses_a_host_waits_for_a_person_and_goes_on_from_the_tru
     if row["outcome"] == "failed":
         # The canary failed, and who went on after the break may not know it: that takes a word of its own.
         assert rest.code == 4, rest
-        assert "nothing of batch 1 succeeded" in rest.err
-        player.run("continue", job, "--confirm", "prod", "--reason", "web-1 is left for later", code=0)
-        rest = player.run("attach", job, timeout=60)
+        assert "web-1 failed" in rest.err
+        rest = player.run(
+            "continue", job, "--confirm", "prod", "--reason", "web-1 is left for later", timeout=60
+        )
+        # Nobody saw the canary run, so it stands once more; that word may be given too.
+        if player.job(job)["state"] == "paused":
+            player.run("continue", job, "--confirm", "prod", "--reason", "web-1 is left for later", code=0)
+            rest = player.run("attach", job, timeout=60)
     rows = player.job(job)["targets"]
     assert [rows[host]["outcome"] for host in ("web-2", "web-3")] == ["succeeded"] * 2, rest
     player.run("deploy", "checkout@prod", "2.16.0", "--confirm", "prod", "--reason", "the rest", code=0)

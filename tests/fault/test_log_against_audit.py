@@ -94,7 +94,7 @@ def test_the_worker_itself_does_not_go_on_from_a_short_log(
 
     with monkeypatch.context() as patch:
         patch.setattr(launch, "spawn", cut)
-        reconcile.tend(on, job, CONTINUE)
+        reconcile.tend(on, job, CONTINUE, on_road.YES)
     view = on_road.over(on, job)
     assert (view.why, set(on_road.effects(tmp_path))) == (Ended.REFUSED, {"web-1"}), view.summary
 

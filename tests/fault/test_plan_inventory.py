@@ -206,7 +206,7 @@ def test_the_worker_itself_refuses_an_inventory_that_is_not_the_plans(
 
     monkeypatch.setattr(launch, "spawn", moved)
     if job:
-        reconcile.tend(on, job, CONTINUE)
+        reconcile.tend(on, job, CONTINUE, on_road.YES)
     else:
         job = on_road.start(on, tmp_path)
     view = on_road.over(on, job)

@@ -12,7 +12,7 @@ import msgspec
 from ondeck.deck import Deck
 from ondeck.job.events import Ask, What
 from ondeck.job.outcome import JobState, Outcome
-from ondeck.operate import reconcile, road, shelf
+from ondeck.operate import road, shelf
 from ondeck.record import folder
 from ondeck.record.view import JobView
 from providers.host.content import pin, unpin
@@ -65,7 +65,7 @@ def test_a_content_stays_while_a_job_may_go_on_and_goes_when_it_is_done(tmp_path
     age(on.record.plans_root / "content" / digest)
     on_road.drafted(on, tmp_path)
     assert contents(on) == {digest}, "continue would need it"
-    reconcile.tend(on, view.id, Ask(what=What.CONTINUE, by="anna"))
+    on_road.go_on(on, view.id)
     assert on_road.over(on, view.id).targets["web-3"].outcome is Outcome.SUCCEEDED
     age(on.record.plans_root / "content" / digest)
     on_road.drafted(on, tmp_path)

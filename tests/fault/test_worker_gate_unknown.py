@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from ondeck.deck import Deck
 from ondeck.errors import BadInput, ExitCode, Refused
-from ondeck.job.events import Ask, Ended, GateAccepted, GateSettled, JobStarted, What
+from ondeck.job.events import Ask, Ended, GateAccepted, GateSettled, JobStarted, Mode, What
 from ondeck.job.outcome import JobState, Outcome
-from ondeck.operate import reconcile
+from ondeck.operate import launch, reconcile
 from ondeck.record.view import JobView
 from tests import road as on_road
 from tui.cli import jobs, now
@@ -114,7 +114,11 @@ def test_settling_a_gate_that_is_not_open_is_refused_and_says_so(tmp_path: Path)
     job = on_road.over(
         on, on_road.start(on, tmp_path, batches="1,2", script=("web-2=lost",), max_failures=3)
     ).id
-    reconcile.settle(on, job, "", Outcome.SUCCEEDED, "a wish")
+    with pytest.raises(Refused, match="no gate of it is open"):
+        reconcile.settle(on, job, "", Outcome.SUCCEEDED, "a wish")
+    at = on.record.folder(job)
+    at.ask(Ask(what=What.SETTLE, by="anna", outcome=Outcome.SUCCEEDED, reason="past the face"))
+    launch.spawn(at, on.settings, Mode.RECONCILE, {}, on.manifests)
     view = on_road.over(on, job)
     assert view.outcome is Outcome.UNKNOWN
     assert any("no gate" in note for note in view.notes)

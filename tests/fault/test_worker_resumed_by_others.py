@@ -20,7 +20,7 @@ from ondeck.job.outcome import JobState, Outcome
 from ondeck.operate import launch, reconcile
 from ondeck.record.store import Record
 from tests import road as on_road
-from tests.fault.test_worker_resumed import paused_and_killed
+from tests.fault.test_worker_resumed import killed, paused_and_killed
 from tui.app.live.jobviews import job_look
 from tui.cli import jobs, records
 from tui.cli.face import Face, Globals
@@ -60,6 +60,18 @@ def begun_by_anna(on: Deck, tmp: Path) -> str:
     on_road.wait_for(on, job, lambda v: v.state is JobState.PAUSED)
     reconcile.tend(on, job, Ask(what=What.CANCEL, by="anna"))
     on_road.over(on, job)
+    return job
+
+
+def untroubled(on: Deck, tmp: Path) -> str:
+    """A job of anna's that she paused by hand, of which nothing has failed."""
+    from ondeck.operate import road
+
+    drafted = on_road.drafted(on, tmp, batches="1,2", delay=20.0)
+    job = road.start(on, drafted, Consent(typed="lab", reason="release day"))
+    on_road.wait_for(on, job, lambda v: v.targets["web-1"].running)
+    on.record.ask(job, Ask(what=What.PAUSE, by="anna"))
+    on_road.wait_for(on, job, lambda v: v.paused_by == "anna")
     return job
 
 
@@ -108,9 +120,15 @@ def test_a_plan_older_than_its_hour_needs_a_fresh_word_of_the_same_person(tmp_pa
     assert (view.people, view.resumed) == ("anna", ["anna"])
 
 
-def test_within_the_hour_the_same_person_only_says_continue(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["cancelled", "killed"])
+def test_within_the_hour_the_same_person_only_says_continue(tmp_path: Path, end: str) -> None:
     on = protected(tmp_path)
-    job = begun_by_anna(on, tmp_path)
+    job = untroubled(on, tmp_path)
+    if end == "cancelled":
+        reconcile.tend(on, job, Ask(what=What.CANCEL, by="anna"))
+        on_road.over(on, job)
+    else:
+        killed(on, job)
     reconcile.tend(on, job, Ask(what=What.CONTINUE, by="anna"))
     assert on_road.over(on, job).targets["web-2"].outcome is Outcome.SUCCEEDED
 

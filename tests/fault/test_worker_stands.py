@@ -106,6 +106,59 @@ def test_a_pause_by_hand_goes_on_as_it_was_asked_to(tmp_path: Path) -> None:
     end(on, view.id)
 
 
+def by_hand(on: Deck, tmp: Path) -> JobView:
+    drafted = on_road.drafted(on, tmp, batches="1,2", delay=20.0)
+    job = road.start(on, drafted, TYPED)
+    on_road.wait_for(on, job, lambda v: v.targets["web-1"].running)
+    on.record.ask(job, Ask(what=What.PAUSE, by="anna"))
+    return on_road.wait_for(on, job, lambda v: v.paused_by == "anna")
+
+
+def refused_by_the_worker(on: Deck, view: JobView, ask: Ask) -> str:
+    on.record.ask(view.id, ask)
+    asked = on_road.wait_for(on, view.id, lambda v: len(v.asked) > len(view.asked))
+    return asked.notes[-1] if asked.notes else ""
+
+
+def test_a_pause_by_hand_does_not_hide_who_asks_from_face_and_worker(tmp_path: Path) -> None:
+    on = protected(tmp_path)
+    view = by_hand(on, tmp_path)
+    bob = Ask(what=What.CONTINUE, by="bob", reason="anna went home")
+    with pytest.raises(NeedsPerson, match="it was anna who started it"):
+        reconcile.tend(on, view.id, bob)
+    assert "'lab' has to be typed" in refused_by_the_worker(on, view, bob)
+    reconcile.tend(on, view.id, bob, TYPED)
+    assert on_road.over(on, view.id).targets["web-3"].outcome is Outcome.SUCCEEDED
+
+
+def test_a_pause_by_hand_does_not_hide_rules_that_changed(tmp_path: Path) -> None:
+    on = protected(tmp_path)
+    view = by_hand(on, tmp_path)
+    on.settings.policy_floor.write_text("environments: {lab: {protection: {restart: type-name}}}\n")
+    on.settings.policy_floor.chmod(0o644)
+    with pytest.raises(NeedsPerson, match="the rules changed since"):
+        reconcile.tend(on, view.id, CONTINUE)
+    assert "'lab' has to be typed" in refused_by_the_worker(on, view, CONTINUE)
+    end(on, view.id)
+
+
+def test_a_pause_by_hand_does_not_go_on_in_a_read_only_session_or_on_a_read_only_bastion(
+    tmp_path: Path,
+) -> None:
+    on = protected(tmp_path)
+    view = by_hand(on, tmp_path)
+    looking = msgspec.structs.replace(on, settings=msgspec.structs.replace(on.settings, read_only=True))
+    with pytest.raises(Refused, match="read-only"):
+        reconcile.tend(looking, view.id, CONTINUE)
+    on.settings.policy_floor.write_text("read_only: true\n")
+    on.settings.policy_floor.chmod(0o644)
+    with pytest.raises(Refused, match="bastion is read-only"):
+        reconcile.tend(on, view.id, CONTINUE)
+    assert "bastion is read-only" in refused_by_the_worker(on, view, CONTINUE)
+    end(on, view.id)
+    assert set(on_road.effects(tmp_path)) == {"web-1"}
+
+
 def test_the_command_line_asks_for_the_word_and_ends_with_4_without_it(tmp_path: Path) -> None:
     on = protected(tmp_path)
     view = failed(on, tmp_path)

@@ -180,11 +180,14 @@ def continue_(face: Face, /, job: str, **given: Any) -> int:  # noqa: ANN401 - c
     """Let a paused or waiting job go on; of a job that has ended, do what was not begun.
 
     To go on with a job that stands for failures, an unknown or a gate takes a word of its own: --yes or
-    --confirm NAME, as the rules of its environment ask for the operation. A pause by hand needs none.
-    To go on with an ended job is a word of its own when its plan is older than an hour, or when somebody
-    else started it: --yes or --confirm NAME, as the rules of its environment ask for the operation.
+    --confirm NAME, as the rules of its environment ask for the operation.
+    A pause by hand needs none for who started it, within the hour and under the same rules.
+    To go on with an ended job is a word of its own when something of it failed or it stood for something,
+    when its plan is older than an hour, or when somebody else started it.
     A job whose worker was lost is reconciled first: ondeck reconcile JOB.
     """
+    from ondeck.operate import road
+
     asked = asked_of(given)
     reason = asked.reason
     view = face.deck.record.job(job)
@@ -193,7 +196,17 @@ def continue_(face: Face, /, job: str, **given: Any) -> int:  # noqa: ANN401 - c
     if _lend(face, job, reason):
         return int(ExitCode.OK)
     ask = Ask(what=What.CONTINUE, by=face.settings.actor, reason=reason, pause=view.paused_at)
-    return _ask(face, job, ask, "asked to go on", _of_a_pause(face, view, asked))
+    name = road.tend(face.deck, job, ask, _of_a_pause(face, view, asked))
+    return _taken(face, job, name, "it goes on")
+
+
+def _taken(face: Face, job: str, name: str, said: str) -> int:
+    """Say what was done once the worker did it; a refusal of the worker is one of the command."""
+    from ondeck.operate.reconcile import answered
+
+    taken = answered(face.deck, job, name)
+    face.say(said if taken else f"asked; not taken yet: see ondeck attach {job}")
+    return int(ExitCode.OK)
 
 
 def _of_a_pause(face: Face, view: JobView, asked: Asked) -> Consent | None:
@@ -203,7 +216,7 @@ def _of_a_pause(face: Face, view: JobView, asked: Asked) -> Consent | None:
     needed = again.needed(face.deck, view.id) if view.paused_at else None
     if needed is None:
         return None
-    face.say(f"  it stands: {needed.why}")
+    face.say(f"  it {'is paused' if view.paused_by else 'stands'}: {needed.why}")
     left = sum(row.outcome is None for row in view.targets.values())
     given = consent.obtain(face, view.plan, needed.ruling, asked, left)
     if given is None:
@@ -260,9 +273,9 @@ def settle(
             "settle a target with its outcome, or the last gate",
             hint=f"ondeck settle {job} TARGET OUTCOME --reason WHY; ondeck settle {job} --gate passed --reason WHY",
         )
-    road.settle(face.deck, job, target or "", _GATE[gate] if gate else Outcome(outcome or ""), reason)
-    face.say(f"{target or 'the last gate'} of {job} is set to {outcome or gate}")
-    return int(ExitCode.OK)
+    word = _GATE[gate] if gate else Outcome(outcome or "")
+    name = road.settle(face.deck, job, target or "", word, reason)
+    return _taken(face, job, name, f"{target or 'the last gate'} of {job} is set to {outcome or gate}")
 
 
 @click.command()

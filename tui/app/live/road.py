@@ -143,7 +143,7 @@ class LiveRoad:
         """Ask something of a job, whether its worker lives or not; what was asked, in words.
 
         Raises:
-            OndeckError: It makes no sense for this job.
+            OndeckError: It makes no sense for this job, or its worker refused it.
         """
         what = What(order)
         ask = Ask(
@@ -157,14 +157,23 @@ class LiveRoad:
         )
         try:
             meant = await asyncio.to_thread(reconcile.as_meant, self._deck, job, ask)
-            await asyncio.to_thread(reconcile.tend, self._deck, job, meant, _consent(assent))
+            name = await asyncio.to_thread(reconcile.tend, self._deck, job, meant, _consent(assent))
+            taken = meant.what not in _ANSWERED or await asyncio.to_thread(
+                reconcile.answered, self._deck, job, name
+            )
         except OndeckError as error:
             self._note("ask", commands.order_line(job, ask), error.message)
             raise
         self._note("ask", commands.order_line(job, meant), "asked")
         if meant.what is What.CREDENTIALS:
             return f"lent job {job} the agent of this terminal"
+        if not taken:
+            return f"asked job {job}; not taken yet"
         return commands.asked(job, order, hard=hard)
+
+
+_ANSWERED = (What.SETTLE, What.CONTINUE)
+"""Whose answer is worth waiting for: what they do may have been done by somebody else already."""
 
 
 def _consent(assent: Assent | None) -> Consent | None:
