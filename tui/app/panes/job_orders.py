@@ -60,6 +60,7 @@ async def _cancel(desk: Desk, job: JobLook) -> None:
         choices.append(Choice("hard", f"cancel it and stop the {they} too", "s"))
     answer = await desk.choose(f"cancel job {job.id}?", choices)
     if answer in ("soft", "hard"):
+        desk.say(f"asking job {job.id} to cancel ..", "warn")
         desk.say(await desk.session.order(job.id, "cancel", hard=answer == "hard"), "warn")
     else:
         desk.say("not cancelled", "dim")
