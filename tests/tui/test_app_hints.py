@@ -112,3 +112,32 @@ async def test_on_the_page_of_a_host_a_shell_and_a_command_mean_that_host_alone(
         assert play.app.deck_screen.view.selected().name == "checkout@prod"
         await play.press("x")
         await play.until("run on web-1: web-1")
+
+
+@pytest.mark.parametrize("size", [(80, 24), WIDE])
+async def test_the_line_of_a_command_says_that_no_shell_reads_it(size: tuple[int, int]) -> None:
+    async with playing(size=size) as play:
+        await play.press("2", "x")
+        shown = await play.until("no shell: ; | && are words; sh -c '...' for one   esc")
+        assert "run on web-1" in shown
+
+
+async def test_marked_hosts_are_for_running_a_command_so_its_key_stands_first() -> None:
+    async with playing() as play:
+        await play.press("2", "space", "space")
+        await play.until("2 marked")
+        assert hints(play).startswith(" x run")
+        await play.press("t")
+        await play.type("02:40")
+        await play.press("enter")
+        await play.until("figures are now")
+        assert hints(play).startswith(" x run")
+
+
+async def test_now_says_that_its_rows_are_not_those_of_the_time_cursor() -> None:
+    async with playing() as play:
+        await play.press("t")
+        await play.type("02:40")
+        await play.press("enter")
+        await play.until("AT 02:40")
+        assert "figures are now, not 02:40" in hints(play)

@@ -119,20 +119,33 @@ def ended_with_rest() -> Any:
     return msgspec.structs.replace(job, targets=(rest, *others), state="ended")
 
 
-@pytest.mark.parametrize(("typed", "goes_on"), [("prod", True), ("y", False)])
-async def test_continue_of_an_ended_job_of_somebody_else_wants_the_name_typed(
-    typed: str, goes_on: bool
-) -> None:
+async def test_continue_of_an_ended_job_of_somebody_else_wants_the_name_typed() -> None:
     async with playing() as play:
         play.session.job_list = [ended_with_rest()]
         play.session.again = Rules(level="type-name", type_this="prod", why=("it was bob who started it",))
         await play.press("0", "enter", "c")
         await play.until("it was bob who started it")
-        await play.type(typed)
+        await play.until("type prod to go on: ")
+        await play.type("prod")
         await play.press("enter")
-        await play.until("asked job" if goes_on else "it does not go on")
-        assert [o for o in orders(play) if o[0] == "continue"] == [("continue", "")] * goes_on
-        assert play.session.assents == [Assent(typed="prod")] * goes_on
+        await play.until("asked job")
+        assert [o for o in orders(play) if o[0] == "continue"] == [("continue", "")]
+        assert play.session.assents == [Assent(typed="prod")]
+
+
+async def test_a_wrong_word_is_said_and_the_line_stays_open_until_it_is_right_or_left() -> None:
+    async with playing() as play:
+        play.session.job_list = [ended_with_rest()]
+        why = "would go on to 2 targets: 1 failed, more than 0 may (web-1 failed)"
+        play.session.again = Rules(level="type-name", type_this="prod", why=(why,))
+        await play.press("0", "enter", "c")
+        assert why in await play.until("type prod to go on: ")
+        await play.press("y", "enter")
+        await play.until("that is not prod: type prod to go on")
+        assert play.app.deck_screen.prompt.is_open
+        await play.press("escape")
+        await play.until("it does not go on")
+        assert play.session.assents == []
 
 
 async def test_settle_of_a_gate_that_nobody_knows_asks_for_the_gate() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -189,6 +190,8 @@ class SaidLine(Line):
     """The last line: a colon, or what was said last, until the next key or for a few seconds."""
 
     LASTING: ClassVar[int] = 6 * phrases.SECOND
+    MOST: ClassVar[int] = 5
+    """Lines of a message at most; the view stays in sight above it."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, id="said")
@@ -197,7 +200,15 @@ class SaidLine(Line):
     def say(self, text: str, role: str) -> None:
         """Show for a while."""
         self._until = self.desk.session.now() + self.LASTING
-        self.put(Text(f" {text}", self.desk.roles.style(role)))
+        lines = wrap(text, max(20, self.app.size.width - 2))[: self.MOST] or [text]
+        self._tall(len(lines))
+        self.put(Text("\n".join(f" {line}" for line in lines), self.desk.roles.style(role)))
+
+    def _tall(self, lines: int) -> None:
+        """What is longer than the line takes the lines it needs: the end of a message is what it is for."""
+        if self.styles.height is None or self.styles.height.value != lines:
+            self.styles.height = lines
+            self.refresh(layout=True)
 
     def settle(self) -> None:
         """Back to a colon when it stood long enough."""
@@ -207,4 +218,5 @@ class SaidLine(Line):
     def clear_words(self) -> None:
         """Back to a colon."""
         self._until = 0
+        self._tall(1)
         self.put(Text(":", self.desk.roles.style("dim")))

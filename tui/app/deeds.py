@@ -9,6 +9,7 @@ from ondeck.job.spec import TargetKind
 from tui.app import clipboard, commands, phrases
 from tui.app.applying import hosts_of
 from tui.app.operating import Operating
+from tui.app.rows import fit
 from tui.app.views import Kind, Selected
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tui.app.frame import DeckScreen
 
     Answer = asyncio.Future[str | None]
+
+NO_SHELL = "   no shell: ; | && are words; sh -c '...' for one   esc"
+"""What is typed for `x` goes to the hosts as words."""
 
 
 class Deeds:
@@ -299,10 +303,9 @@ class Deeds:
             self.desk.say("mark hosts first, or stand on one", "warn")
             return
         where = hosts[0] if len(hosts) == 1 else phrases.count_of(len(hosts), "host")
-        words = f"run on {where}: {' '.join(hosts)}"
-        self.screen.spawn(
-            self._run(self.screen.open_prompt("run", words=f"{words[:66]}   esc leaves"), hosts)
-        )
+        room = max(20, self.screen.size.width - len(NO_SHELL) - 2)
+        words = fit(f"run on {where}: {' '.join(hosts)}", room).rstrip() + NO_SHELL
+        self.screen.spawn(self._run(self.screen.open_prompt("run", words=words), hosts))
 
     async def _run(self, answer: Answer, hosts: tuple[str, ...]) -> None:
         text = await self.screen.answered(answer)

@@ -36,8 +36,9 @@ class Prompt(Input):
         self.completions: Callable[[str], list[str]] = lambda text: []
 
     def ask(self, kind: str, value: str = "") -> None:
-        """Open it; `kind` is what stands before the text and which history it has."""
+        """Open it; `kind` is which history it has, and while nothing is typed a question (`..: `) stands there."""
         self.kind = kind
+        self.placeholder = f"{kind}(esc leaves)" if kind.endswith(": ") else ""
         self._at = len(self._history.get(kind, []))
         self.value = value
         self.cursor_position = len(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -60,17 +61,23 @@ class Menu(Dialog[str]):
         for choice in self.choices:
             key = [(fit(choice.key, 3), "key")] if keyed else []
             rows.append(row(*key, fit(choice.title, title + 2), (choice.note, "dim"), key=choice.name))
-        return [*rows, row(""), row(("enter chooses   esc leaves", "dim"))]
+        return [*rows, row(""), row((self._keys(), "dim"))]
+
+    def _keys(self) -> str:
+        """A key of a choice acts at once; where they have none, enter chooses."""
+        keys = " ".join(c.key for c in self.choices if c.key)
+        return f"{keys}  choose   esc leaves" if keys else "enter chooses   esc leaves"
 
     def action_choose(self) -> None:
         """The row under the cursor."""
         if self.board.key:
             self.dismiss(self.board.key)
 
-    def on_key(self, event: object) -> None:
-        """A choice's own key."""
-        character = getattr(event, "character", None)
+    def on_key(self, event: events.Key) -> None:
+        """A choice's own key; it ends here, for once the menu is gone it would mean something to the view below."""
         for choice in self.choices:
-            if choice.key and choice.key == character:
+            if choice.key and choice.key == event.character:
+                event.stop()
+                event.prevent_default()
                 self.dismiss(choice.name)
                 return

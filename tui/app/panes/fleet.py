@@ -50,7 +50,7 @@ class FleetPane(View):
 
     DEFAULT_CSS = "FleetPane { layout: vertical; } FleetPane #head { height: 1; }"
     pane = "fleet"
-    hints: ClassVar[tuple[str, ...]] = (
+    plain_hints: ClassVar[tuple[str, ...]] = (
         "go.open", "list.filter", "list.mark", "list.all", "do.run", "do.shell", "see.logs", "see.metrics", "list.sort",
         "do.actions", "copy.name",
     )  # fmt: skip
@@ -67,6 +67,13 @@ class FleetPane(View):
         self._filled = False
         self._drawn: dict[str, Row] = {}
         self._services: dict[str, str] = {}
+
+    @property
+    def hints(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What marks are for stands first while there are any."""
+        if not self.table.marks:
+            return self.plain_hints
+        return ("do.run", *(name for name in self.plain_hints if name != "do.run"))
 
     def compose(self) -> ComposeResult:
         """A line of counts, the table."""
@@ -229,6 +236,10 @@ class FleetPane(View):
         else:
             return False
         return True
+
+    def applies(self, name: str) -> bool:
+        """A command runs on what is marked, wherever the cursor is."""
+        return (name == "do.run" and bool(self.table.marks)) or super().applies(name)
 
     def command(self) -> str:
         """The same as text."""

@@ -60,6 +60,7 @@ async def _cancel(desk: Desk, job: JobLook) -> None:
         choices.append(Choice("hard", f"cancel it and stop the {they} too", "s"))
     answer = await desk.choose(f"cancel job {job.id}?", choices)
     if answer in ("soft", "hard"):
+        desk.say(f"asking job {job.id} to cancel ..", "warn")
         desk.say(await desk.session.order(job.id, "cancel", hard=answer == "hard"), "warn")
     else:
         desk.say("not cancelled", "dim")
@@ -75,12 +76,21 @@ async def _go_on(desk: Desk, job: JobLook) -> None:
             desk.say(f"{rules.why[0]}: {trouble}", "warn")
             return
         wanted = rules.type_this or "y"
-        answer = await desk.ask(f"type {wanted} to go on: ", words=f"{rules.why[0]}   esc leaves")
-        if answer is None or answer.strip() != wanted:
-            desk.say(f"it does not go on: type {wanted}", "dim")
+        if not await _typed(desk, wanted, rules.why[0]):
+            desk.say("it does not go on", "dim")
             return
         assent = Assent(typed=rules.type_this, pause=rules.pause)
     desk.say(await desk.session.order(job.id, "continue", assent=assent), "")
+
+
+async def _typed(desk: Desk, wanted: str, why: str) -> bool:
+    """Ask until the word is typed; False when the line was left."""
+    question = f"type {wanted} to go on: "
+    while True:
+        answer = await desk.ask(question, words=why)
+        if answer is None or answer.strip() == wanted:
+            return answer is not None
+        question = f"that is not {wanted}: type {wanted} to go on: "
 
 
 async def _settle(desk: Desk, job: JobLook, target: str) -> None:

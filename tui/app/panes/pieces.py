@@ -87,8 +87,6 @@ def _change_row(
 
 def job_line(desk: Desk, job: JobLook, *, wide: bool) -> Line:
     """A job as a line of a grid."""
-    total = len(job.targets)
-    done = sum(1 for t in job.targets if t.outcome)
     state: Part
     if job.running:
         word = f"{job.state} {spoken(job.waiting)}".strip() if job.state == "waiting" else job.state
@@ -104,9 +102,15 @@ def job_line(desk: Desk, job: JobLook, *, wide: bool) -> Line:
     what = job.deed or verb_of(job.operation).lower()
     env: tuple[Part, ...] = ((job.env or "-", desk.env_role(job.env)),) if wide else ()
     cells: tuple[Part, ...] = (
-        desk.minute(begin), *env, on_word(job), what, state, f"{done}/{total}", took, job.actor,
+        desk.minute(begin), *env, on_word(job), what, state, done_word(job), took, job.actor,
     )  # fmt: skip
     return Line(cells, key=f"job {job.id}")
+
+
+def done_word(job: JobLook) -> str:
+    """`3/4` that went well of all, with those that went wrong: `1/4 2 bad`."""
+    bad = job.count("failed", "timed_out", "unreachable")
+    return f"{job.count('succeeded')}/{len(job.targets)}" + (f" {bad} bad" if bad else "")
 
 
 def on_word(job: JobLook) -> str:
@@ -119,7 +123,7 @@ def on_word(job: JobLook) -> str:
 
 JOB_COLUMNS = (
     Column("AT", 5, 10), Column("ENV", 4, 9), Column("ON", 6, 28), Column("WHAT", 6, 60), Column("STATE", 9, 24),
-    Column("DONE", 4, 9, True), Column("TOOK", 4, 7, True), Column("BY", 3, 14),
+    Column("DONE", 4, 13, True), Column("TOOK", 4, 7, True), Column("BY", 3, 14),
 )  # fmt: skip
 
 
@@ -129,7 +133,13 @@ def jobs_rows(desk: Desk, jobs: Sequence[JobLook], width: int, *, head: bool = T
     columns = [column for column in JOB_COLUMNS if wide or column.head != "ENV"]
     longest = max((len(job.deed) for job in jobs), default=0)
     at = next(i for i, column in enumerate(columns) if column.head == "WHAT")
-    columns[at] = columns[at]._replace(least=min(24 if width >= 76 else 12, max(6, longest)))
+    by = max((min(8, len(job.actor)) for job in jobs), default=3)
+    spare = max(0, by - 5) + max(
+        (len(done_word(job)) - 5 for job in jobs if " " in done_word(job)), default=0
+    )
+    least = max(12, 24 - spare) if width >= 76 else 12
+    columns[at] = columns[at]._replace(least=min(least, max(6, longest)))
+    columns[-1] = columns[-1]._replace(least=max(3, by))
     return grid(columns, [job_line(desk, job, wide=wide) for job in jobs], width, head=head)
 
 
