@@ -61,10 +61,10 @@ def test_a_dead_agent_stops_nothing_that_is_connected(own_player: Player, key: P
             "--",
             "sh",
             "-c",
-            "echo on > a; sleep 2",
+            f"touch {tmp_path}/began-$$; sleep 2",
             code=0,
         ).out.strip()
-        eventually(lambda: mine.job(job)["state"] == "running" and mine.job(job)["targets"])
+        eventually(lambda: len(list(tmp_path.glob("began-*"))) == len(WEB))
         os.kill(pid, signal.SIGTERM)
     done = player.run("attach", job, timeout=60)
     assert done.code == 0, done
