@@ -61,10 +61,14 @@ def test_a_dead_agent_stops_nothing_that_is_connected(own_player: Player, key: P
             "--",
             "sh",
             "-c",
-            f"touch {tmp_path}/began-$$; sleep 2",
+            "echo on; sleep 2",
             code=0,
         ).out.strip()
-        eventually(lambda: len(list(tmp_path.glob("began-*"))) == len(WEB))
+        eventually(
+            lambda: [
+                log for log in player.demo.base.rglob(f"{job}/events.log") if b'"opened"' in log.read_bytes()
+            ]
+        )
         os.kill(pid, signal.SIGTERM)
     done = player.run("attach", job, timeout=60)
     assert done.code == 0, done
