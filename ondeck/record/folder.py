@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import stat
@@ -140,3 +141,20 @@ def read_private(path: Path, *, limit: int = 256 << 20) -> bytes:
     if len(data) > limit:
         raise StateBroken(f"{path} is larger than {limit} bytes")
     return data
+
+
+def is_held(file: Path) -> bool:
+    """True while some living process holds a lock on the file; the kernel answers. Raises StateBroken."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise broken(file, error) from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

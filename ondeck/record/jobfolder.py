@@ -97,19 +97,7 @@ class JobFolder:
 
     def is_alive(self) -> bool:
         """True while a worker holds this job; the kernel answers, not a pid file."""
-        try:
-            fd = os.open(self.alive, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise folder.broken(self.alive, error) from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
-        return False
+        return folder.is_held(self.alive)
 
     def hold(self) -> int | None:
         """Take the worker's place: a locked descriptor to hand on, or None when a worker lives.

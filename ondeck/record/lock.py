@@ -163,19 +163,7 @@ class Lock:
     @property
     def held(self) -> bool:
         """True while some living process holds it."""
-        try:
-            fd = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise folder.broken(self._file, error) from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
-        return False
+        return folder.is_held(self._file)
 
 
 def _somebody(key: str) -> Owner:
