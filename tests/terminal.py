@@ -98,6 +98,8 @@ class Terminal:
         argv: Sequence[str], environment: Mapping[str, str], cwd: str | None, columns: int, rows: int
     ) -> None:
         try:
+            # Whoever runs the tests may ignore hangups; a login shell's child does not.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             if cwd:
                 os.chdir(cwd)

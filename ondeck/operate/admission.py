@@ -14,12 +14,22 @@ from ondeck.record.folder import read_private
 if TYPE_CHECKING:
     from ondeck.inventory.model import Inventory
     from ondeck.job.consent import Given
+    from ondeck.job.events import Ended
     from ondeck.job.plan import Plan
     from ondeck.job.spec import Risk
     from ondeck.record.jobfolder import JobFolder
     from ondeck.record.view import JobView
     from ondeck.registry import Registry
     from ondeck.settings import Settings
+
+
+class Stopped(Exception):
+    """The job ends before its first change."""
+
+    def __init__(self, why: Ended, summary: str) -> None:
+        super().__init__(summary)
+        self.why = why
+        self.summary = summary
 
 
 def tampered(at: JobFolder, view: JobView, given: Given, inventory_digest: str) -> str:

@@ -23,11 +23,9 @@ from ondeck.inventory.model import Inventory
 from ondeck.job.consent import Given
 from ondeck.job.events import (
     Ask,
-    Continued,
     Ended,
     JobEnded,
     JobStarted,
-    LockTaken,
     LogShort,
     Mode,
     Opened,
@@ -35,39 +33,30 @@ from ondeck.job.events import (
     Resumed,
     Step,
     TargetEnded,
-    Waiting,
     What,
 )
-from ondeck.job.outcome import Outcome, WaitingFor
+from ondeck.job.outcome import Outcome
 from ondeck.job.plan import work_of
 from ondeck.job.spec import Risk
 from ondeck.operate import admission, again, policy, seal
+from ondeck.operate.admission import Stopped
 from ondeck.operate.aftermath import Aftermath
 from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.bench import WorkBench
 from ondeck.operate.desk import Desk
-from ondeck.operate.drive import POLL, Drive
+from ondeck.operate.drive import Drive
 from ondeck.operate.herald import TELL_SECONDS, Herald
 from ondeck.operate.launch import Handshake
 from ondeck.operate.ports import Applying
 from ondeck.operate.rollout import Rollout
+from ondeck.operate.turn import Turn
 from ondeck.record.folder import read_private
 from ondeck.record.jobfolder import JobFolder
 from ondeck.record.journal import Fault, no_fault
-from ondeck.record.lock import Lock, Owner
 from ondeck.record.store import Record
 from ondeck.record.view import doubtful
 from ondeck.registry import Manifest, Registry
 from ondeck.secret import Secret
-
-
-class Stopped(Exception):
-    """The job ends before its first change."""
-
-    def __init__(self, why: Ended, summary: str) -> None:
-        super().__init__(summary)
-        self.why = why
-        self.summary = summary
 
 
 def fault_at(text: str) -> Fault:
@@ -103,7 +92,7 @@ class Worker:
         self.secrets = {reference: Secret(value) for reference, value in hand.secrets.items()}
         self.bench = self._new_bench()
         self.herald = self._new_herald()
-        self.lock: Lock | None = None
+        self.turn: Turn | None = None
         self.stack = AsyncExitStack()
         self.drive: Drive | None = None
         self.asked_to_stop = ""
@@ -154,7 +143,7 @@ class Worker:
         resumed = f"resumed by {self.given.actor}{begun}" if asked else ""
         said = (resumed, short(work_of(self.plan)), self.settings.rules_from)
         await self._audit("intent", "; ".join(filter(None, said)))
-        await self._take_lock()
+        await self._turn().wait()
         try:
             applying = await self._open()
         except TimeoutError as error:
@@ -188,12 +177,8 @@ class Worker:
         await self.desk.record(Resumed(by=self.given.actor, decision=self.given.decision, reason=reason))
 
     async def _reconcile(self) -> tuple[Ended, str]:
-        key = self.plan.draft.lock_key
-        if key and self.desk.view.unsettled:
-            lock = Lock(self.record.locks_root, key)
-            others = partial(_of_others, self.record, self.at.id)
-            if lock.take(self._owner(key), others) is None:
-                self.lock = lock
+        if self.desk.view.unsettled:
+            self._turn().take(partial(_of_others, self.record, self.at.id))
         return Ended.BROKEN, await Aftermath(
             self.desk, self.record.audit, self._open, short=self.short
         ).find_out()
@@ -254,47 +239,10 @@ class Worker:
                 ) from error
             self.desk.note(f"the audit could not be written: {said}")
 
-    async def _take_lock(self) -> None:
-        key = self.plan.draft.lock_key
-        if not key:
-            return
-        lock = Lock(self.record.locks_root, key)
-        owner = self._owner(key)
-        loop, waiting = asyncio.get_running_loop(), ""
-        until = loop.time() + self.given.lock_wait
-        while (other := lock.take(owner, self.record.in_doubt)) is not None:
-            held = f"{key} is locked by job {other.job or '?'} of {other.actor}: {other.reason or 'no reason given'}"
-            if self._cancel_asked() or await self._asked_to_cancel():
-                raise Stopped(Ended.CANCELLED, f"cancelled while it waited for the lock; {held}")
-            if loop.time() >= until:
-                doubt = "" if lock.held else f"; its outcome is in doubt: ondeck reconcile {other.job}"
-                raise Stopped(Ended.LOCKED, held + doubt)
-            if held != waiting:
-                waiting = held
-                await self.desk.record(Waiting(on=WaitingFor.LOCK, detail=held))
-            await asyncio.sleep(self.settings.seconds(POLL))
-        self.lock = lock
-        await self.desk.record(LockTaken(key=key))
-        if waiting:
-            await self.desk.record(Continued(why="the lock is ours"))
-
-    def _owner(self, key: str) -> Owner:
-        return Owner(
-            key=key,
-            job=self.at.id,
-            actor=self.given.actor,
-            reason=self.given.consent.reason or self.plan.title,
-            since=self.given.made,
-            pid=os.getpid(),
-        )
-
-    async def _asked_to_cancel(self) -> bool:
-        for name, who, ask in self.desk.asks():
-            wanted = ask.what is What.CANCEL
-            await self.desk.taken(name, who, ask, "" if wanted else "it waits for its lock")
-            if wanted:
-                return True
-        return False
+    def _turn(self) -> Turn:
+        """Made when it is needed: whoever takes a job over gives their own consent first."""
+        self.turn = Turn(self.desk, self.record, self.given, self.settings, self._cancel_asked)
+        return self.turn
 
     async def _open(self) -> Applying:
         self._check_bytes()
@@ -379,8 +327,8 @@ class Worker:
     async def _end(self, why: Ended, summary: str) -> None:
         outcome = self._outcome(why)
         await self._audit("outcome", f"{outcome.value} ({why.value}): {summary}")
-        if self.lock is not None:
-            self.lock.release(clear=outcome is not Outcome.UNKNOWN)
+        if self.turn is not None:
+            self.turn.let_go(clear=outcome is not Outcome.UNKNOWN)
         self._tell_the_end(outcome, why, summary)
         await self.herald.done()
         for name, who, ask in self.desk.asks():
@@ -455,17 +403,27 @@ def _registry(paths: tuple[str, ...]) -> Registry:
 
 
 async def _live(worker: Worker) -> None:
-    await worker.live()
+    try:
+        await worker.live()
+    except Exception:
+        # Its log may be gone with its folder: what is left of it must end all the same.
+        traceback.print_exc()
+        await _leave(worker, 1)
+        raise
+    await _leave(worker, 0)
+
+
+async def _leave(worker: Worker, code: int) -> None:
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
     if left:
         await asyncio.wait(left, timeout=worker.settings.seconds(2))
     if any(not task.done() for task in left):
-        # Everything is recorded. A provider that is deaf to cancelling must not keep the job's lock.
+        # A provider that is deaf to cancelling must not keep the job's lock.
         sys.stderr.write("a task did not end when it was cancelled; the worker leaves it behind\n")
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(code)
 
 
 def main(argv: list[str], read: Callable[[], bytes] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -118,7 +119,11 @@ class Site:
 
 def _archive(folder: Path, version: str) -> None:
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    # One version is one build: without a time in it, every site over the same hosts makes the same bytes.
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
         for name, text in (("VERSION", f"{version}\n"), ("serve.py", SERVE)):
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(text), 0o644
