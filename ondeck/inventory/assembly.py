@@ -16,6 +16,7 @@ from ondeck.inventory.model import (
     Environment,
     Host,
     Person,
+    SecretSource,
     Service,
     Stack,
 )
@@ -32,6 +33,7 @@ BUILD: dict[str, Callable[..., Any]] = {
     "backups": Backup,
     "people": Person,
     "notify": Channel,
+    "secrets": SecretSource,
 }
 PLACEHOLDER = "${name}"
 

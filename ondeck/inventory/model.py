@@ -297,6 +297,13 @@ class Channel(Record, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
 
 
+class SecretSource(Record, frozen=True, kw_only=True):
+    """How secrets of one scheme are had; options hold references to what that needs, never a value."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
 class SshDefaults(Record, frozen=True, kw_only=True):
     """Defaults of the SSH transport; paths are absolute after loading."""
 
@@ -345,5 +352,6 @@ class Inventory(Record, frozen=True, kw_only=True):
     backups: dict[str, Backup] = {}
     people: dict[str, Person] = {}
     notify: dict[str, Channel] = {}
+    secrets: dict[str, SecretSource] = {}
     metrics: dict[str, dict[str, Any]] = {}
     discover: tuple[dict[str, Any], ...] = ()
