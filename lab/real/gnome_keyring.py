@@ -1,4 +1,4 @@
-"""A real gnome-keyring on a session bus of its own, unlocked, with folders of its own; nothing of the user's is touched."""
+"""A real gnome-keyring, unlocked, on a session bus and in folders of its own; nothing of the user's is touched."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from pathlib import Path
 from ondeck.errors import Missing
 
 PASSWORD = b"password of the lab"
+
+_IS_LOCKED = (
+    "--dest=org.freedesktop.secrets",
+    "/org/freedesktop/secrets/aliases/default",
+    "org.freedesktop.DBus.Properties.Get",
+    "string:org.freedesktop.Secret.Collection",
+    "string:Locked",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +102,7 @@ def _daemon(environ: dict[str, str]) -> subprocess.Popen[bytes]:
     process.stdin.close()
     for _ in range(200):
         asked = subprocess.run(
-            ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.secrets"]
-            + ["/org/freedesktop/secrets/aliases/default", "org.freedesktop.DBus.Properties.Get"]
-            + ["string:org.freedesktop.Secret.Collection", "string:Locked"],
+            ["dbus-send", "--session", "--print-reply", *_IS_LOCKED],
             env=environ,
             capture_output=True,
             check=False,
