@@ -35,7 +35,7 @@ class VaultState:
             try:
                 known[token] = await bench.secret(token)
             except OndeckError as error:
-                text = f"its token {token!r}: {error.message}"
+                text = f"its token: {error.message}"
                 return (
                     Credential(
                         what=_WHAT, of=str(options.get("url", "")), state=CredentialState.ABSENT, text=text

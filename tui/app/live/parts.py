@@ -16,6 +16,7 @@ from ondeck.observe.live import live, versions_of
 from ondeck.operate.bench import FaceBench
 from tui.app.live.asking import LiveQuestions
 from tui.app.live.checks import LiveChecks
+from tui.app.live.creds import LiveCreds
 from tui.app.live.feed import LiveFeed
 from tui.app.live.hosts import LiveHosts
 from tui.app.live.jobs import LiveJobs
@@ -38,6 +39,7 @@ class Parts:
         )
         self.hosts = LiveHosts(inventory, self.engine, self.capabilities, settings)
         self.checks = LiveChecks(inventory, self.engine, self.capabilities)
+        self.creds = LiveCreds(deck, self.engine)
         self.questions = LiveQuestions(inventory, self.engine, self.capabilities)
         self.jobs = LiveJobs(deck.record, lambda: tuple(self.services.looks), settings.seconds(0.5))
         self.outputs = LiveOutputs(deck.record, settings.seconds(0.5))
@@ -65,7 +67,7 @@ class Parts:
 
     def drain(self) -> bool:
         """Everything that came since the last turn."""
-        waited = (self.checks, self.hosts, self.services, self.questions)
+        waited = (self.checks, self.creds, self.hosts, self.services, self.questions)
         changed = [*[one.drain() for one in waited], self.jobs.changed(), self.outputs.changed()]
         return any(changed)
 
