@@ -77,10 +77,10 @@ class CredsPage(BoardView):
         said = "every one was asked for" if self._ask else "to ask for every one: `:creds check`"
         rows += [BLANK, heading(f"SECRETS THAT THE INVENTORY REFERS TO {len(look.references)}")]
         rows.append(row((said, "dim")))
+        notes = [_told(one.text, one.hint) for one in look.references]
         lines = [self._reference(one) for one in look.references]
-        rows += (
-            grid(REFERENCES, lines, width) if lines else [self._nothing(look, "the inventory refers to none")]
-        )
+        empty = self._nothing(look, "the inventory refers to none")
+        rows += _table(REFERENCES, lines, notes, width) or [empty]
         return rows
 
     def _age(self, look: CredsLook) -> str:
