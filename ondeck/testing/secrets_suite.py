@@ -28,8 +28,8 @@ import pytest
 from ondeck.errors import BadInput, Missing, OndeckError, Unreachable
 from ondeck.inventory import secretrefs
 from ondeck.inventory.model import Inventory
-from ondeck.operate.ports import SecretReader
-from ondeck.operate.secrets import looked_up, resolve
+from ondeck.operate.ports import SecretQuestion, SecretReader, SecretStore
+from ondeck.operate.secrets import looked_up, question, resolve
 from ondeck.registry import Registry
 from ondeck.secret import Secret
 from ondeck.settings import Settings
@@ -161,3 +161,32 @@ def refused(safe: Safe, reference: str) -> OndeckError:
     with pytest.raises((Missing, BadInput, Unreachable)) as told:
         resolve(safe, [reference])
     return told.value
+
+
+class SecretStoreSuite(PortSuite):
+    """The promises of `SecretStore`; the safe's `put` is not used."""
+
+    capability = "secret_store"
+    reference = "keyring:a service#a name"
+
+    def _asked(self, safe: Safe) -> SecretQuestion:
+        return question(safe, secretrefs.parse(self.reference))
+
+    def test_what_is_kept_is_what_a_job_gets(self, provided: SecretStore, safe: Safe) -> None:
+        """Also after it was replaced."""
+        for value in ("first", "second\nline"):
+            assert provided.keep(self._asked(safe), Secret(value))
+            assert resolve(safe, [self.reference])[self.reference].reveal() == value
+
+    def test_what_is_forgotten_is_gone_and_gone_only_once(self, provided: SecretStore, safe: Safe) -> None:
+        """Forgetting what is not there is no success."""
+        provided.keep(self._asked(safe), Secret("value"))
+        assert provided.forget(self._asked(safe))
+        with pytest.raises(Missing):
+            provided.forget(self._asked(safe))
+        with pytest.raises(Missing):
+            resolve(safe, [self.reference])
+
+    def test_nothing_has_to_be_typed_where_it_is_open(self, provided: SecretStore, safe: Safe) -> None:
+        """A person is asked only where it helps."""
+        assert provided.wants(self._asked(safe)) == ""

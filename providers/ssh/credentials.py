@@ -94,18 +94,25 @@ def _beside_keys() -> list[Credential]:
                 )
             )
             continue
-        rows.append(_row(data, path.name, f"in {path}"))
+        rows.append(_certificate_row(data, safe_line(path.name), f"in {path}"))
     return rows
 
 
 def _row(data: bytes, comment: str, where: str) -> Credential:
     name = safe_line(comment) or "no comment"
     algorithm = _first(data)
-    if not algorithm.endswith(_CERTIFICATE):
-        digest = base64.b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
-        kind = safe_line(algorithm.decode("ascii", "replace"))
-        text = f"{kind} SHA256:{digest}, {where}"
-        return Credential(what=f"ssh key {name}", state=CredentialState.GOOD, text=text)
+    if algorithm.endswith(_CERTIFICATE):
+        return _certificate_row(data, name, where)
+    if not algorithm:
+        text = f"it is no key that is known, {where}"
+        return Credential(what=f"ssh key {name}", state=CredentialState.UNKNOWN, text=text)
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+    kind = safe_line(algorithm.decode("ascii", "replace"))
+    text = f"{kind} SHA256:{digest}, {where}"
+    return Credential(what=f"ssh key {name}", state=CredentialState.GOOD, text=text)
+
+
+def _certificate_row(data: bytes, name: str, where: str) -> Credential:
     try:
         found = certificate(data)
     except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from ondeck.inventory.model import Inventory, Revision, SecretSource
 from ondeck.operate import secrets
 from ondeck.registry import Registry
 from ondeck.secret import Secret
-from ondeck.testing.secrets_suite import Safe, SecretsSuite
+from ondeck.settings import Settings
+from ondeck.testing.secrets_suite import Safe, SecretsSuite, SecretStoreSuite
 from tests.contract.sshd import settings
 from tests.required import cannot
 
@@ -86,7 +88,7 @@ class TestCommands(SecretsSuite):
         )
 
 
-def kept(safe: Inventory, own: Any, folder: Path) -> Any:
+def kept(safe: Inventory, own: Settings) -> Any:
     """Keeps values through the store of the provider, as `ondeck creds set` does."""
     store = Registry().load("keyring", "secret_store")
     at = Safe(inventory=safe, settings=own, put=str, absent="")
@@ -110,9 +112,7 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyring]:
     context.__exit__(None, None, None)
 
 
-class TestSecretService(SecretsSuite):
-    provider = "keyring"
-
+class _Service:
     @pytest.fixture
     def safe(self, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Safe:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", keyring.environ["DBUS_SESSION_BUS_ADDRESS"])
@@ -120,26 +120,41 @@ class TestSecretService(SecretsSuite):
         return Safe(
             inventory=own,
             settings=settings(tmp_path),
-            put=kept(own, settings(tmp_path), tmp_path),
+            put=kept(own, settings(tmp_path)),
             absent="keyring:none",
         )
 
 
-class TestEncryptedFile(SecretsSuite):
+class TestSecretService(_Service, SecretsSuite):
     provider = "keyring"
 
+
+class TestSecretServiceKeeps(_Service, SecretStoreSuite):
+    provider = "keyring"
+
+
+class _File:
     @pytest.fixture
     def safe(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Safe:
-        pytest.importorskip("keyrings.cryptfile")
+        if find_spec("keyrings.cryptfile") is None:
+            cannot("keyrings.cryptfile is not installed")
         password = tmp_path / "password"
         password.touch(0o600)
         password.write_text("of the file\n")
         monkeypatch.setenv("ONDECK_KEYRING_PASSWORD_FILE", str(password))
         own = inventory(tmp_path, keyring={"file": "kept/keyring.cfg"})
-        put = kept(own, settings(tmp_path), tmp_path)
+        put = kept(own, settings(tmp_path))
         put("something, so that the file is there")
         assert (tmp_path / "kept/keyring.cfg").stat().st_mode & 0o077 == 0
         return Safe(inventory=own, settings=settings(tmp_path), put=put, absent="keyring:none")
+
+
+class TestEncryptedFile(_File, SecretsSuite):
+    provider = "keyring"
+
+
+class TestEncryptedFileKeeps(_File, SecretStoreSuite):
+    provider = "keyring"
 
 
 @pytest.fixture(scope="module")
