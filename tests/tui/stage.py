@@ -405,7 +405,7 @@ class FakeSession:
         if self.slow is not None:
             await self.slow.wait()
         self.planned.append(wish)
-        spec = next(s for s in SPECS if s.name == wish.operation)
+        spec = next(s for s in self.specs() if s.name == wish.operation)
         self.entries.append(LogEntry(self.now(), "planned", commands.shell_line(spec, wish)))
         return card(spec, wish, self.rules, self.risk, self)
 
@@ -443,7 +443,11 @@ class FakeSession:
 
 def card(spec: OperationSpec, wish: Wish, rules: Rules, risk: Risk, session: FakeSession) -> Card:
     hosts = wish.hosts or tuple(h for h in session.hosts_of(wish.subject) if h != "web-4")
-    env = wish.subject.partition("@")[2] or session.inventory.hosts[hosts[0]].env
+    if not hosts:
+        place, _, things = wish.subject.partition("/")
+        hosts = tuple(f"{place}/{thing}" for thing in things.split(","))
+    known = session.inventory.hosts
+    env = wish.subject.partition("@")[2] or (known[hosts[0]].env if hosts[0] in known else "prod")
     request = Request(
         operation=spec.name, subject=wish.subject, targets=hosts, env=env, params=wish.params, actor="anna"
     )
