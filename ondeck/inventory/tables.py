@@ -298,7 +298,7 @@ SERVICE = Fields(
     Field(
         "on",
         MapOf(SELECTOR, about="a mapping of environments to selectors"),
-        "hosts by environment",
+        "by environment a selector of hosts, or cluster=NAME",
         required=True,
     ),
     Field("owner", NAME, "team that owns it"),
@@ -320,8 +320,15 @@ STACK = Fields(
     rest="options",
     about="Infrastructure as code; every other key belongs to its provider.",
 )
+BUILD = Fields(
+    Field("kind", NAME, "packer, ...", required=True),
+    Field("env", NAME, "environment that it belongs to", required=True),
+    rest="options",
+    about="What makes images; every other key belongs to its provider.",
+)
 BACKUP = Fields(
     Field("engine", NAME, "restic, borg, ...", required=True),
+    Field("env", NAME, "environment that it belongs to; that of its host when absent"),
     Field("host", NAME, "host that it is taken on"),
     rest="options",
     about="A backup and its promise; every other key belongs to its engine.",
@@ -356,6 +363,7 @@ NAMED: dict[str, Fields] = {
     "services": SERVICE,
     "stacks": STACK,
     "backups": BACKUP,
+    "builds": BUILD,
     "people": PERSON,
     "notify": CHANNEL,
     "secrets": SECRETS,
