@@ -117,7 +117,8 @@ def _texts(inventory: Inventory) -> Iterator[tuple[Path, str]]:
             yield from _within(service.deploy.options, ("services", name, "deploy"))
     for section in _FREE:
         for name, record in getattr(inventory, section, {}).items():
-            yield from _within(record.options, (section, name))
+            if (section, name) != ("secrets", "command"):  # a word of an argv stands for itself
+                yield from _within(record.options, (section, name))
     yield from _within(inventory.metrics, ("metrics",))
     for index, source in enumerate(inventory.discover):
         yield from _within(source, ("discover", index))
