@@ -24,6 +24,9 @@ _TOOLS = (
     "packer",
     "prometheus",
     "systemd-run",
+    "gnome-keyring-daemon",
+    "dbus-daemon",
+    "bao",
 )
 
 

@@ -16,6 +16,7 @@ from ondeck.inventory.problems import InventoryProblems
 from ondeck.inventory.schema import json_schema
 from ondeck.inventory.secretrefs import Reference, is_reference, known, parse, uses
 from ondeck.secret import Secret
+from tui.cli.root import main
 
 HEAD = "ondeck: 1\nenvironments: {lab: {}}\nhosts: {web-1: {env: lab, transport: local}}\n"
 
@@ -136,3 +137,22 @@ def test_a_secret_tells_when_it_ends_and_nothing_else() -> None:
     assert "hunter2" not in f"{secret!r}{secret}{[secret]}"
     with pytest.raises(TypeError):
         pickle.dumps(secret)
+
+
+def test_a_value_where_a_reference_belongs_is_a_finding_and_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONDECK_STATE", str(tmp_path / "state"))
+    (tmp_path / "a.yml").write_text(
+        f"{HEAD}backups: {{b: {{engine: restic, env: lab, repo: {{password: hunter2}}}},\n"
+        "  c: {engine: restic, env: lab, repo: {password: 'vault:kv/b#pw', password_file: x, token: /etc/token}}}\n"
+        "secrets: {valt: {}}\n"
+    )
+    main(["-i", str(tmp_path), "check", "-o", "json"], screen=lambda face: 99)
+    said = capsys.readouterr()
+    found = {row["where"]: row for row in json.loads(said.out)}
+    assert "hunter2" not in said.out + said.err
+    assert "backups.b.repo.password" in found
+    assert "backups.c.repo.password" not in found
+    assert "backups.c.repo.token" not in found
+    assert "vault" in str(found["secrets.valt"])
