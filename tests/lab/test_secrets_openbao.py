@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,12 @@ from uuid import uuid4
 
 import pytest
 
-from lab.real.openbao import OpenBao, openbao
+from lab.real.openbao import ROOT, OpenBao, openbao
+from lab.real.postgres import PASSWORD as PG_PASSWORD
+from lab.real.postgres import postgres
 from ondeck.deck import Deck
 from ondeck.errors import AuthFailed, Missing, OndeckError, Unreachable
+from ondeck.operate.creds import references as references_of
 from ondeck.operate.secrets import resolve
 from tests.required import cannot
 from tests.secret_site import deck, holding, spent
@@ -243,3 +247,40 @@ async def test_the_page_shows_what_can_be_had(bao: OpenBao, on: Deck) -> None:
         assert " yes " in next(line for line in shown.splitlines() if "#password" in line)
         assert value not in shown
     await asyncio.to_thread(parts.engine.stop, 5.0)
+
+
+def test_a_lease_is_one_account_for_all_its_keys_and_its_end_is_remembered(
+    bao: OpenBao, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        context = postgres()
+        database = context.__enter__()
+    except Missing as error:
+        cannot(error.message)
+    monkeypatch.setenv("OWN_TOKEN", ROOT)
+    bao.ask("POST", "sys/mounts/database", {"type": "database"})
+    address = (
+        f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{database.port}/postgres?sslmode=disable"
+    )
+    own = {"plugin_name": "postgresql-database-plugin", "allowed_roles": "*", "connection_url": address}
+    bao.ask("POST", "database/config/orders", {**own, "username": "lab", "password": PG_PASSWORD})
+    made = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"
+    bao.ask(
+        "POST", "database/roles/app", {"db_name": "orders", "creation_statements": made, "default_ttl": "90s"}
+    )
+    references = ("vault:database/creds/app#username", "vault:database/creds/app#password")
+    on = deck(tmp_path, references, vault=vault(bao))
+    found = resolve(on, references)
+    user, password = (found[reference].reveal() for reference in references)
+    environ = {**database.environ, "PGUSER": user, "PGPASSWORD": password}
+    said = subprocess.run(
+        ["psql", "-tAc", "select current_user"], env=environ, capture_output=True, check=True
+    )
+    assert said.stdout.decode().strip() == user
+    assert {60 < (one.ends - time.time_ns()) / 1e9 < 91 for one in found.values()} == {True}
+    assert resolve(on, references[:1])[references[0]].reveal() == user
+    looks = {look.reference: look for look in references_of(on, ask=True)}
+    assert looks[references[1]].ends == found[references[1]].ends
+    spent(tmp_path, on, references, (user, password))
+    assert [note for note in on.record.jobs()[0].notes if "database/creds/app#password ends 20" in note]
+    context.__exit__(None, None, None)
