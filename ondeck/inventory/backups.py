@@ -20,6 +20,8 @@ from ondeck.inventory.values import duration, percent
 SCHEMES = ("env", "file", "command", "keyring", "vault", "secret")
 """What a value may begin with to be a reference to a secret."""
 HOLD = "hold"
+BASTION = "bastion"
+"""This machine, where a host is named."""
 _READ = re.compile(r"all in (\d+)d")
 _MOST_PARTS = 255
 _Checked = TypeVar("_Checked", bound="Options")
@@ -37,7 +39,7 @@ class What(_Part, frozen=True, kw_only=True):
         stdin: argv whose output is saved; it counts only when it ends with 0.
         name: Name of that output in the snapshot.
         user: (`as`) Who runs `stdin`, through sudo.
-        env: Variables of `stdin` alone; values may be references.
+        env: Variables of `stdin` alone; no secrets.
         exclude: Patterns of the engine.
     """
 
@@ -152,7 +154,7 @@ class Options(_Part, frozen=True, kw_only=True):
 
     Attributes:
         timeout: How long a run, a verify or a restore may take.
-        folder: Where restores go on a host when nobody says.
+        folder: Where restores go on a host when nobody says; empty means below the state folder of who runs it.
     """
 
     what: What
@@ -161,7 +163,7 @@ class Options(_Part, frozen=True, kw_only=True):
     keep: Keep = Keep()
     prove: Prove = Prove()
     timeout: str = "12h"
-    folder: str = "/var/tmp/ondeck-restore"
+    folder: str = ""
 
     @property
     def parts(self) -> int:
@@ -211,7 +213,24 @@ class _Wrong(Exception):
 
 
 def _check(inventory: Inventory, found: Options) -> None:
-    what, keep, restore = found.what, found.keep, found.prove.restore
+    _source(found.what)
+    _repository(found.repo)
+    if found.keep.at_least < 1:
+        raise _Wrong("keep.at_least", "at least 1 snapshot has to stay")
+    if not found.keep.tags or not all(found.keep.tags):
+        raise _Wrong("keep.tags", "the first is the tag of a hold, so one has to be there")
+    if found.prove.read_data and not _READ.fullmatch(found.prove.read_data):
+        raise _Wrong("prove.read_data", "write `all in 28d`: everything is read once in so many days")
+    beside = found.prove.restore.beside if found.prove.restore is not None else ""
+    for key, name in (("repo.read_from", found.repo.read_from), ("prove.restore.beside", beside)):
+        if name and name != BASTION and name not in inventory.hosts:
+            raise _Wrong(key, f"no host {name!r} in the inventory")
+    if found.folder and (not found.folder.startswith("/") or found.folder.rstrip("/") == ""):
+        raise _Wrong("folder", "it must be an absolute folder, not /")
+    _spans(found)
+
+
+def _source(what: What) -> None:
     if bool(what.paths) is bool(what.stdin):
         raise _Wrong("what", "it needs exactly one of `paths` and `stdin`")
     if what.stdin and (not what.name or "/" in what.name):
@@ -219,25 +238,15 @@ def _check(inventory: Inventory, found: Options) -> None:
     for path in what.paths:
         if not path.startswith("/") or ".." in path.split("/"):
             raise _Wrong("what.paths", f"{path!r} is not an absolute path")
-    if not is_reference(found.repo.password):
+    if any(map(is_reference, what.env.values())):
+        raise _Wrong("what.env", "it holds no secrets: name a file of its user, e.g. PGPASSFILE")
+
+
+def _repository(repo: Repo) -> None:
+    if not is_reference(repo.password):
         raise _Wrong("repo.password", "it must be a reference to a secret, e.g. vault:kv/backup#password")
-    if re.search(r"//[^/@]*:[^/@]+@", found.repo.url) and not is_reference(found.repo.url):
+    if re.search(r"//[^/@]*:[^/@]+@", repo.url) and not is_reference(repo.url):
         raise _Wrong("repo.url", "it holds a password: make it a reference, e.g. file:/etc/ondeck/repo-url")
-    if keep.at_least < 1:
-        raise _Wrong("keep.at_least", "at least 1 snapshot has to stay")
-    if not keep.tags or not all(keep.tags):
-        raise _Wrong("keep.tags", "the first is the tag of a hold, so one has to be there")
-    if found.prove.read_data and not _READ.fullmatch(found.prove.read_data):
-        raise _Wrong("prove.read_data", "write `all in 28d`: everything is read once in so many days")
-    hosts = {"host": ("repo.read_from", found.repo.read_from), "beside": ("prove.restore.beside", "")}
-    if restore is not None:
-        hosts["beside"] = ("prove.restore.beside", restore.beside)
-    for key, name in hosts.values():
-        if name and name != "bastion" and name not in inventory.hosts:
-            raise _Wrong(key, f"no host {name!r} in the inventory")
-    if not found.folder.startswith("/") or found.folder.rstrip("/") in ("", "/"):
-        raise _Wrong("folder", "it must be an absolute folder, not /")
-    _spans(found)
 
 
 def _spans(found: Options) -> None:

@@ -19,7 +19,9 @@ class RunParams(Params, frozen=True, kw_only=True):
 class VerifyParams(Params, frozen=True, kw_only=True):
     """Parameters of `backup.verify`."""
 
-    data: Annotated[bool, Meta(description="Read data back too: the part that was not read for longest")] = False
+    data: Annotated[bool, Meta(description="Read data back too: the part that was not read for longest")] = (
+        False
+    )
     part: Annotated[str, Meta(description="Read this part of the data", examples=["3/28", "all"])] = ""
 
 

@@ -73,7 +73,10 @@ def _age(look: BackupLook, now: int) -> Iterator[tuple[Severity, str]]:
     age = (now - newest.time) / NS
     promise = look.promise
     if promise.rpo and age > promise.rpo:
-        yield Severity.BAD, f"newest began {times.length(age)} ago, promised at most {times.length(promise.rpo)}"
+        yield (
+            Severity.BAD,
+            f"newest began {times.length(age)} ago, promised at most {times.length(promise.rpo)}",
+        )
     elif promise.every and age > 2 * promise.every:
         yield Severity.WARN, f"newest began {times.length(age)} ago, one every {times.length(promise.every)}"
 

@@ -144,8 +144,8 @@ class Engine(Protocol):
         """The snapshot carries the mark of that attempt."""
         ...
 
-    def backup(self, options: Any, backup: str) -> list[str]:  # noqa: ANN401
-        """Save: folders, or standard input where the source is a command."""
+    def backup(self, options: Any, backup: str, host: str) -> list[str]:  # noqa: ANN401
+        """Save: folders, or standard input where the source is a command; named after backup and host."""
         ...
 
     def check(self, part: int, of: int) -> list[str]:
@@ -182,4 +182,8 @@ class Engine(Protocol):
 
     def said(self, status: int | None, err: bytes) -> str:
         """Why it failed, in plain words."""
+        ...
+
+    def damage(self, status: int | None, out: bytes, err: bytes) -> str:
+        """What a check found broken; empty when it failed for another reason, such as a lock."""
         ...
