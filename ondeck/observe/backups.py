@@ -44,7 +44,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         paths: What was saved.
         held: It carries a tag that no forget of ours touches.
         size: Bytes of its files when restored; None when nobody asked yet.
-        files: How many there are.
+        files: How many entries it has: files, folders and links.
         added: Bytes that it added to the repository.
         proved: When its level was proven, ns; 0 for CREATED.
     """

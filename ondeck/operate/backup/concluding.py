@@ -23,8 +23,8 @@ from ondeck.operate.backup.steps import INCOMPLETE, Work
 from ondeck.reach.ports import Become
 
 _MEASURE = """cd -- "$1" || exit
-find . ! -type d -print0 | tr -dc '\\0' | wc -c
-find . -type f -printf '%s\\n' 2>/dev/null | awk '{s+=$1} END {printf "%.0f\\n", s}'
+find . ! -path . -print0 | tr -dc '\\0' | wc -c
+find . -type f -exec stat -c %s {} + | awk '{s+=$1} END {printf "%.0f\\n", s}'
 """
 
 
@@ -120,7 +120,7 @@ async def _run(case: _Case) -> Concluded:
     size = await case.engine.measure(await _seat(case), one) if not case.ran.status else None
     words = f"snapshot {one.short} of {times.iso(one.time)} is listed"
     if size is not None:
-        words += f", {in_bytes(size[0])} in {counted(size[1], 'file')}"
+        words += f", {in_bytes(size[0])} in {counted(size[1], 'entry', 'entries')}"
     if case.ran.status:
         return Concluded(finding=_bad(words), left=f"but {words}: it is not proven to be whole{locks}")
     return Concluded(finding=_good(words))
@@ -181,9 +181,11 @@ async def _restore(case: _Case) -> Concluded:
         return Concluded(finding=_bad(f"{folder} is not there: {left}"), left=left)
     if case.ran.status:
         return Concluded(finding=_bad("failed"), left=f"{folder} is there all the same")
-    said = f"{counted(files, 'file')}, {in_bytes(size)} in {folder} on {host}"
-    if case.work.files and files < case.work.files:
-        return Concluded(finding=_bad(f"{said}: {case.work.files} were to be there"))
+    said = f"{counted(files, 'entry', 'entries')}, {in_bytes(size)} in {folder} on {host}"
+    wanted = case.work
+    if wanted.files and (files < wanted.files or size < wanted.size):
+        said += f": {wanted.files} with {in_bytes(wanted.size)} were to be there"
+        return Concluded(finding=_bad(said))
     return Concluded(finding=_good(said), facts=_remembered(case, size, host, drilled=False))
 
 

@@ -85,6 +85,7 @@ async def forget(at: Table, params: specs.ForgetParams) -> Drawn:
         facts=(*(f"mark {s.key}" for s in todo), "kept"),
         preflight=(grouped,),
         risk=Risk.DESTROY,
+        confirm=f"{name} {len(todo)}",
     )
 
 

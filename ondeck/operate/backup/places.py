@@ -17,13 +17,22 @@ def backup_of(bench: Bench, name: str) -> Backup:
     """The backup of the inventory.
 
     Raises:
-        BadInput: There is none of that name, or none that names a host.
+        BadInput: There is none of that name, or it names no host.
     """
     backup = bench.inventory.backups.get(name)
     if backup is None:
         raise BadInput(f"no backup {name!r} in the inventory")
+    return hosted(bench, backup)
+
+
+def hosted(bench: Bench, backup: Backup) -> Backup:
+    """The same backup, once it is known to be of a host.
+
+    Raises:
+        BadInput: It names no host of the inventory.
+    """
     if backup.host not in bench.inventory.hosts:
-        raise BadInput(f"backups.{name}: it names no host of the inventory", hint="host: NAME")
+        raise BadInput(f"backups.{backup.name}: it names no host of the inventory", hint="host: NAME")
     return backup
 
 

@@ -73,7 +73,7 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     undo: str = "irreversible"
     risk: Risk = Risk.CHANGE
-    notes: dict[str, str] = {}
+    confirm: str = ""
 
 
 async def table(engine: Engine, request: Request, bench: Bench) -> Table:
@@ -147,7 +147,7 @@ async def draft(at: Table, drawn: Drawn) -> Draft:
         summary=drawn.summary,
         risk=drawn.risk,
         changes=drawn.changes,
-        commands=tuple(_command(name, step, at.setting, drawn.notes) for step in drawn.work.steps),
+        commands=tuple(_command(name, step, at.setting) for step in drawn.work.steps),
         preconditions=tuple(Precondition(target=name, fact=fact, expected=now[fact]) for fact in names),
         preflight=(*drawn.preflight, *_locks(at)),
         # One failure more than there are targets: it comes to its end, so that damage is remembered.
@@ -157,10 +157,12 @@ async def draft(at: Table, drawn: Drawn) -> Draft:
         warnings=drawn.warnings,
         data=msgspec.to_builtins(drawn.work),
         secrets=tuple(dict.fromkeys(at.setting.secrets.values())),
+        confirm=drawn.confirm,
+        noun="backup",
     )
 
 
-def _command(target: str, step: Step, setting: Setting, notes: dict[str, str]) -> Command:
+def _command(target: str, step: Step, setting: Setting) -> Command:
     note = [f"on {step.host}"]
     if step.source:
         by = f" as {step.source_user}" if step.source_user else ""
@@ -169,8 +171,6 @@ def _command(target: str, step: Step, setting: Setting, notes: dict[str, str]) -
         note.append(f"in {step.into}.INCOMPLETE, renamed when whole")
     if step.file:
         note.append(f"reads {step.file}")
-    if step.name in notes:
-        note.append(notes[step.name])
     become = (setting.user if step.tool else step.user) or ""
     return Command(target=target, argv=step.argv, become=become, note=", ".join(note))
 

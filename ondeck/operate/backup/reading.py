@@ -17,7 +17,7 @@ from ondeck.observe.backups import NS, BackupLook, Listed, Promise, Snapshot
 from ondeck.observe.proofs import recall, with_proofs
 from ondeck.operate.backup import sizes
 from ondeck.operate.backup.engine import Engine, Repository, Seat
-from ondeck.operate.backup.places import backup_of, checked, reader_of, seat_at
+from ondeck.operate.backup.places import checked, hosted, reader_of, seat_at
 from ondeck.text import safe_line
 
 LONGEST = 120.0
@@ -32,15 +32,9 @@ class BackupReading:
 
     async def look(self, backup: Backup, bench: Bench) -> BackupLook:
         """What is in its repository; never raises for a backup: `error` says why it is not known."""
-        host = bench.inventory.hosts.get(backup.host)
-        empty = BackupLook(
-            name=backup.name,
-            env=host.env if host is not None else "",
-            engine=backup.engine,
-            host=backup.host,
-        )
+        empty = BackupLook(name=backup.name, env=backup.env, engine=backup.engine, host=backup.host)
         try:
-            options = checked(bench, self._engine, backup_of(bench, backup.name))
+            options = checked(bench, self._engine, hosted(bench, backup))
             empty = msgspec.structs.replace(empty, promise=promise_of(options))
             async with asyncio.timeout(bench.settings.seconds(LONGEST)):
                 return await self._look(backup, options, bench, empty)
@@ -90,7 +84,7 @@ class BackupReading:
         return await self._engine.differences(seat, first, second)
 
     async def _asked(self, backup: Backup, bench: Bench) -> tuple[Seat, Repository]:
-        options = checked(bench, self._engine, backup_of(bench, backup.name))
+        options = checked(bench, self._engine, hosted(bench, backup))
         seat = await seat_at(bench, self._engine.setting(options), reader_of(backup, options))
         return seat, await self._engine.read(seat, options)
 

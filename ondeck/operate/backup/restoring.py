@@ -53,7 +53,7 @@ async def restore(at: Table, params: specs.RestoreParams) -> Drawn:
         files=0 if params.include else files,
         folder=folder,
     )
-    new = f"{counted(files, 'new file')}, {in_bytes(size)}{part}; nothing is written over, nothing is deleted"
+    new = f"{counted(files, 'new entry', 'new entries')}, {in_bytes(size)}{part}; nothing is written over, nothing is deleted"
     return Drawn(
         work=work,
         summary=f"restore {one.short} of {at.backup.name} to {host}:{folder}",
@@ -179,7 +179,7 @@ async def drill(at: Table, params: specs.DrillParams) -> Drawn:
         files=files,
         folder=folder,
     )
-    what = f"{counted(files, 'file')}, {in_bytes(size)}, then {counted(len(wanted.compare), 'question')}"
+    what = f"{counted(files, 'entry', 'entries')}, {in_bytes(size)}, then {counted(len(wanted.compare), 'question')}"
     return Drawn(
         work=work,
         summary=f"drill {at.backup.name} with {one.short} on {host}",

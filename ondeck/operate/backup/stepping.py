@@ -61,7 +61,7 @@ class _Output:
         if moved is None:
             self._emit.output(line + b"\n")
         elif moved[1]:
-            self._emit.moved(moved[0], moved[1], "bytes")
+            self._emit.moved(moved[0], moved[1], "B")
 
 
 class Stepping:
@@ -174,7 +174,7 @@ class Stepping:
                 done = await link.run(["du", "-sk", f"{step.into}.INCOMPLETE"], become=become)
                 size = done.stdout.split(b"\t")[0]
                 if done.ok and size.isdigit():
-                    emit.moved(min(int(size) << 10, self._work.size), self._work.size, "bytes")
+                    emit.moved(min(int(size) << 10, self._work.size), self._work.size, "B")
 
     async def _judged(
         self, attempt: Attempt, index: int, look: Look, job: Detached, output: _Output
