@@ -110,7 +110,7 @@ RESTORE = OperationSpec(
     risk=Risk.CHANGE,
     undo="remove the folder that it made",
     key="R",
-    shortcut=Shortcut(("backup", "restore")),
+    shortcut=Shortcut(("backup", "restore"), positional=("snapshot",)),
     help=(
         "Restores one snapshot into a new folder, never over anything. The folder is called PATH.INCOMPLETE "
         "until everything is there and was compared; only then it gets its name."
@@ -124,7 +124,7 @@ DRILL = OperationSpec(
     params=DrillParams,
     risk=Risk.CHANGE,
     undo="nothing to take back: what it makes is its own, and it removes it",
-    shortcut=Shortcut(("backup", "drill")),
+    shortcut=Shortcut(("backup", "drill"), positional=("snapshot",)),
     help="Restores beside, loads, compares and tidies up, as `prove: {restore: ...}` says; the time is remembered.",
 )
 

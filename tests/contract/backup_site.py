@@ -110,7 +110,12 @@ class ResticSite:
     def request(self, operation: str, **params: Any) -> Request:
         """For the one backup."""
         return Request(
-            operation=operation, subject="orders", targets=("orders",), env="test", params=params, actor="anna"
+            operation=operation,
+            subject="orders",
+            targets=("orders",),
+            env="test",
+            params=params,
+            actor="anna",
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -60,12 +62,24 @@ class RunSite(ResticSite):
             return False
 
 
+# In front of the real tool: a restore notes that it began, and waits while it is told to.
+_SLOW = """#!/bin/sh
+if [ "$1" = restore ]; then
+echo $$ >"{root}/pid"
+i=0; while [ -f "{root}/slow" ] && [ $i -lt 150 ]; do sleep 0.2; i=$((i+1)); done
+fi
+exec {real} "$@"
+"""
+
+
 class RestoreSite(RunSite):
     """A snapshot is restored into a new folder."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.tool("backup", "-q", "--stdin", "--stdin-filename", "orders.dump", given=b"dump\n")
+        (root / "home" / "restic").write_text(_SLOW.format(root=root, real=shutil.which("restic")))
+        (root / "home" / "restic").chmod(0o755)
 
     @property
     def request(self) -> Any:  # type: ignore[override]
@@ -79,7 +93,9 @@ class RestoreSite(RunSite):
 
     def in_place(self, target: str) -> bool:
         folder = self.root / "out"
-        return [p.name for p in folder.iterdir()] == ["new"] and bool((folder / "new" / "orders.dump").read_text())
+        return [p.name for p in folder.iterdir()] == ["new"] and bool(
+            (folder / "new" / "orders.dump").read_text()
+        )
 
 
 @pytest.fixture
@@ -117,8 +133,13 @@ class TestRun(_Backups):
 
 class TestRestore(_Backups):
     @pytest.fixture
-    def make(self, homes: Iterator[Path]) -> Callable[[], Any]:  # type: ignore[override]
+    def make(self, homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:  # type: ignore[override]
+        real = os.environ["PATH"]
+
         async def fresh() -> RestoreSite:
-            return RestoreSite(next(homes))
+            monkeypatch.setenv("PATH", real)
+            site = RestoreSite(next(homes))
+            monkeypatch.setenv("PATH", f"{site.root / 'home'}:{real}")
+            return site
 
         return fresh

@@ -53,7 +53,7 @@ async def restore(at: Table, params: specs.RestoreParams) -> Drawn:
         files=0 if params.include else files,
         folder=folder,
     )
-    new = f"{counted(files, 'new entry', 'new entries')}, {in_bytes(size)}{part}; nothing is written over, nothing is deleted"
+    new = f"{counted(files, 'new entry', 'new entries')}, {in_bytes(size)}{part}; nothing is written over or deleted"
     return Drawn(
         work=work,
         summary=f"restore {one.short} of {at.backup.name} to {host}:{folder}",
