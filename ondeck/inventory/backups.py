@@ -123,6 +123,7 @@ class Restore(_Part, frozen=True, kw_only=True):
     Attributes:
         beside: Host that it is tried on.
         user: (`as`) Who runs the commands below.
+        env: Variables of the commands below; no secrets.
         create: argv that makes `${scratch}`; `createdb` where `load` is of PostgreSQL.
         load: argv that loads the restored file (on its standard input) or folder (`${folder}`) into `${scratch}`.
         compare: SQL texts given to `query`, or argv lists; each has to end with 0 and to print something.
@@ -134,6 +135,7 @@ class Restore(_Part, frozen=True, kw_only=True):
     beside: str
     every: str = ""
     user: str = msgspec.field(default="", name="as")
+    env: dict[str, str] = {}
     create: tuple[str, ...] = ()
     load: tuple[str, ...] = ()
     compare: tuple[str | tuple[str, ...], ...] = ()

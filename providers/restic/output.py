@@ -16,6 +16,7 @@ from ondeck.operate.backup.engine import Retention
 
 _VERSION = re.compile(r"restic (\d+)\.(\d+)(?:\.(\d+))?")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+_PASSWORD = re.compile(r"//[^/@\s:]+:[^/@\s]+@")
 _STATUSES = {
     3: "some files could not be read: what is there is not whole",
     10: "there is no repository",
@@ -261,7 +262,8 @@ def moved(line: bytes) -> tuple[int, int] | None:
 
 def said(status: int | None, err: bytes) -> str:
     """Why it failed: its own last words, or what the status means."""
-    lines = [text.safe_line(line).strip() for line in text.decode(err).splitlines() if line.strip()]
+    shown = _PASSWORD.sub("//***@", text.decode(err))
+    lines = [text.safe_line(line).strip() for line in shown.splitlines() if line.strip()]
     if status == 127:
         return "restic is not there: apt-get install restic"
     locked = next((line for line in lines if "already locked" in line), "")

@@ -39,6 +39,7 @@ def with_defaults(options: Options) -> Restore:
         beside=drill.beside,
         every=drill.every,
         user=drill.user or options.what.user,
+        env=drill.env,
         create=drill.create or ("createdb", SCRATCH),
         load=drill.load,
         compare=drill.compare,
@@ -51,26 +52,33 @@ def with_defaults(options: Options) -> Restore:
 def steps(options: Options, drill: Restore, *, scratch: str, folder: str, host: str) -> tuple[Step, ...]:
     """What follows the restore: create, load, compare restored and live, tidy up."""
     values = {SCRATCH: scratch, FOLDER: folder}
-    file = f"{folder}/{options.what.name}" if options.what.stdin else ""
-    at, user = drill.beside, drill.user
-    made = []
-    if drill.create:
-        made.append(Step(name="create", host=at, argv=filled(drill.create, values), tool=False, user=user))
+    dump = f"{folder}/{options.what.name}" if options.what.stdin else ""
+
+    def beside(name: str, argv: tuple[str, ...], file: str = "", always: bool = False) -> Step:
+        return Step(
+            name=name,
+            host=drill.beside,
+            argv=argv,
+            tool=False,
+            user=drill.user,
+            env=drill.env,
+            file=file,
+            always=always,
+        )
+
+    made = [beside("create", filled(drill.create, values))] if drill.create else []
     if drill.load:
-        argv = filled(drill.load, values)
-        made.append(Step(name="load", host=at, argv=argv, tool=False, user=user, file=file))
+        made.append(beside("load", filled(drill.load, values), file=dump))
     for number, asked in enumerate(drill.compare, 1):
-        argv = _asking(drill, asked, values)
-        made.append(Step(name=f"{_ASK}{number}", host=at, argv=argv, tool=False, user=user))
+        made.append(beside(f"{_ASK}{number}", _asking(drill, asked, values)))
         if drill.live and isinstance(asked, str):
             live = _asking(drill, asked, values | {SCRATCH: drill.live})
             # The live one may be what was lost: that it cannot answer is an answer.
             quiet = ("sh", "-c", '"$@" 2>&1 || echo "? exit $?"', "sh", *live)
-            made.append(Step(name=f"{_LIVE}{number}", host=host, argv=quiet, tool=False, user=user))
+            user, env = options.what.user, options.what.env
+            made.append(Step(name=f"{_LIVE}{number}", host=host, argv=quiet, tool=False, user=user, env=env))
     if drill.drop:
-        made.append(
-            Step(name="drop", host=at, argv=filled(drill.drop, values), tool=False, user=user, always=True)
-        )
+        made.append(beside("drop", filled(drill.drop, values), always=True))
     return tuple(made)
 
 

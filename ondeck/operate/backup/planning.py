@@ -129,9 +129,9 @@ def chosen(at: Table, word: str, before: str) -> Snapshot:
 
 
 def shown(snapshot: Snapshot, now: int) -> str:
-    """A snapshot in a few words: `a1b2c3d4 of 2026-01-31T03:00:00Z, 1h04m old, restored`."""
-    when, age = times.iso(snapshot.time), times.ago(snapshot.time, now)
-    return f"{snapshot.short} of {when}, {age} old, {snapshot.proof.word}{', held' if snapshot.held else ''}"
+    """A snapshot in a few words: `a1b2c3d4 1h04m old (01-31 03:00), restored, held`."""
+    when, age = times.short(snapshot.time, now), times.ago(snapshot.time, now)
+    return f"{snapshot.short} {age} old ({when}), {snapshot.proof.word}{', held' if snapshot.held else ''}"
 
 
 async def draft(at: Table, drawn: Drawn) -> Draft:
@@ -150,8 +150,7 @@ async def draft(at: Table, drawn: Drawn) -> Draft:
         commands=tuple(_command(name, step, at.setting) for step in drawn.work.steps),
         preconditions=tuple(Precondition(target=name, fact=fact, expected=now[fact]) for fact in names),
         preflight=(*drawn.preflight, *_locks(at)),
-        # One failure more than there are targets: it comes to its end, so that damage is remembered.
-        rollout=RolloutPlan(batches=(Batch(targets=(name,)),), max_failures=1),
+        rollout=RolloutPlan(batches=(Batch(targets=(name,)),)),
         lock_key=f"backup.{name}",
         undo=drawn.undo,
         warnings=drawn.warnings,
@@ -198,7 +197,7 @@ async def run(at: Table) -> Drawn:
         argv=tuple(at.engine.backup(options, name, at.backup.host)),
         source=what.stdin,
         source_user=what.user,
-        source_env=what.env if what.stdin else {},
+        env=what.env if what.stdin else {},
     )
     newest, usual = at.look.newest(at.now), usual_size(at.look.of_now(at.now))
     before = f"newest {shown(newest, at.now)}" if newest else "none so far"
@@ -295,8 +294,8 @@ def _marks(at: Table, todo: Sequence[Snapshot], wanted: Sequence[Snapshot], *, h
             action=Action.UPDATE,
             target=name,
             address=shown(s, at.now),
-            before="held" if s.held else "may be forgotten",
-            after="held" if held else "may be forgotten",
+            before="held" if s.held else "not held",
+            after="held" if held else "not held",
         )
         for s in todo
     )

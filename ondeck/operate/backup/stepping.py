@@ -7,6 +7,7 @@ status of 0 is not enough: `concluding` looks at the repository, or the folder, 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,13 +24,14 @@ from ondeck.operate.backup import facts
 from ondeck.operate.backup.concluding import Concluded, Ran, conclude
 from ondeck.operate.backup.engine import Engine, Seat, Setting
 from ondeck.operate.backup.places import backup_of, checked, link_to, seat_at, secrets_of
-from ondeck.operate.backup.steps import Step, Work, become_of, words
+from ondeck.operate.backup.steps import Step, Work, become_of, env_of, words
 from ondeck.operate.ports import Emit
 from ondeck.reach.detached import CUT, Detached, Look, Stage
 from ondeck.reach.ports import Become
 
 _TAIL = 64 << 10
 _GRACE = 30.0
+_PASSWORD = re.compile(rb"//[^/@\s:]+:[^/@\s]+@")
 
 
 class _Output:
@@ -46,7 +48,7 @@ class _Output:
         if err:
             self.err = (self.err + data)[-_TAIL:]
             if self._emit is not None:
-                self._emit.output(data, err=True)
+                self._emit.output(_masked(data), err=True)
             return
         self.out = (self.out + data)[-_TAIL:]
         *lines, self._line = (self._line + data).split(b"\n")
@@ -59,9 +61,14 @@ class _Output:
         if self._emit is None:
             return
         if moved is None:
-            self._emit.output(line + b"\n")
+            self._emit.output(_masked(line) + b"\n")
         elif moved[1]:
             self._emit.moved(moved[0], moved[1], "B")
+
+
+def _masked(data: bytes) -> bytes:
+    """Without the password of an address: tools print where they could not go."""
+    return _PASSWORD.sub(rb"//***@", data)
 
 
 class Stepping:
@@ -141,7 +148,7 @@ class Stepping:
         argv = words(step, attempt.id, _name(attempt, index, self._work), tuple(self._hidden()))
         try:
             async with asyncio.timeout(self._timeout):
-                await job.launch(argv, env=self._setting.env if step.tool else None, secret_env=secret_env)
+                await job.launch(argv, env=env_of(step, self._setting.env), secret_env=secret_env)
                 await self._follow(job, output, emit, step)
         except TimeoutError:
             return await self._stopped(attempt, job, output, Outcome.TIMED_OUT)

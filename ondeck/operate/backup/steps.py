@@ -6,6 +6,7 @@ import msgspec
 
 from ondeck.observe.backups import Snapshot
 from ondeck.operate.backup.engine import ATTEMPT
+from ondeck.reach.command import with_env
 from ondeck.reach.ports import Become
 
 
@@ -18,7 +19,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         argv: As planned; `ATTEMPT` stands for the attempt's id.
         tool: It runs with the tool's variables and secrets.
         user: Who runs it when it is not the tool.
-        source: argv whose output the tool saves; `source_user` runs it, `source_env` are its variables.
+        source: argv whose output the tool saves; `source_user` runs it.
+        env: Variables of the source, or of a step that is not the tool.
         into: New folder that it restores into, made under another name first.
         file: Absolute path of a file that it gets as standard input.
         always: It tidies up: it runs whatever came before.
@@ -31,7 +33,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     source: tuple[str, ...] = ()
     source_user: str = ""
-    source_env: dict[str, str] = {}
+    env: dict[str, str] = {}
     into: str = ""
     file: str = ""
     always: bool = False
@@ -115,8 +117,12 @@ exit $s
 SOURCE_FAILED = (75, 76)
 """How a dump ends that failed: 75 where something may have been saved all the same, 76 where nothing was."""
 
-# $1 a file, then the command.
-_FILE = """f=$1; shift; exec "$@" <"$f"\n"""
+# $1 a file, $2 who runs the command, then the command. What was restored is for who restored it alone, so that
+# one opens the file and hands it on.
+_FILE = """f=$1 u=$2; shift 2
+if [ "$u" ] && [ "$u" != "$(id -un)" ]; then set -- sudo -n -u "$u" -- "$@"; fi
+exec "$@" <"$f"
+"""
 
 
 def words(step: Step, attempt: str, job: str, hidden: tuple[str, ...]) -> list[str]:
@@ -130,19 +136,23 @@ def words(step: Step, attempt: str, job: str, hidden: tuple[str, ...]) -> list[s
     """
     argv = [word.replace(ATTEMPT, attempt) for word in step.argv]
     if step.source:
-        source = [*(["env", *(f"{k}={v}" for k, v in step.source_env.items())] if step.source_env else [])]
-        source += step.source
+        source = with_env(step.source, step.env)
         head = [job, str(len(source)), step.source_user, " ".join(hidden) or "_"]
         return ["sh", "-c", _PIPE, "sh", *head, *source, *argv]
     if step.into:
         return ["sh", "-c", _INTO, "sh", step.into, *argv]
     if step.file:
-        return ["sh", "-c", _FILE, "sh", step.file, *argv]
+        return ["sh", "-c", _FILE, "sh", step.file, step.user, *with_env(argv, step.env)]
     return argv
 
 
+def env_of(step: Step, tool: dict[str, str]) -> dict[str, str] | None:
+    """Plain variables of what is started; a step that reads a file sets its own."""
+    return tool if step.tool else None if step.file else step.env
+
+
 def become_of(step: Step, tool: Become | None) -> Become | None:
-    """Who runs it."""
-    if step.tool:
+    """Who starts it; a step that reads a file takes its own user from there on."""
+    if step.tool or step.file:
         return tool
     return Become(user=step.user) if step.user else None

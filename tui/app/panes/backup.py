@@ -10,11 +10,9 @@ from ondeck.observe.backups import Entry, Listed
 from tui.app.context import Desk
 from tui.app.panes.backup_acts import BackupView, desk_time
 from tui.app.panes.backup_rows import (
-    EVERY,
     facts_rows,
     look_of,
     meant,
-    question,
     snapshot_rows,
     state_part,
     verdict_of,
@@ -57,7 +55,7 @@ class BackupPage(BackupView):
 
     def rows(self, width: int) -> list[Row]:
         """How it is, then its snapshots."""
-        known, now = self.session.asked(question(self._backup), EVERY), self.session.now()
+        known, now = self.known(self._backup), self.session.now()
         verdict, look = verdict_of(known, now), look_of(known)
         asked = (
             "asking" if known.busy else f"data {self.desk.age(known.asked)}" if known.asked else "not asked"
@@ -118,7 +116,10 @@ class SnapshotPage(BackupView):
             "asking" if known.busy else f"data {self.desk.age(known.asked)}" if known.asked else "not asked"
         )
         head = row(
-            (f"SNAPSHOT {self._short} of {self._backup}", "heading"), "  ", self._folder, right=[(note, "dim")]
+            (f"SNAPSHOT {self._short} of {self._backup}", "heading"),
+            "  ",
+            self._folder,
+            right=[(note, "dim")],
         )
         if known.error:
             return [head, row((f"could not ask: {known.error}", "lost"))]

@@ -6,9 +6,9 @@ from typing import Any
 
 from ondeck.observe.backups import BackupLook, Snapshot
 from tui.app.context import Desk
-from tui.app.panes.backup_rows import look_of, meant, question
+from tui.app.panes.backup_rows import EVERY, look_of, meant, question
 from tui.app.panes.base import BoardView
-from tui.app.views import NOTHING, Kind, Selected
+from tui.app.views import NOTHING, Kind, Known, Selected
 
 _KEYS = {"do.rollback": "backup.restore", "do.hold": "backup.hold"}
 _WITH_ID = {"backup.restore": "snapshot", "backup.drill": "snapshot"}
@@ -19,6 +19,10 @@ class BackupView(BoardView):
     """A view of one or more backups."""
 
     pane = "backups"
+
+    def __init__(self, desk: Desk, name_of: str) -> None:
+        super().__init__(desk, name_of)
+        self._seen: set[str] = set()
 
     def backup(self) -> str:
         """Name of the backup that keys mean; empty for none."""
@@ -39,10 +43,19 @@ class BackupView(BoardView):
         """What the time cursor means here."""
         return f"newest before {self.desk.minute(self.desk.at)} is meant"
 
+    def known(self, name: str) -> Known:
+        """What is known of a backup; asks again once a job of ours on it has ended."""
+        known = self.session.asked(question(name), EVERY)
+        ended = {j.id for j in self.session.jobs() if j.subject == name and j.ended > known.asked > 0}
+        if ended - self._seen:
+            self._seen |= ended
+            self.session.ask_again(question(name))
+        return known
+
     def look(self) -> BackupLook | None:
         """What is known of the backup that is meant."""
         name = self.backup()
-        return look_of(self.session.asked(question(name), 60.0)) if name else None
+        return look_of(self.known(name)) if name else None
 
     def snapshot(self) -> Snapshot | None:
         """The snapshot that is meant; None while it is not known."""

@@ -9,13 +9,11 @@ from ondeck.observe.fleet import Severity
 from tui.app.context import Desk
 from tui.app.panes.backup_acts import BackupView, desk_time
 from tui.app.panes.backup_rows import (
-    EVERY,
     facts_rows,
     look_of,
     loss_part,
     meant,
     proof_part,
-    question,
     restored_part,
     size_part,
     snapshot_rows,
@@ -68,7 +66,7 @@ class BackupsPane(BackupView):
         elif self._backup not in names:
             self._backup = names[0]
         now = self.session.now()
-        known = {name: self.session.asked(question(name), EVERY) for name in names}
+        known = {name: self.known(name) for name in names}
         order = sorted(names, key=lambda name: (_RANK[verdict_of(known[name], now).severity], name))
         rows = grid(COLUMNS, [self._line(name, known[name], now) for name in order], width)
         one = known[self._backup]
