@@ -14,6 +14,7 @@ ROOTS: dict[str, str] = {
     "deploy": "tui.app.panes.deploy:DeployPane",
     "logs": "tui.app.panes.logs:LogsPane",
     "metrics": "tui.app.panes.metrics:MetricsPane",
+    "backups": "tui.app.panes.backups:BackupsPane",
     "jobs": "tui.app.panes.jobs:JobsPane",
 }
 """Panes of the bar."""
@@ -28,6 +29,8 @@ PAGES: dict[str, str] = {
     "get": "tui.app.panes.kinds:KindsPage",
     "describe": "tui.app.panes.describe:DescribePage",
     "thing": "tui.app.panes.thing:ThingPage",
+    "backup": "tui.app.panes.backup:BackupPage",
+    "snapshot": "tui.app.panes.backup:SnapshotPage",
 }
 """Views by name; most take the name of a thing behind it."""
 
