@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from ondeck.inventory.model import Inventory
@@ -31,11 +32,24 @@ class Bench(Protocol):
         """
         ...
 
-    def secret(self, reference: str) -> Secret:
-        """A secret that was resolved before the first change.
+    async def secret(self, reference: str) -> Secret:
+        """What a reference stands for (`vault:kv/x#password`); nobody is asked for it.
+
+        In a job it was resolved before the first change, so it has to stand in `Draft.secrets`. In a face
+        it is resolved now.
 
         Raises:
-            Missing: It was not declared in the draft.
+            Missing: It was not declared in the draft, or it is not to be had.
+            BadInput: It is no reference.
+        """
+        ...
+
+    def work_folder(self, *parts: str) -> Path:
+        """A folder of this machine to work in, 0700 and kept between jobs, below `work` of the state folder.
+
+        Raises:
+            BadInput: A part is no plain name of a folder.
+            StateBroken: It cannot be made, or others may enter it.
         """
         ...
 

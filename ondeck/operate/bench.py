@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ondeck.errors import Missing
+from ondeck.errors import BadInput, Missing
 from ondeck.inventory.model import Inventory
+from ondeck.operate.secrets import resolve
 from ondeck.reach.ports import Reach
+from ondeck.record import folder
 from ondeck.registry import Registry
 from ondeck.secret import Secret
 from ondeck.settings import Settings
@@ -15,6 +21,8 @@ from ondeck.settings import Settings
 if TYPE_CHECKING:
     from ondeck.deck import Deck
     from ondeck.record.store import Record
+
+_PART = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@._-]{0,119}\Z")
 
 
 class WorkBench:
@@ -57,7 +65,7 @@ class WorkBench:
             self._reaches[transport] = carrier.open(self._inventory, self._settings)
         return self._reaches[transport]
 
-    def secret(self, reference: str) -> Secret:
+    async def secret(self, reference: str) -> Secret:
         """A secret that was resolved before the first change.
 
         Raises:
@@ -67,6 +75,20 @@ class WorkBench:
             return self._secrets[reference]
         except KeyError:
             raise Missing(f"secret {reference!r} was not declared in the plan") from None
+
+    def work_folder(self, *parts: str) -> Path:
+        """A folder of this machine, 0700 and kept between jobs, below `work` of the state folder.
+
+        Raises:
+            BadInput: A part is no plain name of a folder.
+            StateBroken: It cannot be made, or others may enter it.
+        """
+        if not parts or not all(_PART.match(part) for part in parts):
+            raise BadInput(f"{'/'.join(parts)!r} cannot name a folder to work in")
+        path = folder.ensure(self._record.root / "work")
+        for part in parts:
+            path = folder.ensure(path / part)
+        return path
 
     def remembered(self, key: str) -> str:
         """A fact the record keeps between jobs; empty when unknown."""
@@ -84,3 +106,13 @@ class FaceBench(WorkBench):
 
     def __init__(self, deck: Deck) -> None:
         super().__init__(deck.inventory, deck.registry, deck.record, deck.settings, {})
+
+    async def secret(self, reference: str) -> Secret:
+        """What a reference stands for now, found in a thread; nobody is asked for it.
+
+        Raises:
+            Missing: It is not to be had.
+            BadInput: It is no reference.
+        """
+        found = await asyncio.to_thread(resolve, [reference], os.environ)
+        return found[reference]

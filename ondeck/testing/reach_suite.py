@@ -29,6 +29,7 @@ from ondeck.errors import BadInput, Missing, OndeckError, RemoteFailed
 from ondeck.inventory.model import Host, Inventory
 from ondeck.reach.ports import Completed, Fd, Link, Transport
 from ondeck.settings import Settings
+from ondeck.testing.secretly_suite import SecretlyPromises
 from ondeck.testing.suite import PortSuite
 
 
@@ -81,8 +82,8 @@ def names(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir())
 
 
-class ReachSuite(PortSuite):
-    """The promises of `Link`."""
+class ReachSuite(SecretlyPromises, PortSuite):
+    """The promises of `Link`, and of what hands secrets to a command over one."""
 
     capability = "reach"
 
