@@ -145,3 +145,15 @@ def holder_here(info: LockInfo, names: tuple[str, ...]) -> Process | None:
         if same and (not taken or found.started <= taken + _SLACK):
             return found
     return None
+
+
+def working_in(folder: Path, names: tuple[str, ...]) -> Process | None:
+    """A process of the program that works below a folder: one of ours, whatever the lock tells of itself."""
+    for found in running(names):
+        try:
+            at = Path(f"/proc/{found.pid}/cwd").readlink()
+        except OSError:
+            continue
+        if at.is_relative_to(folder.resolve()):
+            return found
+    return None

@@ -97,6 +97,9 @@ class PushParams(Params, frozen=True, kw_only=True):
             description="A state that could not be saved, or a copy of one; the only waiting one when empty"
         ),
     ] = ""
+    force: Annotated[
+        bool, msgspec.Meta(description="Push although the stored state is newer, as for going back to a copy")
+    ] = False
 
 
 class OutputParams(Params, frozen=True, kw_only=True):

@@ -68,7 +68,7 @@ async def plan_only(request: Request, params: PlanParams, bench: Bench) -> Draft
     """`stack.plan`: what apply would do, or what changed outside; it changes nothing."""
     stack = request.subject
     ready = await set_up(bench, stack, await bench.here(), ref=params.ref)
-    _, seen, _ = await ready.state()
+    seen = (await ready.state()).seen
     extra = [f"-target={address}" for address in params.only]
     extra += ["-refresh-only"] if params.drift else []
     extra += ["-destroy"] if params.destroy else []
@@ -112,7 +112,7 @@ async def _to_apply(
 ) -> Draft:
     stack = request.subject
     ready = await set_up(bench, stack, await bench.here(), ref=ref)
-    _, seen, _ = await ready.state()
+    seen = (await ready.state()).seen
     planned = await _planned(ready, stack, extra, drift=drift)
     work = _work(request, ready, seen, counts=planned.counts, plan=str(planned.file), sum=planned.sum)
     destroyed = planned.counts.destroyed
@@ -127,7 +127,9 @@ async def _to_apply(
         preflight=_preflight(ready, seen),
         rollout=one_target(stack),
         lock_key=lock_of(stack, request.env),
-        undo="irreversible" if destroyed else f"plan again at the commit before: --ref {ready.pinned.commit[:7]}~1",
+        undo="irreversible"
+        if destroyed
+        else f"plan again at the commit before: --ref {ready.pinned.commit[:7]}~1",
         warnings=(*_warnings(ready, seen), *planned.warnings),
         data=msgspec.to_builtins(work),
         secrets=tuple(ready.options.secret_env.values()),
@@ -249,7 +251,11 @@ def _warnings(ready: Ready, seen: Seen) -> tuple[str, ...]:
 def _preflight(ready: Ready, seen: Seen) -> tuple[Preflight, ...]:
     tainted = seen.tainted()
     rows = [
-        Preflight(name="state", ok=1, note=f"{seen.label()}, {ready.backend.words()}, workspace {ready.options.workspace}"),
+        Preflight(
+            name="state",
+            ok=1,
+            note=f"{seen.label()}, {ready.backend.words()}, workspace {ready.options.workspace}",
+        ),
         Preflight(name="program", ok=1, note=f"{ready.program.binary} {ready.version}"),
     ]
     if words := freshness(ready.pinned):

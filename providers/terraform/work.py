@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from ondeck.bench import Bench
+from ondeck.errors import RemoteFailed
 from ondeck.job.plan import Precondition
 from ondeck.reach.ports import Link
 from providers.terraform import state as states
@@ -50,6 +51,14 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     file: str = ""
 
 
+class Now(msgspec.Struct, frozen=True, kw_only=True):
+    """A state as it was read: parsed, what is kept of it, and its bytes; no state is None."""
+
+    state: State | None
+    seen: Seen
+    raw: bytes
+
+
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """A stack whose checkout is there and set up."""
 
@@ -61,16 +70,41 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     backend: Backend
 
-    async def state(self) -> tuple[State | None, Seen, bytes]:
-        """The state as it is now; what was seen of it is remembered."""
+    async def state(self) -> Now:
+        """The state as it is now; what was seen of it is remembered.
+
+        Raises:
+            RemoteFailed: It cannot be read.
+        """
         found, raw = await self.program.pull(self.module)
         seen = await asyncio.to_thread(self._remember, found)
-        return found, seen, raw
+        return Now(state=found, seen=seen, raw=raw)
 
     def _remember(self, found: State | None) -> Seen:
         seen = states.seen_of(found, time.time_ns())
         states.remember(self.folders.seen, seen)
         return seen
+
+
+def keep_copy(folders: Folders, now: Now, why: str) -> Path | None:
+    """Keep a copy of a state beside the older ones; where it lies, None when there is no state."""
+    if not now.raw.strip():
+        return None
+    file = folders.states / f"{now.seen.serial:06d}-{why}.tfstate"
+    states.write_private(file, now.raw)
+    for spare in folders.spare_states():
+        spare.unlink(missing_ok=True)
+    return file
+
+
+def copy_before(folders: Folders, attempt: str) -> Seen | None:
+    """What the state was before an attempt, from its copy; None when there is none."""
+    for file in folders.states.glob(f"*-before-{attempt}.tfstate"):
+        try:
+            return states.seen_of(states.decoded(file.read_bytes()), 0)
+        except (OSError, RemoteFailed):
+            return None
+    return None
 
 
 def folders_of(bench: Bench, stack: str) -> Folders:
