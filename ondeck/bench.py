@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ondeck.inventory.model import Inventory
-from ondeck.reach.ports import Reach
+from ondeck.reach.ports import Link, Reach
 from ondeck.secret import Secret
 from ondeck.settings import Settings
 
@@ -29,6 +29,24 @@ class Bench(Protocol):
 
         Raises:
             Missing: No installed provider carries it.
+        """
+        ...
+
+    async def link(self, host: str) -> Link:
+        """An open link to a host of the inventory, shared with whoever else asks; the bench closes it.
+
+        Raises:
+            BadInput: The inventory has no such host.
+            Missing: No installed provider carries its transport.
+            Unreachable: It is not reached.
+        """
+        ...
+
+    async def here(self) -> Link:
+        """This machine as a link, for programs that run beside us; the bench closes it.
+
+        Raises:
+            Missing: The provider of the transport `local` is not installed.
         """
         ...
 

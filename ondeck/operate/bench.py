@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ondeck.errors import BadInput, Missing
-from ondeck.inventory.model import Inventory
+from ondeck.inventory.model import Host, Inventory
 from ondeck.operate.secrets import resolve
-from ondeck.reach.ports import Reach
+from ondeck.reach.ports import Link, Reach
 from ondeck.record import folder
 from ondeck.registry import Registry
 from ondeck.secret import Secret
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from ondeck.record.store import Record
 
 _PART = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@._-]{0,119}\Z")
+
+
+HERE = Host(name="this-machine", env="", transport="local")
+"""The machine that ondeck runs on; no host of the inventory, so nothing is operated on it by name."""
 
 
 class WorkBench:
@@ -42,6 +46,7 @@ class WorkBench:
         self._settings = settings
         self._secrets = secrets
         self._reaches: dict[str, Reach] = {}
+        self._links: dict[str, Link] = {}
 
     @property
     def inventory(self) -> Inventory:
@@ -64,6 +69,38 @@ class WorkBench:
             carrier = self._registry.load(manifest.name, "reach")
             self._reaches[transport] = carrier.open(self._inventory, self._settings)
         return self._reaches[transport]
+
+    async def link(self, host: str) -> Link:
+        """An open link to a host, shared; one that ended is made again.
+
+        Raises:
+            BadInput: The inventory has no such host.
+            Missing: No installed provider carries its transport.
+            Unreachable: It is not reached.
+        """
+        if host not in self._inventory.hosts:
+            raise BadInput(f"no host {host!r} in the inventory", hint="ondeck get hosts")
+        return await self._link(host, self._inventory.hosts[host])
+
+    async def here(self) -> Link:
+        """This machine as a link.
+
+        Raises:
+            Missing: The provider of the transport `local` is not installed.
+        """
+        return await self._link("", HERE)
+
+    async def _link(self, key: str, host: Host) -> Link:
+        link = self._links.get(key)
+        if link is None or link.closed:
+            # Another task may have been first meanwhile: its link is as good, and a reach may share one.
+            opened = await self.reach(host.transport).connect(host)
+            link = self._links.get(key)
+            if link is None or link.closed:
+                self._links[key] = link = opened
+            else:
+                await opened.aclose()
+        return link
 
     async def secret(self, reference: str) -> Secret:
         """A secret that was resolved before the first change.
@@ -95,7 +132,8 @@ class WorkBench:
         return self._record.remembered(key)
 
     async def aclose(self) -> None:
-        """Close every reach that was opened."""
+        """Close every reach that was opened, and with it its links."""
+        self._links.clear()
         reaches, self._reaches = list(self._reaches.values()), {}
         for reach in reaches:
             await reach.aclose()
