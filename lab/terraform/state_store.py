@@ -12,6 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that was killed in the middle is what the lab is for."""
+
+
 class StateStore:
     """One server for many states, by path. Use it as a context manager."""
 
@@ -20,7 +27,7 @@ class StateStore:
         self.locks: dict[str, dict[str, Any]] = {}
         self.full = False
         self.guard = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"store": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> StateStore:
@@ -42,57 +49,55 @@ class StateStore:
         return int(json.loads(stored)["serial"]) if stored else 0
 
 
-def _handler(store: StateStore) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    store: StateStore
+    protocol_version = "HTTP/1.1"
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing is written to the terminal."""
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is written to the terminal."""
 
-        def do_GET(self) -> None:
-            state = store.states.get(self._name())
-            self._answer(404 if state is None else 200, state or b"")
+    def do_GET(self) -> None:
+        state = self.store.states.get(self._name())
+        self._answer(404 if state is None else 200, state or b"")
 
-        def do_POST(self) -> None:
-            body = self._body()
-            with store.guard:
-                held = store.locks.get(self._name())
-                asked = self.path.partition("?ID=")[2]
-                if store.full:
-                    status = 507
-                elif held is not None and asked != held["ID"]:
-                    status = 423
-                else:
-                    store.states[self._name()] = body
-                    status = 200
-            self._answer(status, b"")
+    def do_POST(self) -> None:
+        body = self._body()
+        with self.store.guard:
+            held = self.store.locks.get(self._name())
+            asked = self.path.partition("?ID=")[2]
+            if self.store.full:
+                status = 507
+            elif held is not None and asked != held["ID"]:
+                status = 423
+            else:
+                self.store.states[self._name()] = body
+                status = 200
+        self._answer(status, b"")
 
-        def do_LOCK(self) -> None:
-            wanted = json.loads(self._body())
-            with store.guard:
-                held = store.locks.setdefault(self._name(), wanted)
-            self._answer(200 if held is wanted else 423, json.dumps(held).encode())
+    def do_LOCK(self) -> None:
+        wanted = json.loads(self._body())
+        with self.store.guard:
+            held = self.store.locks.setdefault(self._name(), wanted)
+        self._answer(200 if held is wanted else 423, json.dumps(held).encode())
 
-        def do_UNLOCK(self) -> None:
-            body = self._body()
-            wanted = json.loads(body) if body else {}
-            with store.guard:
-                held = store.locks.get(self._name())
-                mine = held is None or not wanted.get("ID") or wanted["ID"] == held["ID"]
-                if mine:
-                    store.locks.pop(self._name(), None)
-            self._answer(200 if mine else 409, json.dumps(held or {}).encode())
+    def do_UNLOCK(self) -> None:
+        body = self._body()
+        wanted = json.loads(body) if body else {}
+        with self.store.guard:
+            held = self.store.locks.get(self._name())
+            mine = held is None or not wanted.get("ID") or wanted["ID"] == held["ID"]
+            if mine:
+                self.store.locks.pop(self._name(), None)
+        self._answer(200 if mine else 409, json.dumps(held or {}).encode())
 
-        def _name(self) -> str:
-            return self.path.partition("?")[0]
+    def _name(self) -> str:
+        return self.path.partition("?")[0]
 
-        def _body(self) -> bytes:
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-        def _answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    return Handler
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

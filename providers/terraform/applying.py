@@ -34,6 +34,7 @@ from providers.terraform.work import (
 )
 
 INIT = "stack.init"
+READS = ("stack.plan",)
 KEPT = 64 << 20
 """Bytes of the stream that are kept: 2,000 resources say about 4 MB."""
 GRACE = 600.0
@@ -44,7 +45,7 @@ _LAST = 60.0
 class StackApplying:
     """One plan of one stack, with everything at hand."""
 
-    stop_seconds = GRACE + _LAST + 30
+    stop_seconds: float = GRACE + _LAST + 30
     """How long stopping may take: the program comes to a safe point first."""
 
     def __init__(self, plan: Plan, work: Work, bench: Bench) -> None:
@@ -114,8 +115,8 @@ class StackApplying:
             PlanStale: The state is another than that of the plan; nothing was changed.
             LinkLost: It was begun and nobody saw its end.
         """
-        if self._work.operation in reads.OPERATIONS:
-            return await reads.read(self._plan, self._work, await self._ready(), emit)
+        if self._work.operation in READS:
+            return reads.tell_plan(self._plan, emit)
         ready = await self._ready()
         if self._work.operation == INIT:
             return await surgery.set_up_again(
@@ -232,12 +233,12 @@ class StackApplying:
     # --- afterwards
 
     async def gate(self, targets: tuple[str, ...]) -> Gate:
-        """A stack has no gate: exit status and summary are all there is."""
-        return Gate(passed=None, evidence="a stack has no gate")
+        """A stack has no gate: exit status, summary and state are all there is."""
+        return Gate(passed=True, evidence="no gate")
 
     async def reconcile(self, attempt: Attempt) -> Finding:
         """Read the job folder, then the state: what became of a run that nobody saw end."""
-        if self._work.operation in reads.OPERATIONS:
+        if self._work.operation in READS:
             return Finding(outcome=Outcome.FAILED, evidence="lost during a read; nothing was changed")
         if self._work.operation == INIT:
             return Finding(outcome=Outcome.FAILED, evidence="lost during init; do it again")
@@ -257,7 +258,7 @@ class StackApplying:
             return {}
         ready = await self._ready()
         if self._work.plan:
-            Path(self._work.plan).unlink(missing_ok=True)
+            await asyncio.to_thread(Path(self._work.plan).unlink, missing_ok=True)
         for attempt in self._ended:
             try:
                 await Detached(await self._here(), attempt.id, self._bench.settings).forget()

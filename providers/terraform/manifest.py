@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ondeck.job.listing import ListSpec
 from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 from ondeck.registry import Manifest
 from providers.terraform import params as p
@@ -60,28 +61,6 @@ OPERATIONS = (
         "Destroy everything that its state names. The stack's name and the number of resources have to be typed.",
     ),
     _spec(
-        "state",
-        "List the resources of a stack",
-        p.StateParams,
-        Risk.READ,
-        "Serial, and every resource that the state names; tainted ones are marked.",
-    ),
-    _spec(
-        "show",
-        "Show a resource of a stack",
-        p.AddressParams,
-        Risk.READ,
-        "Attributes of one resource as the state has them; sensitive values are masked.",
-        positional=("address",),
-    ),
-    _spec(
-        "output",
-        "Show the outputs of a stack",
-        p.OutputParams,
-        Risk.READ,
-        "All outputs, sensitive ones masked; with --show NAME that one in clear.",
-    ),
-    _spec(
         "mv",
         "Move a resource in the state",
         p.MoveParams,
@@ -134,11 +113,36 @@ OPERATIONS = (
     ),
 )
 
+_KINDS = ("terraform", "tofu")
+LISTS = (
+    ListSpec(
+        name="resources",
+        title="Resources",
+        of=TargetKind.STACK,
+        kinds=_KINDS,
+        columns=("ADDRESS", "TYPE", "STATE"),
+        every=60.0,
+    ),
+    ListSpec(
+        name="outputs",
+        title="Outputs",
+        of=TargetKind.STACK,
+        kinds=_KINDS,
+        columns=("NAME", "VALUE", "SENSITIVE"),
+        every=60.0,
+    ),
+)
+
 MANIFEST = Manifest(
     name="terraform",
     title="Terraform and OpenTofu stacks through their own command line",
-    kinds={"stack.kind": ("terraform", "tofu")},
-    capabilities={"operator": "providers.terraform.operator:StackOperator"},
+    kinds={"stack.kind": _KINDS},
+    capabilities={
+        "operator": "providers.terraform.operator:StackOperator",
+        "resources": "providers.terraform.listing:StackResources",
+        "stacks": "providers.terraform.reader:TerraformStacks",
+    },
     operations=OPERATIONS,
+    lists=LISTS,
     needs=("terraform", "git"),
 )

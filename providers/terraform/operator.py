@@ -14,7 +14,7 @@ from ondeck.job.plan import Draft, Plan, Request
 from ondeck.job.spec import Params
 from ondeck.operate.ports import Applying
 from providers.terraform import params as p
-from providers.terraform import planning, reads, surgery, unlocking
+from providers.terraform import planning, surgery, unlocking
 from providers.terraform.applying import StackApplying
 from providers.terraform.work import Work
 
@@ -50,22 +50,12 @@ class StackOperator:
                 return await planning.plan_destroy(request, params_of(request, p.DestroyParams), bench)
             case "stack.unlock":
                 return await unlocking.plan_unlock(request, bench)
-            case other if other in reads.OPERATIONS:
-                params_of(request, _READS[other])
-                return reads.plan_read(request, bench)
             case _:
                 return await _state_alone(request, bench)
 
     def open(self, plan: Plan, bench: Bench) -> AbstractAsyncContextManager[Applying]:
         """Set everything up before the first change."""
         return _opened(plan, bench)
-
-
-_READS: dict[str, type[Params]] = {
-    "stack.state": p.StateParams,
-    "stack.show": p.AddressParams,
-    "stack.output": p.OutputParams,
-}
 
 
 async def _state_alone(request: Request, bench: Bench) -> Draft:

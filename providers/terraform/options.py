@@ -92,14 +92,18 @@ def _wrong(options: Options) -> Iterator[tuple[str, str]]:
         yield "ref", f"{options.ref!r} is not a ref"
     if not 0 <= options.parallelism <= 256:
         yield "parallelism", f"expected 0 to 256, found {options.parallelism}"
+    yield from _wrong_env(options)
+    for file in options.var_files:
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            yield "var_files", f"{file!r} has to lie inside its path, so that it is pinned too"
+
+
+def _wrong_env(options: Options) -> Iterator[tuple[str, str]]:
     for name in {**options.env, **options.secret_env}:
         if not _NAME.match(name):
             yield "env", f"{name!r} is not a name of a variable"
     if both := sorted(set(options.env) & set(options.secret_env)):
         yield "env", f"{both[0]} stands in secret_env too"
-    for file in options.var_files:
-        if Path(file).is_absolute() or ".." in Path(file).parts:
-            yield "var_files", f"{file!r} has to lie inside its path, so that it is pinned too"
 
 
 def source_of(inventory: Inventory, options: Options) -> Path:

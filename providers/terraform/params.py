@@ -65,7 +65,7 @@ class InitParams(Params, frozen=True, kw_only=True):
 
 
 class AddressParams(Params, frozen=True, kw_only=True):
-    """Parameters of `stack.rm` and `stack.show`."""
+    """Parameters of `stack.rm`."""
 
     address: _Address
 
@@ -100,15 +100,3 @@ class PushParams(Params, frozen=True, kw_only=True):
     force: Annotated[
         bool, msgspec.Meta(description="Push although the stored state is newer, as for going back to a copy")
     ] = False
-
-
-class OutputParams(Params, frozen=True, kw_only=True):
-    """Parameters of `stack.output`."""
-
-    show: Annotated[
-        str, msgspec.Meta(description="Show this one output, also when it is sensitive", examples=["db_url"])
-    ] = ""
-
-
-class StateParams(Params, frozen=True, kw_only=True):
-    """Parameters of `stack.state`."""

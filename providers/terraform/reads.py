@@ -1,30 +1,24 @@
-"""Reads of a stack as operations: its plan as text, its resources, one of them, its outputs; values masked."""
+"""What a stack holds, as it can be shown: its plan as text, resources and outputs with their values masked."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from ondeck.bench import Bench
 from ondeck.errors import NoMatch, RemoteFailed
 from ondeck.job.finding import Finding
 from ondeck.job.outcome import Outcome
-from ondeck.job.plan import Action, Change, Command, Draft, Plan, Request
-from ondeck.job.spec import Risk
+from ondeck.job.plan import Action, Change, Plan
 from ondeck.operate.ports import Emit
 from ondeck.text import safe, safe_line
 from providers.terraform import planfile
 from providers.terraform.masking import MASK, Masks, marked
-from providers.terraform.options import options_of, stack_of
-from providers.terraform.params import AddressParams, OutputParams
-from providers.terraform.planning import one_target
 from providers.terraform.program import words_of
-from providers.terraform.work import Ready, Work
+from providers.terraform.work import Ready
 
-OPERATIONS = ("stack.plan", "stack.state", "stack.show", "stack.output")
 _SIGNS = {
     Action.CREATE: "+",
     Action.UPDATE: "~",
@@ -35,41 +29,11 @@ _SIGNS = {
 }
 
 
-def plan_read(request: Request, bench: Bench) -> Draft:
-    """A read of what is stored; asks nothing while it is planned."""
-    stack = request.subject
-    options_of(stack_of(bench.inventory, stack))
-    verb = request.operation.rpartition(".")[2]
-    return Draft(
-        summary=f"{verb} of {stack}",
-        risk=Risk.READ,
-        commands=(Command(target=stack, argv=("state", "pull"), note="a read"),),
-        rollout=one_target(stack),
-        lock_key="",
-        data=msgspec.to_builtins(Work(operation=request.operation, stack=stack)),
-        secrets=tuple(options_of(stack_of(bench.inventory, stack)).secret_env.values()),
-    )
-
-
-async def read(plan: Plan, work: Work, ready: Ready, emit: Emit) -> Finding:
-    """Tell it as output.
-
-    Raises:
-        NoMatch: There is nothing of that name.
-        RemoteFailed: It cannot be read.
-    """
-    params = plan.request.params
-    match work.operation:
-        case "stack.plan":
-            lines: list[str] = [*plan_lines(plan.draft.changes), "", plan.draft.summary]
-        case "stack.state":
-            lines = await _addresses(ready)
-        case "stack.show":
-            lines = await _one(ready, msgspec.convert(params, AddressParams).address)
-        case _:
-            lines = await _outputs(ready, msgspec.convert(params, OutputParams).show)
+def tell_plan(plan: Plan, emit: Emit) -> Finding:
+    """The plan as the job's output: it was made while the job was planned, and masked then."""
+    lines = [*plan_lines(plan.draft.changes), "", plan.draft.summary]
     emit.output(("\n".join(lines) + "\n").encode())
-    return Finding(outcome=Outcome.SUCCEEDED, evidence="read", status=0)
+    return Finding(outcome=Outcome.SUCCEEDED, evidence=plan.draft.summary, status=0)
 
 
 def plan_lines(changes: tuple[Change, ...]) -> Iterator[str]:
@@ -80,45 +44,38 @@ def plan_lines(changes: tuple[Change, ...]) -> Iterator[str]:
             yield from (f"    {line}" for line in change.diff.split("\n"))
 
 
-async def _addresses(ready: Ready) -> list[str]:
-    seen = (await ready.state()).seen
-    head = f"{seen.label()}, {len(seen.resources)} resources, {seen.outputs} outputs"
-    return [
-        head,
-        *(f"{name}{'  TAINTED' if sign.endswith('!') else ''}" for name, sign in seen.resources.items()),
-    ]
+async def shown_state(ready: Ready) -> dict[str, Any]:
+    """The state as the program shows it (`show -json`), values in clear.
 
-
-async def _one(ready: Ready, address: str) -> list[str]:
-    """Attributes of one resource, sensitive ones masked as the program marks them."""
+    Raises:
+        RemoteFailed: It cannot be read.
+    """
     done = await ready.program.run(ready.module, "show", "-json", limit=512 << 20)
     if not done.ok:
         raise RemoteFailed(f"show: {words_of(done)}")
-    shown = msgspec.json.decode(done.stdout)
-    found = next((one for one in _resources(_root(shown)) if one.get("address") == address), None)
-    if found is None:
-        raise NoMatch(
-            f"no resource {address!r} in the state", hint=f"ondeck stack state {ready.program.stack.name}"
-        )
-    values = masks_of(shown).masked(found.get("values"), found.get("sensitive_values", False))
-    return [safe_line(f"{address}{'  TAINTED' if found.get('tainted') else ''}"), *_pretty(values)]
+    try:
+        return msgspec.json.decode(done.stdout, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise RemoteFailed(f"cannot read the state: {error}") from error
 
 
-def _root(shown: dict[str, Any]) -> dict[str, Any]:
+def root_of(shown: dict[str, Any]) -> dict[str, Any]:
+    """The root module of a shown state."""
     root: dict[str, Any] = (shown.get("values") or {}).get("root_module") or {}
     return root
 
 
-def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def resources_in(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every resource of a module and of those below it."""
     yield from module.get("resources", [])
     for child in module.get("child_modules", []):
-        yield from _resources(child)
+        yield from resources_in(child)
 
 
 def masks_of(shown: dict[str, Any]) -> Masks:
-    """Every value that a state (`show -json`) marks as sensitive anywhere."""
+    """Every value that a shown state marks as sensitive anywhere."""
     masks = Masks()
-    for one in _resources(_root(shown)):
+    for one in resources_in(root_of(shown)):
         masks.add(marked(one.get("values"), one.get("sensitive_values", False)))
     for output in ((shown.get("values") or {}).get("outputs") or {}).values():
         if output.get("sensitive"):
@@ -126,30 +83,45 @@ def masks_of(shown: dict[str, Any]) -> Masks:
     return masks
 
 
-def _pretty(value: object) -> list[str]:
-    return safe(json.dumps(value, indent=2, ensure_ascii=False)).split("\n")
+def described(shown: dict[str, Any], address: str, stack: str) -> dict[str, Any]:
+    """One resource, sensitive values masked.
+
+    Raises:
+        NoMatch: It is not in the state.
+    """
+    found = next((one for one in resources_in(root_of(shown)) if one.get("address") == address), None)
+    if found is None:
+        raise NoMatch(f"no resource {address!r} in the state", hint=f"ondeck stack state {stack}")
+    values = masks_of(shown).masked(found.get("values"), found.get("sensitive_values", False))
+    head = {
+        "address": found["address"],
+        "type": found.get("type", ""),
+        "provider": found.get("provider_name", ""),
+        "tainted": bool(found.get("tainted")),
+    }
+    plain: dict[str, Any] = msgspec.json.decode(safe(json.dumps({**head, "values": values})))
+    return plain
 
 
-async def _outputs(ready: Ready, show: str) -> list[str]:
+async def outputs(ready: Ready) -> Mapping[str, dict[str, Any]]:
+    """The outputs with their values in clear.
+
+    Raises:
+        RemoteFailed: They cannot be read.
+    """
     done = await ready.program.run(ready.module, "output", "-json", limit=64 << 20)
     if not done.ok:
         raise RemoteFailed(f"output: {words_of(done)}")
-    outputs = planfile.outputs_of(done.stdout)
-    if show:
-        if show not in outputs:
-            raise NoMatch(f"no output {show!r}", hint=f"there are: {', '.join(sorted(outputs)) or 'none'}")
-        value = outputs[show].get("value")
-        return safe(value).split("\n") if isinstance(value, str) else _pretty(value)
+    return planfile.outputs_of(done.stdout)
+
+
+def masked_outputs(found: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The same, masked: sensitive ones, and others that hold the value of one."""
     masks = Masks()
-    for output in outputs.values():
+    for output in found.values():
         if output.get("sensitive"):
             masks.add(marked(output.get("value"), True))
-    lines = []
-    for name, output in sorted(outputs.items()):
-        value = (
-            MASK
-            if output.get("sensitive")
-            else json.dumps(masks.masked(output.get("value")), ensure_ascii=False)
-        )
-        lines.append(safe_line(f"{name} = {value}"))
-    return lines or ["no outputs"]
+    return {
+        safe_line(name): MASK if output.get("sensitive") else masks.masked(output.get("value"))
+        for name, output in sorted(found.items())
+    }

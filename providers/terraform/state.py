@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -178,12 +178,3 @@ def write_private(file: Path, data: bytes) -> None:
     with os.fdopen(fd, "wb") as out:
         out.write(data)
     beside.replace(file)
-
-
-def find(state: State, address: str) -> Mapping[str, Any] | None:
-    """Attributes of one resource by its address; None when it is not there."""
-    for resource in state.resources:
-        for instance in resource.instances:
-            if address_of(resource, instance) == address and not instance.deposed:
-                return instance.attributes if isinstance(instance.attributes, dict) else {}
-    return None
