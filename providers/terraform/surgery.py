@@ -175,7 +175,7 @@ async def plan_push(request: Request, params: PushParams, bench: Bench) -> Draft
         risk=Risk.DESTROY,
         summary=summary,
         # Whoever waits for it may still keep the stack's own lock, because nobody knows how it ended.
-        lock_key=f"{lock_of(request.subject, request.env)} state",
+        lock_key=f"state of {lock_of(request.subject, request.env)}",
     )
     fact = Precondition(target=request.subject, fact="sha256 of the state", expected=file_sum(file))
     warnings = list(draft.warnings)

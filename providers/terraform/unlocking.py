@@ -149,7 +149,7 @@ async def plan_unlock(request: Request, bench: Bench) -> Draft:
         change,
         risk=Risk.DESTROY,
         summary=f"break the lock {held.lock.id}: {held.why}",
-        lock_key=f"{lock_of(stack, request.env)} lock",
+        lock_key=f"lock of {lock_of(stack, request.env)}",
         undo="irreversible",
         preconditions=(_fact(stack, held),),
         confirm=held.lock.id,

@@ -14,6 +14,7 @@ ROOTS: dict[str, str] = {
     "deploy": "tui.app.panes.deploy:DeployPane",
     "logs": "tui.app.panes.logs:LogsPane",
     "metrics": "tui.app.panes.metrics:MetricsPane",
+    "provision": "tui.app.panes.provision:ProvisionPane",
     "jobs": "tui.app.panes.jobs:JobsPane",
 }
 """Panes of the bar."""
@@ -27,6 +28,7 @@ PAGES: dict[str, str] = {
     "get": "tui.app.panes.kinds:KindsPage",
     "describe": "tui.app.panes.describe:DescribePage",
     "thing": "tui.app.panes.thing:ThingPage",
+    "stack": "tui.app.panes.stack:StackPage",
 }
 """Views by name; most take the name of a thing behind it."""
 
