@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ondeck.bench import Bench
-from ondeck.inventory.model import Backup, Check, Host, LogSource, Place, Service
+from ondeck.inventory.model import Backup, Check, Host, LogSource, Place, Service, Stack
 from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ondeck.observe.checks import Served
     from ondeck.observe.credentials import Credential
     from ondeck.observe.resources import Listing
+    from ondeck.observe.stacks import StackLook
+    from ondeck.secret import Secret
 
 LAST = 200
 """Lines of history that a source gives when no time is asked for."""
@@ -167,5 +169,25 @@ class ResourceReader(Protocol):
         Raises:
             NoMatch: There is no such thing.
             Unreachable, LinkLost, AuthFailed, RemoteFailed: It could not be asked.
+        """
+        ...
+
+
+class StackReader(Protocol):
+    """Capability `stacks`, of the provider that serves the stack's kind (`stack.kind`)."""
+
+    async def look(self, stack: Stack, bench: Bench) -> StackLook:
+        """All that is known of a stack. Changes nothing of it and takes no lock.
+
+        Never raises for a stack: what could not be asked is named in `error`, beside what is known.
+        """
+        ...
+
+    async def reveal(self, stack: Stack, output: str, bench: Bench) -> Secret:
+        """The value of one output, also of a sensitive one, for whoever asked for exactly that.
+
+        Raises:
+            NoMatch: There is no such output.
+            RemoteFailed, Missing: It could not be asked.
         """
         ...

@@ -50,7 +50,7 @@ _VERBS: dict[str, tuple[str, str, str, str]] = {
     "demo": ("demo", "demo", "set up", "Play on six embedded hosts; everything ends with it"),
 }
 # Group of operations -> the module whose COMMANDS are verbs of it too: they look and change nothing.
-_LOOKS = {"backup": "backups"}
+_LOOKS = {"backup": "backups", "stack": "stacks"}
 Screen = Callable[[Face], int]
 _SECTIONS = ("look", "change", "jobs", "set up")
 
