@@ -86,6 +86,11 @@ class Proxy:
         self._server.shutdown()
         self._server.server_close()
 
+    def forget(self) -> None:
+        """Forget the tokens that were seen."""
+        with self._once:
+            self._kept.clear()
+
     def count(self, action: str, region: str = "") -> int:
         """How many requests of an action came."""
         return sum(c.action == action and region in ("", c.region) for c in tuple(self.calls))

@@ -67,6 +67,10 @@ class Calls:
             calls._clients.lend(account, found)
         return calls
 
+    def seconds(self, value: float) -> float:
+        """A waiting time as it counts in this process."""
+        return self._settings.seconds(value)
+
     def login_again(self) -> None:
         """Read keys and cached roles anew: somebody may have logged in meanwhile."""
         self._clients.forget(self.account)
@@ -146,7 +150,18 @@ class Calls:
                     raise _Throttled(told.message, where=told.where, hint=told.hint) from error
                 raise told from error
 
-        return await asyncio.get_running_loop().run_in_executor(_pool(), called)
+        future = asyncio.get_running_loop().run_in_executor(_pool(), called)
+        if not once:
+            return await future
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # What is sent cannot be called back by leaving its thread alone: who was cancelled looks only
+            # after the call has ended.
+            await asyncio.wait([future])
+            if not future.cancelled():
+                future.exception()
+            raise
 
 
 class _Throttled(RemoteFailed):
