@@ -55,6 +55,9 @@ class _Login(asyncssh.SSHServer):
     def password_auth_supported(self) -> bool:
         return False
 
+    def unix_connection_requested(self, dest_path: str) -> bool:
+        return True  # as sshd's AllowStreamLocalForwarding is by default
+
     def session_requested(self) -> tuple[asyncssh.SSHServerChannel[bytes], asyncssh.SSHServerSession[bytes]]:
         if self._connection is None or self._open >= _MAX_SESSIONS:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "open failed")

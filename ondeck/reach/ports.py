@@ -166,6 +166,20 @@ class Link(Protocol):
         """Facts of a file, None when it is not there; with `digest` its sha256 too."""
         ...
 
+    def forward_socket(self, path: str) -> AbstractAsyncContextManager[str]:
+        """A unix socket of the host as a path on this machine, which only we can open.
+
+        `async with link.forward_socket("/var/run/docker.sock") as local: ...`; the local path is gone when
+        the context is left or the link is closed. When the connection ends, who talks over it is cut off.
+
+        Raises:
+            BadInput: The path cannot be forwarded (relative, a colon, a line end, too long).
+            Missing: There is no such socket on the host.
+            RemoteFailed: The login may not use it.
+            Unreachable: The connection has ended, or the host forwards nothing.
+        """
+        ...
+
     @property
     def closed(self) -> bool:
         """True once the connection is known to have ended."""

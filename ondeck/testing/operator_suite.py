@@ -19,6 +19,7 @@ from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Plan, Request, decode, encode
 from ondeck.operate.ports import Applying, Operator
 from ondeck.reach.ports import Become, Completed, FileFacts, Link, Reach, Stream
+from ondeck.testing.cut_socket import Cuts, cut_socket
 from ondeck.testing.suite import PortSuite
 
 _MOST_STEPS = 80
@@ -75,35 +76,6 @@ class OperatorSite(Protocol):
     def busy(self, target: str) -> bool:
         """Whether work of the change still runs on this target."""
         ...
-
-
-class Cuts:
-    """Loses every link at the n-th call from now on, until it is healed."""
-
-    def __init__(self) -> None:
-        self.left: int | None = None
-        self.calls = 0
-
-    def after(self, calls: int) -> None:
-        """Let so many calls through, then nothing."""
-        self.left = calls
-
-    def heal(self) -> None:
-        """Let everything through again."""
-        self.left = None
-
-    def pass_one(self, host: str) -> None:
-        """Count a call.
-
-        Raises:
-            LinkLost: The links are cut.
-        """
-        self.calls += 1
-        if self.left is None:
-            return
-        if self.left <= 0:
-            raise LinkLost("the connection ended", where=host)
-        self.left -= 1
 
 
 class CutReach:
@@ -193,6 +165,13 @@ class CutLink:
         self._cuts.pass_one(self.host)
         return await self._link.stat(path, digest=digest, become=become)
 
+    @asynccontextmanager
+    async def forward_socket(self, path: str) -> AsyncIterator[str]:
+        """Forward unless it is cut; each request over it is a call that may be cut."""
+        self._cuts.pass_one(self.host)
+        async with self._link.forward_socket(path) as local, cut_socket(local, self._cuts) as cut:
+            yield cut
+
     async def aclose(self) -> None:
         """Close it."""
         await self._link.aclose()
@@ -206,6 +185,9 @@ class Quiet:
 
     def step(self, text: str) -> None:
         """Forget a step."""
+
+    def moved(self, done: float, total: float, unit: str = "") -> None:
+        """Forget how far it is."""
 
 
 Make = Callable[[], Awaitable[OperatorSite]]

@@ -18,7 +18,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,6 +31,7 @@ from ondeck.errors import BadInput, Missing, OndeckError, RemoteFailed
 from ondeck.inventory.model import Host, Inventory
 from ondeck.reach.ports import Completed, Fd, Link, Transport
 from ondeck.settings import Settings
+from ondeck.testing.secretly_suite import SecretlyPromises
 from ondeck.testing.suite import PortSuite
 
 
@@ -81,8 +84,38 @@ def names(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir())
 
 
-class ReachSuite(PortSuite):
-    """The promises of `Link`."""
+@asynccontextmanager
+async def shouting() -> AsyncIterator[str]:
+    """A unix socket that says everything again in capital letters, at a path short enough to forward."""
+    with tempfile.TemporaryDirectory(prefix="ondeck-suite-") as folder:
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(65_536):
+                writer.write(data.upper())
+                await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_unix_server(answer, Path(folder, "socket"))
+        async with server:
+            yield str(Path(folder, "socket"))
+
+
+async def say(path: str, data: bytes) -> bytes:
+    """What a socket answers to this, to the end; empty when it cuts the line at once."""
+    reader, writer = await asyncio.open_unix_connection(path)
+
+    async def give() -> None:
+        writer.write(data)
+        await writer.drain()
+        writer.write_eof()
+
+    answer, _ = await asyncio.gather(reader.read(-1), give())
+    writer.close()
+    return answer
+
+
+class ReachSuite(SecretlyPromises, PortSuite):
+    """The promises of `Link`, and of what hands secrets to a command over one."""
 
     capability = "reach"
 
@@ -326,3 +359,48 @@ class ReachSuite(PortSuite):
         (tmp_path / "circle").symlink_to("circle")
         with pytest.raises(RemoteFailed, match="circle is a link to circle, which does not exist"):
             await link.read_file(str(tmp_path / "circle"))
+
+    async def test_a_socket_of_the_host_is_a_local_path_that_carries_every_byte(self, link: Link) -> None:
+        """Both ways, for many at once."""
+        async with shouting() as path, link.forward_socket(path) as local:
+            said = [os.urandom(300_000).replace(b"i", b"") + f"call {n}".encode() for n in range(12)]
+            heard = await asyncio.gather(*(say(local, one) for one in said))
+            assert list(heard) == [one.upper() for one in said]
+
+    async def test_nobody_else_can_open_a_forwarded_socket_and_it_goes_with_its_context(
+        self, link: Link
+    ) -> None:
+        """A folder of our own, removed when the context is left."""
+        async with shouting() as path:
+            async with link.forward_socket(path) as local:
+                own = local != path
+                assert not own or Path(local).parent.stat().st_mode & 0o777 == 0o700
+            assert not own or not Path(local).parent.exists()
+            assert (await link.run(["true"])).ok
+
+    async def test_a_socket_that_cannot_be_forwarded_says_why_at_once(
+        self, link: Link, tmp_path: Path
+    ) -> None:
+        """Before anybody talks to nothing."""
+        (tmp_path / "file").touch()
+        for path in (str(tmp_path / "none"), str(tmp_path / "file")):
+            if len(path) > 100:
+                continue
+            with pytest.raises(Missing, match="there is no socket"):
+                async with link.forward_socket(path):
+                    pass
+        for path in ("relative", "/with:colon", "/" + "x" * 200):
+            with pytest.raises(BadInput):
+                async with link.forward_socket(path):
+                    pass
+
+    async def test_closing_the_link_ends_what_it_forwards(self, link: Link) -> None:
+        """Nobody comes through any more."""
+        async with shouting() as path, link.forward_socket(path) as local:
+            assert await say(local, b"one") == b"ONE"
+            await link.aclose()
+            if local != path:
+                try:
+                    assert await say(local, b"two") == b""
+                except OSError:
+                    return  # refused, reset or gone

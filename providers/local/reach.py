@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from ondeck.errors import LinkLost, Reason, Unreachable
 from ondeck.inventory.model import Host, Inventory
-from ondeck.reach import files
+from ondeck.reach import files, sockets
 from ondeck.reach.command import with_env
 from ondeck.reach.ports import Become, Chunk, Completed, Fd, FileFacts, Link, Reach, Stream
 from ondeck.settings import Settings
@@ -151,6 +151,12 @@ class LocalLink:
     ) -> FileFacts | None:
         """Facts of a file, None when it is not there."""
         return await files.stat(self.run, path, digest=digest, become=become)
+
+    @asynccontextmanager
+    async def forward_socket(self, path: str) -> AsyncIterator[str]:
+        """The path itself: it is on this machine already; see `ondeck.reach.ports.Link`."""
+        await sockets.usable(self.run, path, self._host)
+        yield path
 
     async def _start(
         self, argv: Sequence[str], env: Mapping[str, str] | None, become: Become | None

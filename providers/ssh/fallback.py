@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ondeck import text
 from ondeck.errors import AuthFailed, HostKeyChanged, HostKeyUnknown, LinkLost, Missing, Reason, Unreachable
-from ondeck.reach import files
+from ondeck.reach import files, sockets
 from ondeck.reach.command import GRACE, Input, signal_of, watched
 from ondeck.reach.ports import Become, Chunk, Completed, Fd, FileFacts
 from ondeck.settings import Settings
@@ -78,6 +78,23 @@ class Master:
         # Without its master it would open a connection of its own, which nobody would end.
         socket += ["-o", "ProxyCommand=false"]
         return ["ssh", "-T", "-e", "none", *socket, *self._base, "--", self.endpoint.name, command]
+
+    async def forward(self, verb: str, local: str, remote: str) -> bytes:
+        """Let the master forward a local path to a socket of the host, or `cancel` that.
+
+        Returns:
+            What ssh said when it could not; empty when it could.
+        """
+        socket = ["-o", f"ControlPath={self._folder}/s", "-o", "BatchMode=yes"]
+        process = await asyncio.create_subprocess_exec(
+            *["ssh", "-O", verb, "-L", f"{local}:{remote}", *socket, *self._base, "--", self.endpoint.name],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        _, said = await process.communicate()
+        return b"" if process.returncode == 0 else said or b"ssh ended without a word"
 
     async def open(self) -> None:
         """Connect and log in.
@@ -382,6 +399,19 @@ class FallbackLink:
     ) -> FileFacts | None:
         """Facts of a file, None when it is not there."""
         return await files.stat(self.run, path, digest=digest, become=become)
+
+    @asynccontextmanager
+    async def forward_socket(self, path: str) -> AsyncIterator[str]:
+        """A unix socket of the host as a private local path; see `ondeck.reach.ports.Link`."""
+        await sockets.usable(self.run, path, self.host)
+        async with sockets.private_path() as local:
+            if said := await self._master.forward("forward", local, path):
+                raise explain(self._master.endpoint, said)
+            try:
+                yield local
+            finally:
+                if not self.closed:
+                    await self._master.forward("cancel", local, path)
 
     async def aclose(self) -> None:
         """Stop what runs, then end the master."""

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from ondeck import text
 from ondeck.errors import LinkLost, Reason, Unreachable
-from ondeck.reach import files
+from ondeck.reach import files, sockets
 from ondeck.reach.command import GRACE, Input, signal_of, watched
 from ondeck.reach.ports import Become, Chunk, Completed, FileFacts
 from ondeck.settings import Settings
+from providers.ssh.library import asyncssh
 from providers.ssh.line import Line
 from providers.ssh.session import Capture, Follow, Session
 
@@ -107,6 +108,7 @@ class SshLink:
         self._settings = settings
         self._grace = settings.seconds(GRACE)
         self._running: set[Session] = set()
+        self._forwards: set[asyncssh.SSHListener] = set()
         self._open = True
 
     @property
@@ -231,10 +233,32 @@ class SshLink:
         """Facts of a file, None when it is not there."""
         return await files.stat(self.run, path, digest=digest, become=become)
 
+    @asynccontextmanager
+    async def forward_socket(self, path: str) -> AsyncIterator[str]:
+        """A unix socket of the host as a private local path; see `ondeck.reach.ports.Link`."""
+        await sockets.usable(self.run, path, self._name)
+        async with sockets.private_path() as local:
+            try:
+                listener = await self._line.connection.forward_local_path(local, path)
+            except (asyncssh.Error, OSError) as error:
+                raise Unreachable(
+                    f"cannot forward {path}: {text.safe_line(str(error))}", where=self._name
+                ) from error
+            self._forwards.add(listener)
+            try:
+                if not self._open:
+                    raise Unreachable("this link was closed", reason=Reason.RESET, where=self._name)
+                yield local
+            finally:
+                self._forwards.discard(listener)
+                listener.close()
+
     async def aclose(self) -> None:
         """Stop what runs through this handle, then let the line go."""
         if not self._open:
             return
         self._open = False
+        for listener in self._forwards:
+            listener.close()
         await asyncio.gather(*(self._stop(session) for session in list(self._running)))
         await self._line.release()
