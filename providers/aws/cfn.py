@@ -11,7 +11,6 @@ from ondeck.observe.resources import Resource, ResourceState
 from providers.aws.calling import Calls
 from providers.aws.rows import age, ns, tags, text
 
-COLUMNS = ("NAME", "STATUS", "CHANGED", "DRIFT", "PROTECTED")
 _EVENTS = 30
 _DRIFT = {"IN_SYNC": "none", "DRIFTED": "drifted", "NOT_CHECKED": "not checked", "UNKNOWN": "?"}
 

@@ -20,6 +20,7 @@ from ondeck.errors import AuthFailed, Reason
 from ondeck.secret import Secret
 from ondeck.settings import Settings
 from providers.aws.options import Aws
+from providers.aws.said import wants_code
 
 THREADS = 12
 """Calls at once of a process; as many connections are kept for each client."""
@@ -200,10 +201,4 @@ def _resolve(session: Session, account: Aws) -> None:
 
 
 def _no_code(account: Aws, prompt: str) -> NoReturn:
-    name = f"profile {account.options.profile!r}" if account.options.profile else "the default profile"
-    raise AuthFailed(
-        f"{name} wants an MFA code, which ondeck never asks for; run first, it is good for an hour: "
-        f"aws sts get-caller-identity{account.profile_words}",
-        where=account.name,
-        reason=Reason.CREDENTIALS,
-    )
+    raise wants_code(account)

@@ -14,7 +14,6 @@ from providers.aws import instances
 from providers.aws.calling import Calls
 from providers.aws.rows import CLAIM, age, called, ns, tags, text
 
-COLUMNS = ("NAME", "AGE", "STATE", "USED BY", "OLDER KIN RUN", "ID")
 _TAIL = re.compile(r"([-_. ]?v?\d[\dTtZz.:_-]*)+$")
 _STATES = {
     "available": ResourceState.GOOD,

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from ondeck.bench import Bench
-from ondeck.errors import BadInput, OndeckError, RemoteFailed
+from ondeck.errors import BadInput, Missing, OndeckError, RemoteFailed
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Action, Change, Command, Draft, Preflight, Request
@@ -76,7 +76,7 @@ async def plan_create(request: Request, params: ImageParams, calls: Calls, bench
         risk=Risk.CHANGE,
         changes=(
             Change(action=Action.CREATE, target=at.target, address=text(params.name), after=f"image of {name}"),
-            *([Change(action=Action.RUN, target=at.target, address=name, before=state, after="rebooted")] if stops else []),
+            *((_rebooted(at, name, state),) if stops else ()),
         ),
         commands=(
             Command(target=at.target, argv=("aws", "ec2", "create-image", "--region", at.region, "--instance-id",
@@ -91,6 +91,10 @@ async def plan_create(request: Request, params: ImageParams, calls: Calls, bench
         warnings=(warning,) if state == "running" else (),
         data=data,
     )  # fmt: skip
+
+
+def _rebooted(at: Thing, name: str, state: str) -> Change:
+    return Change(action=Action.RUN, target=at.target, address=name, before=state, after="rebooted")
 
 
 async def _create_facts(calls: Calls, at: Thing, data: dict[str, Any]) -> dict[str, str]:
@@ -167,7 +171,8 @@ class _Making(Deed):
         last = [-1]
 
         async def look() -> Finding | None:
-            made = await self._made(attempt)
+            # By its id: a tag that is still on its way hides nothing.
+            made = await self._by_id(image)
             share = await self._share(made) if made else 0
             if share != last[0]:
                 emit.moved(share, 100, "%")
@@ -180,6 +185,12 @@ class _Making(Deed):
     async def _made(self, attempt: Attempt) -> list[dict[str, Any]]:
         filters = [{"Name": f"tag:{CLAIM}", "Values": [claim_tag(attempt)["Value"]]}]
         return await self.calls.pages(self._region(), "ec2", "describe_images", "Images", Filters=filters)
+
+    async def _by_id(self, image: str) -> list[dict[str, Any]]:
+        try:
+            return [await images.one(self.calls, self._region(), image)]
+        except Missing:
+            return []
 
     async def _share(self, made: list[dict[str, Any]]) -> int:
         """Percent of its snapshots; EC2 tells progress nowhere else."""

@@ -13,7 +13,6 @@ from ondeck.text import decode
 from providers.aws.calling import Calls
 from providers.aws.rows import CLAIM, age, called, ns, tags, text
 
-COLUMNS = ("NAME", "STATE", "TYPE", "AZ", "IMAGE AGE", "ADDRESS", "ID")
 _CONSOLE_LINES = 200
 _STATES = {
     "running": ResourceState.GOOD,

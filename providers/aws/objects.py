@@ -10,8 +10,6 @@ from ondeck.observe.resources import Resource, ResourceState
 from providers.aws.calling import Calls, each
 from providers.aws.rows import age, key_in_name, ns, object_of, size, text
 
-BUCKET_COLUMNS = ("NAME", "REGION", "AGE")
-OBJECT_COLUMNS = ("NAME", "SIZE", "AGE", "CLASS")
 _PAGE = 1000
 
 

@@ -9,9 +9,6 @@ from ondeck.observe.resources import Resource, ResourceState
 from providers.aws.calling import Calls
 from providers.aws.rows import age, called, ns, size, tags, text
 
-ALARM_COLUMNS = ("NAME", "STATE", "SINCE", "METRIC", "WHY")
-SNAPSHOT_COLUMNS = ("NAME", "AGE", "SIZE", "STATE", "VOLUME", "ID")
-TEMPLATE_COLUMNS = ("NAME", "DEFAULT", "NEWEST", "AGE", "ID")
 _ALARMS = {"OK": ResourceState.GOOD, "ALARM": ResourceState.BAD}
 _SNAPSHOTS = {
     "completed": ResourceState.GOOD,

@@ -138,6 +138,17 @@ def _ended(message: str, account: Aws, where: str, renew: str = "") -> AuthFaile
     return AuthFailed(f"{message}; {do}", where=where, reason=Reason.CREDENTIALS)
 
 
+def wants_code(account: Aws) -> AuthFailed:
+    """A profile with MFA: its code is asked for by the AWS command line, whose session we borrow."""
+    name = f"profile {account.options.profile!r}" if account.options.profile else "the default profile"
+    return AuthFailed(
+        f"{name} wants an MFA code, which ondeck never asks for; run first, it is good for an hour: "
+        f"aws sts get-caller-identity{account.profile_words}",
+        where=account.name,
+        reason=Reason.CREDENTIALS,
+    )
+
+
 def _login(error: Exception, account: Aws, where: str) -> OndeckError | None:
     sso = f"aws sso login{account.profile_words}"
     if isinstance(error, (boto.UnauthorizedSSOTokenError, boto.SSOTokenLoadError, boto.TokenRetrievalError)):
@@ -150,7 +161,9 @@ def _login(error: Exception, account: Aws, where: str) -> OndeckError | None:
         return AuthFailed(
             f"{named} has no usable keys", where=where, hint=f"aws configure{account.profile_words}"
         )
-    if isinstance(error, (boto.CredentialRetrievalError, boto.RefreshWithMFAUnsupportedError)):
+    if isinstance(error, boto.RefreshWithMFAUnsupportedError):
+        return wants_code(account)
+    if isinstance(error, boto.CredentialRetrievalError):
         return _ended(f"the credentials could not be fetched: {_line(error)}", account, where)
     if isinstance(error, (boto.InvalidConfigError, boto.ConfigParseError, boto.ConfigNotFound)):
         return AuthFailed(f"~/.aws/config is wrong: {_line(error)}", where=where)
