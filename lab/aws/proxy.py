@@ -6,12 +6,11 @@ keeps none. Those answers come from here, in the shapes that AWS documents, and 
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +37,7 @@ class Call:
     region: str
     service: str
     action: str
+    query: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -65,11 +65,17 @@ Edit = Callable[[Call, bytes], bytes]
 
 
 class Proxy:
-    """Rules are asked in order before a request is passed on; edits change what the endpoint said."""
+    """Rules are asked in order before a request is passed on; edits change what the endpoint said.
+
+    Attributes:
+        calls: Every request that came.
+        served: Those that were passed on and answered by the endpoint.
+    """
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.calls: list[Call] = []
+        self.served: list[Call] = []
         self.rules: list[Rule] = []
         self.edits: list[Edit] = []
         self._kept: dict[str, Answer] = {}
@@ -114,6 +120,7 @@ class Proxy:
             if given is not None:
                 return given
         answer = self._once_per_token(call, method, path, body)
+        self.served.append(call)
         if late is not None:
             raise late
         for edit in tuple(self.edits):
@@ -134,20 +141,20 @@ class Proxy:
             return self._kept[token]
 
     def _passed_on(self, call: Call, method: str, path: str, body: bytes) -> Answer:
-        request = urllib.request.Request(
-            self.upstream + path, data=body or None, method=method,
-            headers={name: value for name, value in call.headers.items() if name.lower() not in _HOP},
-        )  # fmt: skip
-        # moto signs nothing, rclone does: it has to see the host that the client signed.
-        if "Host" in call.headers:
-            request.add_unredirected_header("Host", call.headers["Host"])
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        """The request as it came, its host too: that is what the client signed."""
+        at = urlsplit(self.upstream)
+        connection = http.client.HTTPConnection(str(at.hostname), at.port, timeout=60)
         try:
-            with opener.open(request, timeout=60) as said:
-                return Answer(said.status, said.read(), tuple(said.headers.items()))
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.read(), tuple(error.headers.items()))
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for name, value in call.headers.items():
+                if name.lower() == "host" or name.lower() not in _HOP:
+                    connection.putheader(name, value)
+            connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            said = connection.getresponse()
+            return Answer(said.status, said.read(), tuple(said.getheaders()))
+        finally:
+            connection.close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -226,7 +233,7 @@ def _call(method: str, path: str, headers: dict[str, str], body: bytes) -> Call:
     action = fields.get("Action") or target or f"{method} {urlsplit(path).path}"
     if "/operation/" in path:  # Smithy RPC: /service/NAME/operation/ACTION
         action = path.rpartition("/")[2]
-    return Call(key, region, service, action, fields, headers)
+    return Call(key, region, service, action, urlsplit(path).query, fields, headers)
 
 
 def refusal(call: Call, code: str, message: str, status: int = 400) -> Answer:

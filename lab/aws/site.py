@@ -17,7 +17,7 @@ REGIONS = ("eu-west-1", "eu-central-1")
 PROFILE = "acme-lab"
 KEY, SECRET = "LABKEYID", "lab-secret-key"
 
-TEMPLATE = {
+TEMPLATE: dict[str, Any] = {
     "Parameters": {"Size": {"Type": "Number", "Default": 1}},
     "Resources": {
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "orders"}},
@@ -25,6 +25,11 @@ TEMPLATE = {
     },
     "Outputs": {"QueueUrl": {"Value": {"Ref": "Queue"}}},
 }
+
+
+def resources() -> dict[str, Any]:
+    """The resources of the template."""
+    return dict(TEMPLATE["Resources"])
 
 
 @dataclass(slots=True)
@@ -54,6 +59,7 @@ class AwsSite:
             self.proxy.rules.clear()
             self.proxy.edits.clear()
             self.proxy.calls.clear()
+            self.proxy.served.clear()
             self.proxy.forget()
 
     def image(self, name: str, region: str = REGIONS[0]) -> str:

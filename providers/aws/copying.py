@@ -173,6 +173,9 @@ class Copying(Deed):
         data = self.plan.draft.data
         if data["same"]:
             return Finding(outcome=Outcome.SUCCEEDED, evidence="it is there already")
+        _, there = await object_fact(self.calls, at)
+        if there is not None and there.get("Metadata", {}).get(_META) == attempt.id:
+            return await self.became(at, attempt)
         total, loop, halt = int(data["bytes"]), asyncio.get_running_loop(), threading.Event()
         moved = [0]
 
@@ -267,11 +270,20 @@ class Copying(Deed):
             goal = fact
         if facts is not None and self._is_ours(facts, here, attempt):
             return Finding(outcome=Outcome.SUCCEEDED, evidence=f"{fact}, as the file here")
+        if data["up"] and (parts := await self._unfinished(at)):
+            return Finding(outcome=Outcome.FAILED, evidence=f"the object is {goal}, as before, but {parts}")
         if goal == data["before"]:
             return Finding(outcome=Outcome.NOT_STARTED, evidence=f"{goal}, as before")
         return Finding(
             outcome=Outcome.UNKNOWN, evidence=f"{fact}, which is neither as before nor as the file here"
         )
+
+    async def _unfinished(self, at: Thing) -> str:
+        """Uploads in parts that were begun for this object and not ended: nobody sees them, and they cost."""
+        bucket, key, _ = object_of(at.name)
+        answer = await self.calls.read(at.region, "s3", "list_multipart_uploads", Bucket=bucket, Prefix=key)
+        left = [str(one["UploadId"]) for one in answer.get("Uploads", ()) if one["Key"] == key]
+        return f"an upload in parts was left unfinished: {text(', '.join(left[:3]))}" if left else ""
 
     def _is_ours(self, facts: dict[str, Any], here: FileSeen, attempt: Attempt) -> bool:
         if here.bytes != facts.get("ContentLength"):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ondeck.bench import Bench
-from ondeck.errors import AuthFailed, BadInput, OndeckError, Reason, Unreachable
+from ondeck.errors import AuthFailed, BadInput, Missing, OndeckError, Reason, Unreachable
 from ondeck.inventory.model import Inventory
 from ondeck.job.finding import Attempt, Finding, Gate
 from ondeck.job.outcome import Outcome
@@ -157,8 +157,12 @@ class AwsApplying:
         """Who we are and what the target is now, in the plan's words."""
         at = thing(target)
         who = self._who or await caller_of(self._calls)
-        facts = {CALLER: who, **await self._deed.facts(at)}
-        return preconditions(target, facts)
+        try:
+            facts = await self._deed.facts(at)
+        except Missing as error:
+            planned = (p.fact for p in self._plan.draft.preconditions if p.target == target)
+            facts = {fact: f"gone: {error.message}" for fact in planned if fact != CALLER}
+        return preconditions(target, {CALLER: who, **facts})
 
     async def apply(self, attempt: Attempt, emit: Emit) -> Finding:
         """Do it on one thing, once; when cancelled, call it back where AWS can and tell what it is now."""

@@ -7,6 +7,7 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from boto3.exceptions import Boto3Error
 from botocore import exceptions as boto
 
 from ondeck.errors import (
@@ -59,6 +60,8 @@ def meant(error: Exception, account: Aws, region: str, *, sent: bool) -> OndeckE
         sent: The call changes something, so that an answer that did not come leaves its outcome open.
     """
     where = f"{account.name} {region}".strip()
+    while isinstance(error, Boto3Error) and isinstance(error.__context__, Exception):
+        error = error.__context__  # a transfer hides what S3 said
     if isinstance(error, OndeckError):
         return error
     if isinstance(error, boto.ClientError):

@@ -242,6 +242,8 @@ class Deploying(OnStack):
         """Execute, and follow the events."""
         if not self._set():
             return Finding(outcome=Outcome.SUCCEEDED, evidence="no changes")
+        if await self._can(at) != "AVAILABLE":
+            return await self.became(at, attempt)
         await self.calls.change(
             at.region, "cloudformation", "execute_change_set",
             ChangeSetName=self._set(), ClientRequestToken=request_token(attempt),
