@@ -75,6 +75,18 @@ class Calls:
         """Read keys and cached roles anew: somebody may have logged in meanwhile."""
         self._clients.forget(self.account)
 
+    async def login(self) -> tuple[str, str]:
+        """When the login ends (ISO 8601, empty when it does not) and where it comes from, in botocore's words.
+
+        Raises:
+            AuthFailed: There is none.
+        """
+
+        def ask(_: Any) -> tuple[str, str]:  # noqa: ANN401 - boto3's own
+            return self._clients.expires(self.account), self._clients.method(self.account)
+
+        return await self.run(self.account.options.regions[0], "sts", ask)
+
     async def read(self, region: str, service: str, method: str, /, **params: Any) -> dict[str, Any]:  # noqa: ANN401
         """One call that changes nothing; tried again by itself.
 

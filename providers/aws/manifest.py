@@ -38,6 +38,7 @@ MANIFEST = Manifest(
     title="AWS: instances, images, CloudFormation, S3, alarms",
     kinds={"account.kind": ("aws",)},
     capabilities={
+        "credentials": "providers.aws.logins:AwsLogins",
         "operator": "providers.aws.operator:AwsOperator",
         "resources": "providers.aws.reader:AwsReader",
     },

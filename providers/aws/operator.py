@@ -31,8 +31,8 @@ from providers.aws import (
 from providers.aws import params as takes
 from providers.aws.calling import Calls
 from providers.aws.deed import Deed, Thing, or_unknown, preconditions, thing, under_way
+from providers.aws.identity import caller_of
 from providers.aws.options import account_of
-from providers.aws.rows import text
 
 _P = TypeVar("_P", bound=Params)
 Plans = Callable[[Request, Any, Calls, Bench], Awaitable[Draft]]
@@ -68,19 +68,6 @@ def params_of(request: Request, kind: type[_P]) -> _P:
         return msgspec.convert(request.params, kind, strict=False)
     except msgspec.ValidationError as error:
         raise BadInput(f"{request.operation}: {error}") from error
-
-
-async def caller_of(calls: Calls) -> str:
-    """Who AWS says we are: account number and user or role, without the name of the session.
-
-    Raises:
-        Unreachable: AWS could not be asked, or does not know us.
-    """
-    said = await calls.read(calls.account.options.regions[0], "sts", "get_caller_identity")
-    parts = str(said.get("Arn", "")).rpartition(":")[2].split("/")
-    if parts[0] == "assumed-role":
-        parts = parts[:2]
-    return text(f"{said.get('Account', '?')} {'/'.join(parts)}")
 
 
 class AwsOperator:
