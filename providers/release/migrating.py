@@ -10,14 +10,15 @@ from ondeck.errors import LinkLost, RemoteFailed
 from ondeck.inventory.model import Migration
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
+from ondeck.operate.deploys import claimed
+from ondeck.operate.deploys.doors import NOT_BEGUN
+from ondeck.operate.deploys.drafting import irreversible
+from ondeck.operate.deploys.state import HostState
+from ondeck.operate.deploys.uncut import uncut
 from ondeck.operate.ports import Emit
 from ondeck.reach.detached import Detached, Look, Stage
-from providers.release import claimed
-from providers.release.commands import irreversible, migration_argv
-from providers.release.hoststate import HostState
+from providers.release.commands import migration_argv
 from providers.release.options import ReleaseDir
-from providers.release.traffic import NOT_BEGUN
-from providers.release.uncut import uncut
 
 if TYPE_CHECKING:
     from providers.release.onhost import OnHost

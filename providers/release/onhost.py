@@ -9,19 +9,21 @@ from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
 from ondeck.observe.health import Alive, Verdict, declared, wait_healthy
+from ondeck.operate.deploys import claimed
+from ondeck.operate.deploys.state import HostState
+from ondeck.operate.deploys.uncut import last, uncut
 from ondeck.operate.ports import Emit
 from ondeck.operate.wayback import Release
 from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
 from ondeck.text import safe_line
-from providers.release import claimed, migrating, scripts, traffic
+from providers.release import migrating, scripts, traffic
 from providers.release.commands import change_argv
-from providers.release.hoststate import HostState, look
+from providers.release.hoststate import look
 from providers.release.liveness import watch
 from providers.release.options import Options, ReleaseDir
 from providers.release.staging import stage
-from providers.release.uncut import last, uncut
 from providers.release.work import Work
 
 BACK = ".back"
