@@ -17,6 +17,7 @@ def child() -> int:
 
     from tui.app import theming
     from tui.app.guard import GuardedApp
+    from tui.app.rows import Part
     from tui.app.table import Column, LiveTable, row
     from tui.app.terminal_run import run_guarded
 
@@ -34,7 +35,7 @@ def child() -> int:
         def key_u(self) -> None:
             self.changed += 1
             share = f"{40 + self.changed} %"
-            cells = ["host-7", ("lost", "lost"), *[(share, "warn")] * 6]
+            cells: list[Part] = ["host-7", ("lost", "lost"), *[(share, "warn")] * 6]
             self.query_one(LiveTable).update_row("host-7", cells)
 
         def key_q(self) -> None:

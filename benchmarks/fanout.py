@@ -3,7 +3,7 @@
 The hosts are one OpenSSH server on 127.0.1.1 to 127.0.1.200 in a network namespace of its own (needs
 root), so server and client share the processors: figures are ratios of one run. `wall_200` and `cpu_200`
 are of what people run: the command line, its worker and all their children, and count only when the
-job's record holds 200 exit statuses of 0. The inventory lists `uname` among its read commands, as
+job's record holds 200 exit statuses of 0. The inventory lists `uname -a` among its read commands, as
 sample-inventory does; the note says once what the same command costs where it is not listed, so that it is
 claimed on its hosts. `inner_cpu_200` is the transport alone.
 """
@@ -23,8 +23,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.tree import Cost, timed
+
+if TYPE_CHECKING:
+    from ondeck.inventory.model import Host, Inventory
+    from ondeck.reach.ports import Link
 
 HOSTS = 200
 _PORT = 2222
@@ -41,7 +46,7 @@ def _loopback_up() -> None:
         fcntl.ioctl(sock, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
 
 
-def _inventory(folder: Path) -> object:
+def _inventory(folder: Path) -> Inventory:
     from ondeck.inventory.model import Environment, Host, Inventory, Revision, SshDefaults
 
     hosts = {
@@ -63,18 +68,18 @@ async def _fan_out(folder: Path) -> dict[str, float]:
     inventory = _inventory(folder)
     settings = Settings(state=folder, cache=folder, config=folder)
     began, cpu = time.perf_counter(), time.process_time()
-    reach = SshTransport().open(inventory, settings)  # type: ignore[arg-type]
-    links = []
+    reach = SshTransport().open(inventory, settings)
+    links: list[Link] = []
 
-    async def first(host: object) -> int | None:
-        link = await reach.connect(host)  # type: ignore[arg-type]
+    async def first(host: Host) -> int | None:
+        link = await reach.connect(host)
         links.append(link)
         return (await link.run(["uname", "-a"])).status
 
-    async def again(link: object) -> int | None:
-        return (await link.run(["uname", "-a"])).status  # type: ignore[attr-defined]
+    async def again(link: Link) -> int | None:
+        return (await link.run(["uname", "-a"])).status
 
-    statuses = await asyncio.gather(*map(first, inventory.hosts.values()))  # type: ignore[attr-defined]
+    statuses = await asyncio.gather(*map(first, inventory.hosts.values()))
     middle, middle_cpu = time.perf_counter(), time.process_time()
     statuses += await asyncio.gather(*map(again, links))
     end = time.perf_counter()
@@ -112,7 +117,7 @@ def _write_inventories(folder: Path) -> None:
         f"  web-{n}: {{env: bench, address: {address}, port: {_PORT}, user: root}}\n"
         for n, address in enumerate(_addresses())
     )
-    for name, listed in (("read", "[uname]"), ("change", "[]")):
+    for name, listed in (("read", "[uname -a]"), ("change", "[]")):
         (folder / name).mkdir()
         (folder / name / "ondeck.yml").write_text(
             f"ondeck: 1\nssh: {{known_hosts: {folder / 'known_hosts'}, config: {folder / 'ssh_config'}}}\n"

@@ -44,7 +44,7 @@ async def _once(inventory: Path) -> float:
     async for _, event in deck.record.follow(job):
         if type(event).__name__ == "JobEnded":
             break
-    return float(deck.record.output(job, "web-1").decode().split()[0]) - began
+    return float(deck.record.output(job, "web-1").data.decode().split()[0]) - began
 
 
 def _whole(inventory: Path) -> tuple[float, float]:

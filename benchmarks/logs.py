@@ -49,9 +49,9 @@ def _deck(folder: Path, server: Any) -> Any:  # noqa: ANN401 - a server of tests
 
 
 def _tails(deck: Any, paths: list[Path]) -> Any:  # noqa: ANN401 - Tails of each host's own file
+    from ondeck.capabilities import Capabilities
     from ondeck.inventory.model import LogSource
     from ondeck.observe.logs import Tail
-    from tui.app.live.capabilities import Capabilities
 
     reader = Capabilities(deck.registry).host("logs")
     hosts = deck.inventory.hosts
@@ -75,17 +75,17 @@ def _follow(folder: Path, server: Any) -> tuple[float, int]:  # noqa: ANN401 - a
     from ondeck.observe.logs import merged
     from ondeck.observe.records import Health
     from ondeck.operate.bench import FaceBench
-    from tui.app.live.logs import LiveFeed
+    from tui.app.live.feed import LiveFeed
 
     deck = _deck(folder, server)
     paths = [folder / f"app-{n}.log" for n in range(SOURCES)]
     for path in paths:
         path.touch()
-    engine, feed = Engine(lambda: FaceBench(deck)), LiveFeed()
+    engine = Engine(lambda: FaceBench(deck))
     engine.start()
     tails = _tails(deck, paths)
+    feed = LiveFeed(engine, lambda since: lambda bench: merged(tails, bench, since=since), "logs")
     try:
-        feed.handle = engine.stream(lambda bench: merged(tails, bench), feed.mailbox, name="logs")
         _until(
             feed,
             lambda: sum(s.health is Health.OK for s in feed.states().values()) == SOURCES,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ondeck.errors import Missing
-from ondeck.inventory.model import Service
+from ondeck.inventory import places
+from ondeck.inventory.model import LogSource, Place, Service
 from ondeck.registry import Registry
 
 
@@ -17,7 +18,7 @@ class Capabilities:
         self._owners: dict[str, str] = {}
 
     def host(self, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
-        """The reader that works over any link: `facts`, `logs`, `units`, `changes`.
+        """The reader that works over any link: `facts`, `units`, `changes`.
 
         Raises:
             Missing: No installed provider has it.
@@ -30,6 +31,23 @@ class Capabilities:
             else:
                 raise Missing(f"no installed provider reads {capability}", hint="see: ondeck doctor")
         return self._registry.load(self._owners[capability], capability)
+
+    def place(self, place: Place, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
+        """What serves a place can do: `stacks`, `backups`, `resources`.
+
+        Raises:
+            Missing: Nobody serves its kind, or who does cannot.
+        """
+        field = places.FIELDS[places.section_of(place)]
+        return self._registry.load(self._registry.serving(field, places.kind_of(place)).name, capability)
+
+    def logs(self, source: LogSource) -> Any:  # noqa: ANN401 - the port is LogReader
+        """The reader of a log source's kind.
+
+        Raises:
+            Missing: Nobody reads that kind.
+        """
+        return self._registry.load(self._registry.serving("log.kind", source.kind).name, "logs")
 
     def transport(self, name: str, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
         """What the provider of a transport can do: `shell`, `trust`, `live_check`.

@@ -15,6 +15,7 @@ import msgspec
 
 from ondeck.errors import Missing
 from ondeck.installed import entry_points
+from ondeck.job.listing import ListSpec
 from ondeck.job.spec import OperationSpec
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             "deploy.kind": ("release-dir", "command")}`.
         capabilities: Capability name -> `package.module:Class`, a class without arguments.
         operations: Specs of the operations that its `operator` serves.
+        lists: Kinds of live things that its `resources` lists.
         needs: Programs on PATH, or `python:NAME` libraries, that have to be there, for `ondeck doctor`.
     """
 
@@ -39,6 +41,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     kinds: dict[str, tuple[str, ...]] = {}
     capabilities: dict[str, str] = {}
     operations: tuple[OperationSpec, ...] = ()
+    lists: tuple[ListSpec, ...] = ()
     needs: tuple[str, ...] = ()
 
 
@@ -157,4 +160,12 @@ class Registry:
         for manifest in self.manifests():
             for spec in manifest.operations:
                 found.setdefault(spec.name, (spec, manifest))
+        return found
+
+    def lists(self) -> dict[str, tuple[ListSpec, ...]]:
+        """Every kind of live things by name; several providers may list one kind, each of its own places."""
+        found: dict[str, tuple[ListSpec, ...]] = {}
+        for manifest in self.manifests():
+            for spec in manifest.lists:
+                found[spec.name] = (*found.get(spec.name, ()), spec)
         return found

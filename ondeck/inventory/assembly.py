@@ -11,6 +11,7 @@ from ondeck.inventory.fields import MISSING
 from ondeck.inventory.model import (
     Account,
     Backup,
+    Build,
     Channel,
     Cluster,
     Environment,
@@ -30,6 +31,7 @@ BUILD: dict[str, Callable[..., Any]] = {
     "services": Service,
     "stacks": Stack,
     "backups": Backup,
+    "builds": Build,
     "people": Person,
     "notify": Channel,
 }

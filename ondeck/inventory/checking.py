@@ -99,8 +99,8 @@ def _served(inventory: Inventory) -> set[str]:
     for service in inventory.services.values():
         for env in service.on:
             found.update(host.name for host in members.hosts_of(inventory, service, env))
-            for hosts in members.logs_on(inventory, service, env).values():
-                found.update(host.name for host in hosts)
+            for places in members.logs_on(inventory, service, env).values():
+                found.update(place.name for place in places)
         if service.deploy and service.deploy.drain_on:
             found.add(service.deploy.drain_on)
     return found
@@ -112,6 +112,8 @@ def _services(inventory: Inventory) -> Iterator[Finding]:
     for name, service in inventory.services.items():
         where = f"services.{name}"
         for env, text in service.on.items():
+            if members.cluster_of(inventory, service, env) is not None:
+                continue
             for key in sorted(selector.keys(expression.parse(text)) - known):
                 yield warning(f"{where}.on.{env}", f"no host has a label {key!r}", nearest(key, known))
             if not members.hosts_of(inventory, service, env):

@@ -12,6 +12,7 @@ from ondeck.inventory import members, selector
 from ondeck.inventory.model import (
     Account,
     Backup,
+    Build,
     Cluster,
     Environment,
     Host,
@@ -83,16 +84,15 @@ def _environment(inventory: Inventory, env: Environment) -> tuple[str, ...]:
     return (env.name, env.colour, str(hosts), str(services), rules, str(len(env.freeze)))
 
 
-def _cluster(_: Inventory, record: Cluster | Account | Stack) -> tuple[str, ...]:
+def _cluster(_: Inventory, record: Cluster | Account | Stack | Build) -> tuple[str, ...]:
     return (record.name, record.kind, record.env)
 
 
 def _backup(inventory: Inventory, backup: Backup) -> tuple[str, ...]:
-    host = inventory.hosts.get(backup.host)
     services = ",".join(
         service.name for service in inventory.services.values() if service.backup == backup.name
     )
-    return (backup.name, backup.engine, backup.host, host.env if host else "", services)
+    return (backup.name, backup.engine, backup.host, backup.env, services)
 
 
 def _person(_: Inventory, person: Person) -> tuple[str, ...]:
@@ -123,11 +123,12 @@ _KINDS: dict[str, _Kind] = {
     "clusters": _Kind(_OF_ENV, lambda inventory: inventory.clusters.values(), _cluster),
     "accounts": _Kind(_OF_ENV, lambda inventory: inventory.accounts.values(), _cluster),
     "stacks": _Kind(_OF_ENV, lambda inventory: inventory.stacks.values(), _cluster),
+    "builds": _Kind(_OF_ENV, lambda inventory: inventory.builds.values(), _cluster),
     "backups": _Kind(
         ("NAME", "ENGINE", "HOST", "ENV", "SERVICES"),
         lambda inventory: inventory.backups.values(),
         _backup,
-        lambda _, backup: (backup.host,),
+        lambda _, backup: filter(None, (backup.host,)),
     ),
     "people": _Kind(
         ("NAME", "LOGIN", "NATURE", "TEAMS", "MAY"), lambda inventory: inventory.people.values(), _person
@@ -144,6 +145,7 @@ _ALSO = {
     "account": "accounts",
     "stack": "stacks",
     "backup": "backups",
+    "build": "builds",
     "person": "people",
 }
 KINDS = tuple(_KINDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ondeck.errors import BadInput, NoMatch
 from ondeck.inventory import expression, selector
-from ondeck.inventory.model import Host, Inventory, Service
+from ondeck.inventory.model import Cluster, Host, Inventory, Place, Service
 from ondeck.inventory.problems import listed
 
 
@@ -35,6 +35,13 @@ def hosts_of(inventory: Inventory, service: Service, env: str) -> tuple[Host, ..
     return tuple(host for host in inventory.hosts.values() if judge(host))
 
 
+def cluster_of(inventory: Inventory, service: Service, env: str) -> Cluster | None:
+    """The cluster that a service runs on in an environment; None where it runs on hosts."""
+    key, _, name = service.on.get(env, "").partition("=")
+    cluster = inventory.clusters.get(name.strip()) if key.strip() == "cluster" else None
+    return cluster if cluster is not None and cluster.env == env else None
+
+
 def services_on(inventory: Inventory, host: Host) -> tuple[Service, ...]:
     """The services that run on a host, in the order of the inventory."""
     return tuple(
@@ -44,13 +51,14 @@ def services_on(inventory: Inventory, host: Host) -> tuple[Service, ...]:
     )
 
 
-def logs_on(inventory: Inventory, service: Service, env: str) -> dict[str, tuple[Host, ...]]:
-    """The hosts of each log source of a service: its `on`, inside the environment, else the service's hosts.
+def logs_on(inventory: Inventory, service: Service, env: str) -> dict[str, tuple[Place, ...]]:
+    """Where each log source of a service is: its `on`, inside the environment, else the service's hosts or cluster.
 
     A source may stand on hosts outside the service, such as the access log on the load balancers.
     """
-    mine = hosts_of(inventory, service, env)
-    found = {}
+    cluster = cluster_of(inventory, service, env)
+    mine: tuple[Place, ...] = (cluster,) if cluster else hosts_of(inventory, service, env)
+    found: dict[str, tuple[Place, ...]] = {}
     for source in service.logs:
         if not source.on:
             found[source.name] = mine

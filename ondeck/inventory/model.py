@@ -173,7 +173,7 @@ class Signal(Record, frozen=True, kw_only=True):
 
 
 class LogSource(Record, frozen=True, kw_only=True):
-    """Where a service writes; exactly one of file, unit and docker is set.
+    """Where a service writes; exactly one of file, unit and docker is set, and names its kind.
 
     Attributes:
         file: Absolute path; `*` allowed in the last part.
@@ -190,6 +190,11 @@ class LogSource(Record, frozen=True, kw_only=True):
     format: str = "auto"
     on: str = ""
     become: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Which of them it is; the provider that serves this `log.kind` reads it."""
+        return next(kind for kind in ("file", "unit", "docker") if getattr(self, kind))
 
 
 class Check(Record, frozen=True, kw_only=True):
@@ -243,7 +248,7 @@ class Service(Record, frozen=True, kw_only=True):
     """A service; in one environment it is `name@env`, the thing an engineer acts on.
 
     Attributes:
-        on: Selector of hosts by environment; `env=` is implied.
+        on: Selector of hosts by environment, `env=` is implied; or `cluster=NAME`: it runs there, not on hosts.
         needs: Other services by name.
     """
 
@@ -271,13 +276,31 @@ class Stack(Record, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
 
 
+class Build(Record, frozen=True, kw_only=True):
+    """What makes images or packages; options belong to its provider."""
+
+    name: str
+    kind: str
+    env: str
+    options: dict[str, Any] = {}
+
+
 class Backup(Record, frozen=True, kw_only=True):
-    """A backup and its promise; options belong to its engine."""
+    """A backup and its promise; options belong to its engine.
+
+    Attributes:
+        env: That of its host where the file says none.
+    """
 
     name: str
     engine: str
+    env: str = ""
     host: str = ""
     options: dict[str, Any] = {}
+
+
+Place = Host | Cluster | Account | Stack | Backup | Build
+"""What operations and lists of live things are about."""
 
 
 class Person(Record, frozen=True, kw_only=True):
@@ -343,6 +366,7 @@ class Inventory(Record, frozen=True, kw_only=True):
     services: dict[str, Service] = {}
     stacks: dict[str, Stack] = {}
     backups: dict[str, Backup] = {}
+    builds: dict[str, Build] = {}
     people: dict[str, Person] = {}
     notify: dict[str, Channel] = {}
     metrics: dict[str, dict[str, Any]] = {}

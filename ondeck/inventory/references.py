@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from ondeck.errors import BadInput
 from ondeck.inventory import expression, selector, values
 from ondeck.inventory.assembly import Assembly
-from ondeck.inventory.model import Environment, Host, Service
+from ondeck.inventory.model import Backup, Environment, Host, Service
 from ondeck.inventory.problems import Bad, listed, nearest, shown
 
 
@@ -17,12 +19,11 @@ def check(assembly: Assembly) -> None:
     _version(assembly)
     _environments(assembly)
     _hosts(assembly)
-    for section in ("clusters", "accounts", "stacks"):
+    for section in ("clusters", "accounts", "stacks", "builds"):
         for name, record in assembly.named[section].items():
             _env(assembly, section, name, record.env)
     for name, backup in assembly.named["backups"].items():
-        if backup.host:
-            _known(assembly, "backups", name, ("host",), "host", backup.host, assembly.hosts)
+        _backup(assembly, name, backup)
     for name, person in assembly.named["people"].items():
         for index, may in enumerate(person.may):
             _, at, env = may.partition("@")
@@ -38,6 +39,19 @@ def _version(assembly: Assembly) -> None:
         first = "ondeck.yml" if "ondeck.yml" in files else (min(files, default="") or assembly.out.file)
         assembly.out.add(
             ("ondeck",), "expected the schema's version in one of the files", "write: ondeck: 1", file=first
+        )
+
+
+def _backup(assembly: Assembly, name: str, backup: Backup) -> None:
+    if backup.host:
+        _known(assembly, "backups", name, ("host",), "host", backup.host, assembly.hosts)
+    if backup.env:
+        _env(assembly, "backups", name, backup.env)
+    elif host := assembly.hosts.get(backup.host):
+        assembly.named["backups"][name] = msgspec.structs.replace(backup, env=host.env)
+    elif not backup.host:
+        _complain(
+            assembly, "backups", name, (), "expected host or env", "without one its rules are not known"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from ondeck.inventory import places
 from ondeck.inventory.findings import Finding, note, warning
 from ondeck.inventory.model import Inventory
 from ondeck.inventory.problems import nearest
@@ -68,15 +69,11 @@ def _kinds(inventory: Inventory) -> Iterator[tuple[str, str, str]]:
     for name, service in inventory.services.items():
         if service.deploy is not None:
             yield f"services.{name}.deploy", "deploy.kind", service.deploy.kind
-    for name, cluster in inventory.clusters.items():
-        yield f"clusters.{name}", "cluster.kind", cluster.kind
-    for name, account in inventory.accounts.items():
-        yield f"accounts.{name}", "account.kind", account.kind
+    for section, field in places.FIELDS.items():
+        if section != "hosts":
+            for name, place in places.places(inventory, section).items():
+                yield f"{section}.{name}", field, places.kind_of(place)
     for name, metrics in inventory.metrics.items():
         yield f"metrics.{name}", "metrics.kind", str(metrics.get("kind", ""))
-    for name, stack in inventory.stacks.items():
-        yield f"stacks.{name}", "stack.kind", stack.kind
-    for name, backup in inventory.backups.items():
-        yield f"backups.{name}", "backup.engine", backup.engine
     for number, found in enumerate(inventory.discover, 1):
         yield f"discover.{number}", "discover.from", str(found.get("from", ""))

@@ -297,7 +297,7 @@ SERVICE = Fields(
     Field(
         "on",
         MapOf(SELECTOR, about="a mapping of environments to selectors"),
-        "hosts by environment",
+        "by environment a selector of hosts, or cluster=NAME",
         required=True,
     ),
     Field("owner", NAME, "team that owns it"),
@@ -319,8 +319,15 @@ STACK = Fields(
     rest="options",
     about="Infrastructure as code; every other key belongs to its provider.",
 )
+BUILD = Fields(
+    Field("kind", NAME, "packer, ...", required=True),
+    Field("env", NAME, "environment that it belongs to", required=True),
+    rest="options",
+    about="What makes images; every other key belongs to its provider.",
+)
 BACKUP = Fields(
     Field("engine", NAME, "restic, borg, ...", required=True),
+    Field("env", NAME, "environment that it belongs to; that of its host when absent"),
     Field("host", NAME, "host that it is taken on"),
     rest="options",
     about="A backup and its promise; every other key belongs to its engine.",
@@ -354,6 +361,7 @@ NAMED: dict[str, Fields] = {
     "services": SERVICE,
     "stacks": STACK,
     "backups": BACKUP,
+    "builds": BUILD,
     "people": PERSON,
     "notify": CHANNEL,
 }

@@ -92,10 +92,15 @@ class AttemptVoid(Happened, frozen=True, kw_only=True, tag="attempt-void"):
 
 
 class Step(Happened, frozen=True, kw_only=True, tag="step"):
-    """A line of progress of one target, or of the whole job when target is empty."""
+    """A line of progress of one target, or of the whole job when target is empty.
+
+    Attributes:
+        share: How much of it is done, 0 to 1; None where that is not known.
+    """
 
     target: str
     text: str
+    share: float | None = None
 
 
 class TargetEnded(Happened, frozen=True, kw_only=True, tag="target-ended"):

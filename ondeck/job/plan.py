@@ -129,6 +129,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         lasting: Its targets stay out of service when it is done, as after a drain: `max_targets` then counts all
             of them and those of `out`, not a batch.
         out: Hosts of the subject that are out of service already, or of which nobody knows.
+        confirm: What has to be typed for exactly this plan, whatever the environment says: `net-prod 14` for a
+            destroy with its count. Empty where the rules' own word is enough.
+        noun: What one of its targets is called: `host`, `stack`, `instance`.
     """
 
     summary: str
@@ -146,6 +149,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     left_out: dict[str, str] = {}
     lasting: bool = False
     out: tuple[str, ...] = ()
+    confirm: str = ""
+    noun: str = "host"
 
 
 PLAN_SECONDS = 3600
@@ -194,7 +199,7 @@ def deed_of(plan: Plan) -> str:
 
 def work_of(plan: Plan) -> str:
     """The same, and on how many: `rollback 2.15.0 -> 2.14.0, 3 hosts`."""
-    return f"{deed_of(plan)}, {counted(len(plan.targets), 'host')}"
+    return f"{deed_of(plan)}, {counted(len(plan.targets), plan.draft.noun)}"
 
 
 def switched(request: Request, draft: Draft) -> tuple[str, str]:

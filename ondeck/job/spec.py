@@ -22,6 +22,14 @@ class TargetKind(StrEnum):
     SERVICE = "service"
     STACK = "stack"
     BACKUP = "backup"
+    CLUSTER = "cluster"
+    ACCOUNT = "account"
+    BUILD = "build"
+
+    @property
+    def section(self) -> str:
+        """The section of the inventory that names them; a service's own targets are hosts or a cluster."""
+        return self.value if self is TargetKind.HOSTS else f"{self.value}s"
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +67,7 @@ class OperationSpec(msgspec.Struct, frozen=True, kw_only=True):
         key: Upper-case key in panes; empty when it has none.
         help: One paragraph for `?` and `--help`.
         interactive: It takes the user's own terminal: plan, rules and audit as ever, but no job.
+        things: It acts on things inside its place, e.g. `acme-prod/eu-west-1/i-0abc`, not on the place as a whole.
     """
 
     name: str
@@ -71,6 +80,7 @@ class OperationSpec(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     help: str = ""
     interactive: bool = False
+    things: bool = False
 
     @property
     def verb(self) -> str:

@@ -18,7 +18,7 @@ import msgspec
 
 from ondeck.bench import Bench
 from ondeck.errors import OndeckError
-from ondeck.inventory.model import Host, LogSource
+from ondeck.inventory.model import LogSource, Place
 from ondeck.observe.parse import LATE, SECOND
 from ondeck.observe.ports import LogReader
 from ondeck.observe.records import Health, LogBatch, LogLine, SourceState
@@ -40,13 +40,13 @@ class Tail(msgspec.Struct, frozen=True):
     """One source to read, and the reader (capability `logs`) that knows how."""
 
     reader: LogReader
-    host: Host
+    place: Place
     source: LogSource
 
     @property
     def name(self) -> str:
         """How its lines and states name it."""
-        return f"{self.host.name}/{self.source.name}"
+        return f"{self.place.name}/{self.source.name}"
 
 
 # Lines that came together: when (monotonic seconds), their latest time (ns), and they themselves.
@@ -172,7 +172,7 @@ class _Merge:
         tail = feed.tail
         try:
             iterator = tail.reader.follow(
-                tail.host, tail.source, self._bench, since=self._since, follow=self._follow
+                tail.place, tail.source, self._bench, since=self._since, follow=self._follow
             )
             async with aclosing(iterator) as batches:
                 async for batch in batches:

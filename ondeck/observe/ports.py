@@ -6,25 +6,26 @@ so in a state, tries again with growing pauses, and never ends the iteration of 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ondeck.bench import Bench
-from ondeck.inventory.model import Check, Host, LogSource, Service
+from ondeck.inventory.model import Check, Host, LogSource, Place, Service
 from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
 
 if TYPE_CHECKING:
     from ondeck.observe.checks import Served
+    from ondeck.observe.resources import Listing
 
 LAST = 200
 """Lines of history that a source gives when no time is asked for."""
 
 
 class LogReader(Protocol):
-    """Capability `logs`."""
+    """Capability `logs`, of the provider that serves the source's kind (`log.kind`)."""
 
     def follow(
-        self, host: Host, source: LogSource, bench: Bench, *, since: int = 0, follow: bool = True
+        self, place: Place, source: LogSource, bench: Bench, *, since: int = 0, follow: bool = True
     ) -> AsyncGenerator[LogBatch, None]:
         """Lines of a source, oldest first, then as they come; `since` in ns, 0 means the `LAST` ones.
 
@@ -96,5 +97,26 @@ class CheckReader(Protocol):
 
         Raises:
             OndeckError: It cannot be asked: nothing is known then.
+        """
+        ...
+
+
+class ResourceReader(Protocol):
+    """Capability `resources`, of a provider whose manifest has `lists`."""
+
+    async def list(self, kind: str, place: Place, bench: Bench) -> Listing:
+        """Everything of a kind in a place.
+
+        Never raises for a place: without `error` the answer is whole, and an empty one means that there is
+        nothing.
+        """
+        ...
+
+    async def describe(self, kind: str, place: Place, name: str, bench: Bench) -> Mapping[str, Any]:
+        """All that is known of one thing, as plain data with secrets masked.
+
+        Raises:
+            NoMatch: There is no such thing.
+            Unreachable, LinkLost, AuthFailed, RemoteFailed: It could not be asked.
         """
         ...

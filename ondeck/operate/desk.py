@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import time
 
 import msgspec
 
+from ondeck.counting import progress
 from ondeck.job.events import DURABLE, Ask, Asked, Event, Note, Step, TargetEnded
 from ondeck.operate.attempt import short
 from ondeck.operate.syncing import SharedSync
@@ -14,6 +16,9 @@ from ondeck.record.jobfolder import JobFolder
 from ondeck.record.journal import Fault, Journal
 from ondeck.record.outputs import Output
 from ondeck.record.view import JobView, fold
+
+TELL_EVERY = 0.5
+"""Seconds between two words of progress of one target."""
 
 
 class Desk:
@@ -116,6 +121,7 @@ class TargetEmit:
     def __init__(self, desk: Desk, target: str) -> None:
         self._desk = desk
         self._target = target
+        self._told = 0.0
         self.closed = False
 
     def output(self, data: bytes, *, err: bool = False) -> None:
@@ -127,6 +133,15 @@ class TargetEmit:
         """A line of progress."""
         if not self.closed and not self._desk.full:
             self._desk.write(Step(target=self._target, text=short(text)))
+
+    def moved(self, done: float, total: float, unit: str = "") -> None:
+        """How far it is; the last word of a row that came to its end is its outcome, so between is enough."""
+        now = time.monotonic()
+        if self.closed or self._desk.full or now - self._told < TELL_EVERY:
+            return
+        self._told = now
+        share = min(done / total, 1.0) if total > 0 else None
+        self._desk.write(Step(target=self._target, text=short(progress(done, total, unit)), share=share))
 
 
 def _who(uid: int, said: str) -> str:

@@ -79,6 +79,9 @@ def judge(
         return Ruling(level=level)
     where = f"{verb} in {rules.env}"
     why = [f"{where}: {level.value}"]
+    if plan.draft.confirm and stricter(level, Protection.TYPE_NAME) is not level:
+        level = Protection.TYPE_NAME
+        why.append(f"this {verb} is always typed: {plan.draft.confirm}")
     glass = person is not None and any(team in rules.glass for team in person.teams)
     if level is Protection.TWO_PERSON:
         who = "you may: --break-glass --reason WHY" if glass else _who_may(rules, verb)
@@ -101,7 +104,11 @@ def _who_may(rules: Rules, verb: str) -> str:
 
 
 def _typed_name(plan: Plan) -> str:
-    """The environment's name: it is what a tired person mixes up. A single host outside a service by its own."""
+    """What the plan itself wants typed, else the environment's name: it is what a tired person mixes up.
+    A single target outside a service by its own.
+    """
+    if plan.draft.confirm:
+        return plan.draft.confirm
     if "@" in plan.request.subject:
         return plan.request.env
     return plan.targets[0] if len(plan.targets) == 1 else plan.request.env
@@ -256,13 +263,15 @@ def service_size(inventory: Inventory, subject: str, targets: Sequence[str]) -> 
     """What a share of `max_targets` is a share of.
 
     For a subject `name@env` the hosts of that service; for chosen hosts all hosts of their environment;
-    0 when the targets are no hosts, because a stack has no share.
+    0 when the targets are no hosts, because a stack or a cluster has no share.
     """
     name, at, env = subject.partition("@")
     service = inventory.services.get(name)
     if not at or service is None or env not in service.on:
         envs = {host.env for target in targets if (host := inventory.hosts.get(target)) is not None}
         return sum(host.env in envs for host in inventory.hosts.values())
-    from ondeck.inventory.members import hosts_of
+    from ondeck.inventory.members import cluster_of, hosts_of
 
+    if cluster_of(inventory, service, env) is not None:
+        return 0
     return len({host.name for host in hosts_of(inventory, service, env)} | set(targets))

@@ -16,3 +16,9 @@ def split_path(target: str) -> tuple[str, str]:
     """What is named and the path behind it, of `HOST:/PATH` or `SELECTOR:/PATH`; no path is empty."""
     name, colon, tail = target.partition(":/")
     return (name, f"/{tail}") if colon else (target, "")
+
+
+def thing_of(target: str) -> tuple[str, str]:
+    """Place and thing of `PLACE/THING`; the thing is empty where the place as a whole is meant."""
+    place, _, thing = target.partition("/")
+    return place, thing

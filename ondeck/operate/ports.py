@@ -26,6 +26,10 @@ class Emit(Protocol):
         """A line of progress, e.g. `switched to 2.14.0`; recorded as an event."""
         ...
 
+    def moved(self, done: float, total: float, unit: str = "") -> None:
+        """How far it is, e.g. bytes of bytes with unit `B`; told at most twice a second, total 0 is not known."""
+        ...
+
 
 class Applying(Protocol):
     """A plan whose connections are open and whose secrets are there. One per job.

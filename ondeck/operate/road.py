@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from ondeck.errors import BadInput, Missing, OndeckError, PlanStale, Refused
+from ondeck.inventory import places
 from ondeck.inventory.model import Protection
 from ondeck.job import plan as plans
 from ondeck.job.consent import Consent, Given
@@ -22,6 +23,7 @@ from ondeck.operate import foresight, guard, launch, policy, seal, shelf
 from ondeck.operate.asker import asker
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.guard import Ruling
+from ondeck.operate.naming import thing_of
 from ondeck.operate.notify import route_of
 from ondeck.operate.reconcile import lending, reconcile, settle, tend
 from ondeck.operate.risk import risk_of, worse
@@ -58,7 +60,7 @@ class Drafted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def provider_of(deck: Deck, request: Request) -> tuple[OperationSpec, Manifest]:
-    """Who plans and applies a request: for a service the provider of its `deploy.kind`.
+    """Who plans and applies a request: for a service the provider of its `deploy.kind`, for a place that of its kind.
 
     Raises:
         BadInput: No such operation, or the service says nothing of how it is deployed.
@@ -73,16 +75,27 @@ def provider_of(deck: Deck, request: Request) -> tuple[OperationSpec, Manifest]:
             f"no operation {request.operation!r}", hint=f"near: {near}" if near else "see: ondeck --help"
         )
     spec, manifest = known[request.operation]
-    if spec.target is not TargetKind.SERVICE:
+    named = _kind_of(deck, spec, request)
+    if named is None:
         return spec, manifest
-    service = deck.inventory.services.get(request.subject.partition("@")[0])
-    if service is None or service.deploy is None:
-        return spec, manifest
-    serving = deck.registry.serving("deploy.kind", service.deploy.kind)
+    field, kind = named
+    serving = deck.registry.serving(field, kind)
     own = {each.name: each for each in serving.operations}
     if request.operation not in own:
-        raise BadInput(f"deploy kind {service.deploy.kind!r} has no {request.operation}")
+        raise BadInput(f"{field.replace('.', ' ')} {kind!r} has no {request.operation}")
     return own[request.operation], serving
+
+
+def _kind_of(deck: Deck, spec: OperationSpec, request: Request) -> tuple[str, str] | None:
+    """By which field and kind the provider is chosen; None where one provider serves them all."""
+    if spec.target is TargetKind.HOSTS:
+        return None
+    if spec.target is TargetKind.SERVICE:
+        service = deck.inventory.services.get(request.subject.partition("@")[0])
+        return None if service is None or service.deploy is None else ("deploy.kind", service.deploy.kind)
+    section = spec.target.section
+    place = places.find(deck.inventory, section, thing_of(request.targets[0])[0])
+    return places.FIELDS[section], places.kind_of(place)
 
 
 async def _draft(

@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from ondeck.errors import BadInput, PlanStale, StateBroken
+from ondeck.inventory import places
 from ondeck.inventory.members import hosts_of
-from ondeck.inventory.model import Inventory
+from ondeck.inventory.model import Backup, Inventory, Place
 from ondeck.job.plan import Plan
+from ondeck.operate.naming import thing_of
 from ondeck.record import folder
 
 _BESIDE = {"host": ("origin",), "environment": ("colour", "notify")}
@@ -86,18 +88,27 @@ def differences(plan: Plan, planned: Inventory, now: Inventory) -> list[str]:
     named = request.subject.partition("@")[0]
     found += _changed(f"service {named}", planned.services.get(named), now.services.get(named))
     found += _members(planned, now, request.subject)
-    found += _changed(f"stack {named}", planned.stacks.get(named), now.stacks.get(named))
-    found += _changed(f"backup {named}", planned.backups.get(named), now.backups.get(named))
+    for section, name in _places(plan):
+        before, after = (places.places(one, section).get(name) for one in (planned, now))
+        found += _changed(f"{section.removesuffix('s')} {name}", before, after)
     rules = (planned.environments.get(request.env), now.environments.get(request.env))
     found += _changed(f"environment {request.env}", *rules)
     found += _changed("ssh", planned.ssh, now.ssh)
     return found
 
 
+def _places(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Where else it acts, whatever section a name stands in: a name of two sections is held to in both."""
+    names = dict.fromkeys(thing_of(target)[0] for target in (plan.request.subject, *plan.request.targets))
+    return ((section, name) for section in places.FIELDS if section != "hosts" for name in names)
+
+
 def _machines(plan: Plan, inventory: Inventory) -> list[str]:
     """Hosts that are acted on, those that are asked to drain them, and every jump host before them."""
     service = inventory.services.get(plan.request.subject.partition("@")[0])
     names = list(dict.fromkeys((*plan.targets, *plan.request.targets)))
+    for section, name in _places(plan):
+        names.append(_host_of(places.places(inventory, section).get(name)))
     if service is not None and service.deploy is not None and service.deploy.drain_on:
         names.append(service.deploy.drain_on)
     found: dict[str, None] = {}
@@ -108,6 +119,14 @@ def _machines(plan: Plan, inventory: Inventory) -> list[str]:
             found[name] = None
             names.append(host.via)
     return list(found)
+
+
+def _host_of(place: Place | None) -> str:
+    """The host that a place is reached through or taken on; empty where there is none."""
+    if place is None:
+        return ""
+    host = place.host if isinstance(place, Backup) else getattr(place, "options", {}).get("host", "")
+    return host if isinstance(host, str) else ""
 
 
 def _members(planned: Inventory, now: Inventory, subject: str) -> list[str]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ondeck.errors import BadInput, NoMatch
+from ondeck.inventory import places
 from ondeck.inventory.live import Live
 from ondeck.inventory.model import Host, Inventory
 from ondeck.inventory.problems import listed
 from ondeck.job.spec import OperationSpec, TargetKind
-from ondeck.operate.naming import is_selector, split_path
+from ondeck.operate.naming import is_selector, split_path, thing_of
 
 if TYPE_CHECKING:
     from ondeck.inventory.selector import Selected, Selector
@@ -23,7 +24,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         text: How it is named in plans and records: `checkout@prod`, a selector, `web-1`.
-        targets: Exact names, never empty.
+        targets: Exact names, never empty: hosts, places, or things as `PLACE/THING`.
         path: What followed the colon of `HOST:/PATH` or `SELECTOR:/PATH`; empty otherwise.
         unjudged: Hosts that a live figure might have chosen, but that did not say.
     """
@@ -67,7 +68,7 @@ def resolve(
     Args:
         inventory: What exists.
         spec: Says what kind of thing is acted on.
-        subject: `SERVICE@ENV`, a host, a selector, either with `:/PATH`, or the name of a stack or backup.
+        subject: `SERVICE@ENV`, a host, a selector, either with `:/PATH`, or `PLACE` or `PLACE/THING,THING`.
         selectors: `-l` texts; several are and.
         live: What a look at the hosts of `wanted` gave; needed where that is not None.
 
@@ -80,14 +81,12 @@ def resolve(
             return _service(inventory, subject, selectors, live)
         case TargetKind.HOSTS:
             return _hosts(inventory, subject, selectors, live)
-        case TargetKind.STACK:
-            return _stack(inventory, subject)
-        case TargetKind.BACKUP:
-            return _backup(inventory, subject)
+        case _:
+            return _place(inventory, spec, subject)
 
 
 def _service(inventory: Inventory, subject: str, selectors: Sequence[str], live: Live | None) -> Subject:
-    from ondeck.inventory.members import hosts_of
+    from ondeck.inventory.members import cluster_of, hosts_of
 
     name, _, env = subject.partition("@")
     service = inventory.services.get(name)
@@ -98,6 +97,11 @@ def _service(inventory: Inventory, subject: str, selectors: Sequence[str], live:
             known = ", ".join(f"{name}@{e}" for e in service.on) or "nowhere"
             raise BadInput(f"{name!r} runs in several environments: say which", hint=known)
         env = next(iter(service.on))
+    cluster = cluster_of(inventory, service, env)
+    if cluster is not None:
+        if selectors:
+            raise BadInput(f"{name}@{env} runs on cluster {cluster.name}, so -l cannot choose hosts of it")
+        return Subject(text=f"{name}@{env}", env=env, targets=(cluster.name,))
     hosts = hosts_of(inventory, service, env)
     unjudged = 0
     if selectors:
@@ -155,21 +159,19 @@ def _one_env(text: str, hosts: Sequence[Host], unjudged: int = 0) -> Subject:
     return Subject(text=text, env=hosts[0].env, targets=tuple(host.name for host in hosts), unjudged=unjudged)
 
 
-def _stack(inventory: Inventory, subject: str) -> Subject:
-    stack = inventory.stacks.get(subject)
-    if stack is None:
-        raise NoMatch(f"no stack {subject!r}", hint=_near(subject, inventory.stacks))
-    return Subject(text=subject, env=stack.env, targets=(subject,))
-
-
-def _backup(inventory: Inventory, subject: str) -> Subject:
-    backup = inventory.backups.get(subject)
-    if backup is None:
-        raise NoMatch(f"no backup {subject!r}", hint=_near(subject, inventory.backups))
-    host = inventory.hosts.get(backup.host)
-    if host is None:
-        raise BadInput(f"backup {subject!r} names no host of the inventory, so its environment is not known")
-    return Subject(text=subject, env=host.env, targets=(subject,))
+def _place(inventory: Inventory, spec: OperationSpec, subject: str) -> Subject:
+    name, thing = thing_of(subject)
+    place = places.find(inventory, spec.target.section, name)
+    if not spec.things:
+        if thing:
+            raise BadInput(f"{spec.name} is about {name} as a whole, not about {thing!r} in it")
+        return Subject(text=name, env=place.env, targets=(name,))
+    things = tuple(dict.fromkeys(filter(None, thing.split(","))))
+    if not things:
+        raise BadInput(
+            f"{spec.name} acts on things of {name}: say which", hint=f"{name}/NAME, several with commas"
+        )
+    return Subject(text=subject, env=place.env, targets=tuple(f"{name}/{one}" for one in things))
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -6,13 +6,15 @@ it; with `taken` by a look that made a late start impossible), `pid` (leader of 
 kernel's start time of it), `out` and `err` with the first bytes, `out.tail` and `err.tail` with the
 last ones of what was more, `rc` written beside, synced and renamed when it ended. A reboot, a reused
 pid, a killed runner and a start that never came are told apart by evidence; none of them is taken for
-an end that was seen.
+an end that was seen. Secrets for it come on standard input of the launch and go into its environment: they
+stand in no file, so none is left behind however it ends.
 
 POSIX sh with the coreutils of Debian or busybox, and Linux's /proc.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -23,8 +25,10 @@ from ondeck import text
 from ondeck.errors import BadInput, LinkLost, OndeckError, Refused, RemoteFailed
 from ondeck.job.finding import Finding
 from ondeck.job.outcome import Outcome
-from ondeck.reach.command import signal_of, with_env
+from ondeck.reach import secretly
+from ondeck.reach.command import SIGNALS, signal_of, with_env
 from ondeck.reach.ports import Become, Completed, Fd, Link
+from ondeck.secret import Secret
 from ondeck.settings import Settings
 
 KEPT = 1 << 20
@@ -35,6 +39,8 @@ CUT = f"its output was cut: {KEPT >> 20} MiB of each stream from the start and a
 
 _CLAIMED = 46
 _NO_ROOM = 73
+_NO_FOLDER = 72
+_TERM_GRACE = 10.0
 _PROCESS = re.compile(rb"^/proc/(\d+)/environ$", re.MULTILINE)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 
@@ -65,16 +71,18 @@ lost() { if same; then echo gone; else echo rebooted; fi; }
 # The runner: its own session, so that neither hang-up nor the end of the launch reaches it. The command
 # has a session again, so that a stop ends the command and leaves who writes its status. Subshells, not
 # braces: dash keeps copies of what braces redirect, and a copy would hold the pipe open. Where coreutils
-# has stdbuf, `head` writes what it has read at once: who follows sees a line when it was printed.
+# has stdbuf, `head` writes what it has read at once: who follows sees a line when it was printed. Where its
+# env can, the command takes SIGINT again, which shells ignore for what they start beside them: a tool that
+# ends in order on it would not see it.
 _RUNNER = """d=$1 k=$2; shift 2
 u=; stdbuf -o0 true 2>/dev/null && u="stdbuf -o0"
+e=; env --default-signal=INT,QUIT true 2>/dev/null && e="env --default-signal=INT,QUIT"
 since() { x=$(cat /proc/$1/stat 2>/dev/null) && set -- ${x##*) } && shift 19 && echo $1 || echo 0; }
 keep() { $u head -c $k >"$d/$1"; tail -c $((k/4)) >"$d/$1.tail"; : >"$d/done.$1"; }
 body() {
 mkdir "$d/go" 2>/dev/null || exit 1
-cd "$HOME" || cd /
 ONDECK_ATTEMPT="<${d##*/}>"; export ONDECK_ATTEMPT
-setsid "$@" </dev/null & c=$!
+setsid $e "$@" </dev/null & c=$!
 echo "$c $(since $c) $$ $(since $$)" >"$d/pid.tmp"; mv "$d/pid.tmp" "$d/pid"
 wait $c; r=$?
 exec >/dev/null 2>&1
@@ -95,8 +103,13 @@ wait
 
 _LAUNCH = (
     _HERE
-    + """k=$2 run=$3; shift 3
+    + """k=$2 run=$3 w=$4 g=$5; shift 5
+if [ "$g" ]; then
+"""
+    + secretly.READ
+    + """fi
 mkdir -p "$b" || exit 73
+if [ "$w" ]; then cd "$w" || exit 72; else cd "$HOME" || cd /; fi
 if ! mkdir "$d" 2>/dev/null; then [ -d "$d" ] && exit 46; mkdir "$d"; exit 73; fi
 cat /proc/sys/kernel/random/boot_id >"$d/boot_id" || exit 73
 printf '%s\\0' "$@" >"$d/argv" || exit 73
@@ -163,9 +176,18 @@ echo starting
 _STOP = (
     _HERE
     + """alive || exit 0
-kill -TERM -$p 2>/dev/null || kill -TERM $p
+ask() {
+if [ "$2" = all ]; then kill -$1 -$p 2>/dev/null || kill -$1 $p; else kill -$1 $p; fi
 i=0
-while [ $i -lt 20 ] && alive; do i=$((i+1)); sleep $2 || sleep 1; done
+while [ $i -lt $3 ] && alive; do i=$((i+1)); sleep $4 || sleep 1; done
+}
+ask $2 $3 $4 $5
+if alive; then
+ask TERM all $6 $7
+elif [ "$3" = leader ] && kill -TERM -$p 2>/dev/null; then
+i=0
+while [ $i -lt $6 ] && kill -0 -$p 2>/dev/null; do i=$((i+1)); sleep $7 || sleep 1; done
+fi
 kill -KILL -$p 2>/dev/null
 i=0
 while [ $i -lt 50 ] && [ ! -e "$d/rc" ]; do i=$((i+1)); sleep 0.05 || sleep 1; done
@@ -252,23 +274,50 @@ class Detached:
         self._become = become
 
     async def launch(
-        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, kept: int = KEPT
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        secret_env: Mapping[str, Secret] | None = None,
+        cwd: str = "",
+        kept: int = KEPT,
     ) -> None:
         """Claim the id and start; returns when the command has a process.
 
+        Args:
+            argv: Program and arguments; they stand in the claimed folder.
+            env: Variables that may be seen.
+            secret_env: Variables that must not be: they are read from standard input before the id is
+                claimed, and stand in the environment of the command and of what watches it, in no file.
+            cwd: An absolute path of the host to work in; empty means the home of its user.
+            kept: Bytes of each stream that are kept from its start.
+
         Raises:
+            BadInput: A word, a name or the folder cannot be given to any command.
             Refused: The id was claimed before: it is running or has run.
-            RemoteFailed: The folder cannot be made there; nothing was started.
+            RemoteFailed: The folder cannot be made there, or is not there to work in; nothing was started.
             LinkLost: Not known whether it started: `look(take=True)` finds out.
         """
-        done = await self._sh(_LAUNCH, str(kept), _RUNNER, *with_env(argv, env), timeout=60)
+        if cwd and (not cwd.startswith("/") or "\0" in cwd):
+            raise BadInput(f"{cwd!r} is not an absolute path to work in")
+        given = secretly.packed(secret_env) if secret_env else b""
+        head = (str(kept), _RUNNER, cwd, "given" if given else "")
+        done = await self._sh(_LAUNCH, *head, *with_env(argv, env), stdin=given, timeout=60)
         if done.status == _CLAIMED:
             raise Refused(f"attempt {self._id} was started before", where=self._link.host)
-        if done.status == _NO_ROOM:
-            said = text.decode(done.stderr).strip().splitlines()
-            raise RemoteFailed(f"cannot make a job folder: {said[-1] if said else 'no reason said'}")
+        if done.status in (_NO_ROOM, _NO_FOLDER, secretly.CUT_SHORT):
+            raise self._not_launched(done, cwd)
         if not done.ok:
             raise LinkLost(f"attempt {self._id} was claimed and did not start in time", where=self._link.host)
+
+    def _not_launched(self, done: Completed, cwd: str) -> RemoteFailed:
+        said = text.decode(done.stderr).strip().splitlines()
+        what = {
+            _NO_ROOM: "cannot make a job folder",
+            _NO_FOLDER: f"cannot work in {text.safe_line(cwd)}",
+            secretly.CUT_SHORT: "the secrets did not arrive whole",
+        }[done.status or 0]
+        return RemoteFailed(f"{what}: {said[-1] if said else 'no reason said'}", where=self._link.host)
 
     async def follow(self, output: Callable[[bytes, bool], None], *, out: int = 0, err: int = 0) -> None:
         """Hand on what it writes until it ended.
@@ -307,30 +356,50 @@ class Detached:
             return Look(stage, number, cut="cut" in words[2:]) if number is not None else Look(Stage.GONE)
         return Look(stage, None, number or 0)
 
-    async def stop(self, *, grace: float = 10.0) -> Look:
-        """End its process group: TERM, grace in seconds before timescale, KILL; then look.
+    async def stop(self, *, signal: str = "TERM", leader: bool = False, grace: float = 10.0) -> Look:
+        """End it, then look: the signal, TERM after it where that was another, then KILL.
 
         What it started in sessions of its own (a service, a daemon) is not ended but named, as far as the
         user may see it: only who asked knows whether that was meant to stay.
 
+        Args:
+            signal: What it is asked with first, without SIG. A host whose env(1) cannot give SIGINT back to
+                a command leaves it ignored there, unless the tool takes it itself.
+            leader: Ask the command alone, not its whole process group: a tool that ends its own children in
+                order must be the only one that hears it.
+            grace: Seconds before timescale that it gets to end by itself.
+
         Raises:
+            BadInput: There is no such signal.
             LinkLost: It was not observed whether it stopped.
         """
-        step = max(self._settings.seconds(grace) / 20, 0.01)
+        if signal not in SIGNALS.values():
+            raise BadInput(f"{signal!r} is not a signal to stop with")
+        # Who was asked with TERM is not asked again.
+        more = ("0", "0") if signal == "TERM" and not leader else self._steps(_TERM_GRACE)
         try:
-            done = await self._sh(_STOP, f"{step:.3f}", timeout=grace + 60)
+            whom = "leader" if leader else "all"
+            asked = (signal, whom, *self._steps(grace), *more)
+            done = await self._sh(_STOP, *asked, timeout=grace + _TERM_GRACE + 60)
             left = tuple(int(pid) for pid in _PROCESS.findall(done.stdout))
             return msgspec.structs.replace(await self.look(take=True), left=left)
         except (OndeckError, TimeoutError) as error:
             said = error.message if isinstance(error, OndeckError) else "no answer in time"
             raise LinkLost(f"not known whether it stopped: {said}", where=self._link.host) from error
 
+    def _steps(self, grace: float) -> tuple[str, str]:
+        """How often to look and the seconds between two looks, so that an end is seen soon."""
+        seconds = max(self._settings.seconds(grace), 0.2)
+        step = max(min(seconds / 20, 0.5), 0.01)
+        return str(math.ceil(seconds / step)), f"{step:.3f}"
+
     async def forget(self) -> None:
         """Remove the folder; call it when the outcome is recorded. A running one is left alone."""
         await self._sh(_FORGET, timeout=30)
 
-    async def _sh(self, script: str, *args: str, timeout: float) -> Completed:
+    async def _sh(self, script: str, *args: str, stdin: bytes = b"", timeout: float) -> Completed:
         argv = ["sh", "-c", script, "sh", self._id, *args]
         # These waits are the host's, not ours to shorten: scripts on it sleep in real seconds.
         scale = max(self._settings.timescale, 1e-6)
-        return await self._link.run(argv, become=self._become, timeout=max(timeout, timeout / scale))
+        wait = max(timeout, timeout / scale)
+        return await self._link.run(argv, stdin=stdin, become=self._become, timeout=wait)

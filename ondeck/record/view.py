@@ -47,6 +47,7 @@ class TargetView(msgspec.Struct, kw_only=True):
         attempt: Id of the latest attempt; empty when none was intended.
         in_doubt: Something was sent and no answer was seen: only reconcile or settle ends that.
         text: Latest line of progress, or the evidence once it ended.
+        share: How much of it is done, 0 to 1; None where that is not known, and once it ended.
         still_running: Reconcile saw it alive on its host.
         lost: Bytes of its output that could not be written down.
     """
@@ -59,6 +60,7 @@ class TargetView(msgspec.Struct, kw_only=True):
     in_doubt: bool = False
     running: bool = False
     text: str = ""
+    share: float | None = None
     status: int | None = None
     started: int = 0
     ended: int = 0
@@ -410,11 +412,11 @@ def _target(
             row.running, row.in_doubt, row.outcome, row.text = True, True, None, ""
         case AttemptVoid(why=why):
             row.running, row.in_doubt, row.text = False, False, why
-        case Step(text=text):
-            row.text = text
+        case Step(text=text, share=share):
+            row.text, row.share = text, share
         case TargetEnded() | Reconciled():
             row.outcome, row.text, row.status = event.outcome, event.evidence, event.status
-            row.running, row.ended = False, event.at
+            row.running, row.ended, row.share = False, event.at, None
             row.in_doubt = event.outcome is Outcome.UNKNOWN and bool(event.attempt)
             row.still_running = isinstance(event, Reconciled) and event.still_running
             row.lost += event.lost if isinstance(event, TargetEnded) else 0

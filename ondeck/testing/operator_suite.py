@@ -186,6 +186,9 @@ class Quiet:
     def step(self, text: str) -> None:
         """Forget a step."""
 
+    def moved(self, done: float, total: float, unit: str = "") -> None:
+        """Forget how far it is."""
+
 
 Make = Callable[[], Awaitable[OperatorSite]]
 

@@ -105,7 +105,7 @@ class ScriptedOperator:
     async def open(self, plan: Plan, bench: Bench) -> AsyncIterator[ScriptedApplying]:
         """Nothing to open; resolves its secrets."""
         for reference in plan.draft.secrets:
-            bench.secret(reference).reveal()
+            (await bench.secret(reference)).reveal()
         yield ScriptedApplying(plan, bench)
 
 

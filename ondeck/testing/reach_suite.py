@@ -31,6 +31,7 @@ from ondeck.errors import BadInput, Missing, OndeckError, RemoteFailed
 from ondeck.inventory.model import Host, Inventory
 from ondeck.reach.ports import Completed, Fd, Link, Transport
 from ondeck.settings import Settings
+from ondeck.testing.secretly_suite import SecretlyPromises
 from ondeck.testing.suite import PortSuite
 
 
@@ -113,8 +114,8 @@ async def say(path: str, data: bytes) -> bytes:
     return answer
 
 
-class ReachSuite(PortSuite):
-    """The promises of `Link`."""
+class ReachSuite(SecretlyPromises, PortSuite):
+    """The promises of `Link`, and of what hands secrets to a command over one."""
 
     capability = "reach"
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from ondeck.bench import Bench
 from ondeck.errors import BadInput, OndeckError
-from ondeck.inventory.model import Host, LogSource
+from ondeck.inventory.model import Host, LogSource, Place
 from ondeck.observe.records import Health, LogBatch
 from providers.linux.asking import Pauses, States, linked, words
 from providers.linux.files import FileTail
@@ -18,13 +18,16 @@ class LinuxLogs:
     """Follows a source, and goes on where it was after its connection was lost."""
 
     async def follow(
-        self, host: Host, source: LogSource, bench: Bench, *, since: int = 0, follow: bool = True
+        self, place: Place, source: LogSource, bench: Bench, *, since: int = 0, follow: bool = True
     ) -> AsyncGenerator[LogBatch, None]:
         """Lines of a source; see `ondeck.observe.ports.LogReader`.
 
         Raises:
-            BadInput: The source is neither a file nor a unit.
+            BadInput: The source is neither a file nor a unit, or stands on no host.
         """
+        if not isinstance(place, Host):
+            raise BadInput(f"log source {source.name!r} is read on hosts", where=place.name)
+        host = place
         states = States(f"{host.name}/{source.name}")
         tail = _tail(host, source, bench, states, since)
         pauses = Pauses(bench.settings)

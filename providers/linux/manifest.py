@@ -7,6 +7,7 @@ from ondeck.registry import Manifest
 MANIFEST = Manifest(
     name="linux",
     title="Linux hosts: log files, journal, /proc, systemd, package history",
+    kinds={"log.kind": ("file", "unit")},
     capabilities={
         "logs": "providers.linux.logs:LinuxLogs",
         "facts": "providers.linux.facts:LinuxFacts",

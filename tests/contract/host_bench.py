@@ -53,3 +53,6 @@ class Told:
 
     def step(self, text: str) -> None:
         self.steps.append(text)
+
+    def moved(self, done: float, total: float, unit: str = "") -> None:
+        self.steps.append(f"{done:g} of {total:g} {unit}")

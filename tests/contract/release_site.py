@@ -101,6 +101,9 @@ class Log:
     def step(self, text: str) -> None:
         self.steps.append(text)
 
+    def moved(self, done: float, total: float, unit: str = "") -> None:
+        self.steps.append(f"{done:g} of {total:g} {unit}")
+
 
 class FaultyLink:
     """A link that is lost while its host is in `unreachable`."""

@@ -108,3 +108,34 @@ async def test_what_was_found_not_begun_is_found_so_again(link: Link, tmp_path: 
     (folder / "argv").write_bytes(b"true\0")
     for take in (True, False, True):
         assert (await begun.look(take=take)).stage is Stage.UNSTARTED
+
+
+async def test_a_tool_that_ends_in_order_on_an_interrupt_hears_it(link: Link, tmp_path: Path) -> None:
+    """A shell ignores it for what it starts beside itself, and a worker does for all that it starts."""
+    job, told = Detached(link, "int-1", settings(tmp_path)), bytearray()
+    was = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        script = "trap 'echo in order; exit 7' INT; echo up; while :; do sleep 0.05; done"
+        await job.launch(["sh", "-c", script])
+    finally:
+        signal.signal(signal.SIGINT, was)
+    while b"up" not in (tmp_path / ".local/state/ondeck/jobs/int-1/out").read_bytes():  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    look = await job.stop(signal="INT", leader=True, grace=50)
+    await job.follow(lambda data, err: told.extend(data))
+    assert (look.stage, look.status, bytes(told)) == (Stage.ENDED, 7, b"up\nin order\n")
+
+
+async def test_the_process_group_of_a_leader_that_ended_is_ended_after_it(link: Link, tmp_path: Path) -> None:
+    job, pid = Detached(link, "group-1", settings(tmp_path)), tmp_path / "pid"
+    script = (
+        "trap 'exit 7' HUP; sh -c 'trap \"\" HUP; echo $$ > $0; while :; do sleep 0.05; done' $0 & "
+        "while :; do sleep 0.05; done"
+    )
+    await job.launch(["sh", "-c", script, str(pid)])
+    while not pid.exists() or not pid.read_text().strip():  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    look = await job.stop(signal="HUP", leader=True)
+    assert (look.stage, look.status, look.left) == (Stage.ENDED, 7, ())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

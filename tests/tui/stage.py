@@ -25,10 +25,12 @@ from ondeck.inventory.model import (
     Revision,
     Service,
 )
+from ondeck.job.listing import ListSpec
 from ondeck.job.plan import Action, Batch, Draft, Plan, Preflight, Request, RolloutPlan
 from ondeck.job.plan import Change as PlannedChange
 from ondeck.job.plan import Command as PlannedCommand
 from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
+from ondeck.observe.asking import Question
 from ondeck.observe.checks import CheckLook
 from ondeck.observe.fleet import judge
 from ondeck.observe.live import live
@@ -43,6 +45,7 @@ from tui.app.views import (
     BatchLook,
     HostLook,
     JobLook,
+    Known,
     LockLook,
     LogEntry,
     Matched,
@@ -215,6 +218,8 @@ class FakeSession:
             Answer(source="web-4", error="timed out"),
         ]  # fmt: skip
         self.check_list: list[CheckLook] = []
+        self.list_specs: dict[str, tuple[ListSpec, ...]] = {}
+        self.known_answers: dict[Question, Known] = {}
         self.entries: list[LogEntry] = []
         self.unread: dict[str, OutputLook] = {}
         self.everything: dict[str, OutputLook] = {}
@@ -373,6 +378,15 @@ class FakeSession:
             ),
         )
         return UnitsLook(host=host, asked=NOW - 5 * S, units=units)
+
+    def lists(self) -> Mapping[str, tuple[ListSpec, ...]]:
+        return self.list_specs
+
+    def asked(self, question: Question, every: float = 10.0) -> Known:
+        return self.known_answers.get(question, Known(busy=True))
+
+    def ask_again(self, question: Question) -> None:
+        self.orders.append(("again", question.capability, question.place, question.kind))
 
     def record(self) -> tuple[LogEntry, ...]:
         return tuple(self.entries)

@@ -17,10 +17,12 @@ def applies(session: Session, chosen: Selected, name: str) -> bool:
         return job is not None and not pointless(job, what)
     match name:
         case "go.open":
-            return chosen.kind in (*_THINGS, Kind.JOB) and bool(chosen.name)
+            return chosen.kind in (*_THINGS, Kind.JOB, Kind.THING) and bool(chosen.name)
         case "do.deploy" | "do.rollback":
             return not session.settings.read_only and bool(services_of(session, chosen))
-        case "do.actions" | "see.metrics" | "see.describe":
+        case "do.actions":
+            return chosen.kind in (*_THINGS, Kind.PLACE, Kind.THING)
+        case "see.metrics" | "see.describe":
             return chosen.kind in _THINGS
         case "do.run":
             return bool(hosts_of(chosen))

@@ -26,6 +26,7 @@ PAGES: dict[str, str] = {
     "record": "tui.app.panes.record:RecordPage",
     "get": "tui.app.panes.kinds:KindsPage",
     "describe": "tui.app.panes.describe:DescribePage",
+    "thing": "tui.app.panes.thing:ThingPage",
 }
 """Views by name; most take the name of a thing behind it."""
 
@@ -51,6 +52,8 @@ def make(desk: Desk, address: str) -> View:
 
 def _thing(desk: Desk, address: str) -> str:
     session = desk.session
+    if address.partition(" ")[0] in session.lists():
+        return "tui.app.panes.listing:ListingPage"
     if address in session.subjects():
         return "tui.app.panes.service:ServicePage"
     if address in session.inventory.hosts:

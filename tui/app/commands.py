@@ -15,6 +15,7 @@ from ondeck.job.outcome import Outcome
 from ondeck.job.spec import OperationSpec, Shortcut, TargetKind
 from tui.app.bindings import ACTS, LATER
 from tui.app.session import Session, Wish
+from tui.app.views import Kind, Selected
 
 PLACES: dict[str, str] = {
     "now": "now", "fleet": "fleet", "hosts": "fleet", "deploy": "deploy", "services": "deploy", "svc": "deploy",
@@ -91,6 +92,8 @@ def _place(first: str, rest: Sequence[str], session: Session) -> Typed:
     later = next((act.help for act in LATER_PANES if act.short.lower() == first.lower()), "")
     if (plural := kinds.plural(first)) is not None and (got or not later):
         return Go(f"get {plural}")
+    if first in session.lists():
+        return Go(f"{first} {rest[0]}" if rest else first)
     if first in session.subjects() or first in session.inventory.hosts or session.job(first):
         return Go(first)
     if first in session.inventory.services:
@@ -107,9 +110,18 @@ def _place(first: str, rest: Sequence[str], session: Session) -> Typed:
 
 def _nothing_named(word: str, session: Session) -> str:
     if word == "get":
-        return f"say of what: {' '.join(kinds.KINDS)}"
+        return f"say of what: {' '.join((*kinds.KINDS, *session.lists()))}"
     verbs = (spec.shortcut.verb[0] for spec in session.specs() if spec.shortcut)
-    known = [*PLACES, *kinds.KINDS, *verbs, "quit", "theme", *session.subjects(), *session.inventory.hosts]
+    known = [
+        *PLACES,
+        *kinds.KINDS,
+        *session.lists(),
+        *verbs,
+        "quit",
+        "theme",
+        *session.subjects(),
+        *session.inventory.hosts,
+    ]
     near = nearest(word, known)
     return f"no view, thing or verb named {word!r}" + (f": {near}" if near else ": ? lists what there is")
 
@@ -334,6 +346,7 @@ def candidates(text: str, session: Session, limit: int = 12) -> list[str]:
         names = [
             *PLACES,
             *kinds.KINDS,
+            *session.lists(),
             *verbs,
             "tz",
             "theme",
@@ -351,6 +364,17 @@ def candidates(text: str, session: Session, limit: int = 12) -> list[str]:
     return found
 
 
-def fits(spec: OperationSpec, kind: str) -> bool:
+def fits(spec: OperationSpec, chosen: Selected, session: Session) -> bool:
     """True when an operation acts on this kind of thing."""
-    return (spec.target, kind) in ((TargetKind.HOSTS, "host"), (TargetKind.SERVICE, "service"))
+    match chosen.kind:
+        case Kind.HOST:
+            return spec.target is TargetKind.HOSTS
+        case Kind.SERVICE:
+            return spec.target is TargetKind.SERVICE
+        case Kind.PLACE:
+            return spec.target.section == chosen.section and not spec.things
+        case Kind.THING:
+            lists = session.lists().get(chosen.listed, ())
+            return any(spec.name in one.operations for one in lists if one.of.section == chosen.section)
+        case _:
+            return False

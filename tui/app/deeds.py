@@ -106,6 +106,8 @@ class Deeds:
         chosen = self.screen.view.selected()
         if chosen.kind in (Kind.HOST, Kind.SERVICE, Kind.JOB) and chosen.name:
             self.screen.open(chosen.name)
+        elif chosen.kind is Kind.THING:
+            self.screen.open(f"thing {chosen.listed} {chosen.section} {chosen.name}")
         else:
             self.desk.say("nothing to open here", "dim")
 
@@ -282,13 +284,12 @@ class Deeds:
         chosen = self.chosen()
         itself = self.screen.view.about()
         if itself.kind is Kind.SERVICE and chosen[0].kind is Kind.HOST and not self.screen.view.marked():
-            specs = [
-                s for kind in ("service", "host") for s in self.session.specs() if commands.fits(s, kind)
-            ]
+            meant: tuple[Selected, ...] = (itself, chosen[0])
         else:
-            specs = [s for s in self.session.specs() if commands.fits(s, str(chosen[0].kind))]
+            meant = (chosen[0],)
+        specs = [s for one in meant for s in self.session.specs() if commands.fits(s, one, self.session)]
         if not specs:
-            self.desk.say("select a host or a service first", "warn")
+            self.desk.say("no operation for what is selected", "warn")
             return
         title = chosen[0].name if len(chosen) == 1 else phrases.count_of(len(chosen), str(chosen[0].kind))
         if len({s.target for s in specs}) > 1:

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, TypeVar
 
 from ondeck.job.spec import OperationSpec, Risk, TargetKind
+from ondeck.operate.naming import thing_of
 from tui.app import commands
 from tui.app.applying import services_of
 from tui.app.session import Assent, Card, Wish
@@ -68,11 +69,29 @@ class Operating:
             if subject:
                 await self.wish(spec, Wish(operation=spec.name, subject=subject))
             return
+        if spec.target is not TargetKind.HOSTS:
+            if subject := self._subject(spec, chosen):
+                await self.wish(spec, Wish(operation=spec.name, subject=subject))
+            return
         hosts = self.screen.deeds.hosts()
-        if spec.target is not TargetKind.HOSTS or not hosts:
+        if not hosts:
             self.desk.say(f"select a {spec.target} first", "warn")
             return
         await self.wish(spec, Wish(operation=spec.name, subject=commands.selector_of(hosts), hosts=hosts))
+
+    def _subject(self, spec: OperationSpec, chosen: tuple[Selected, ...]) -> str:
+        """`PLACE`, or `PLACE/THING,THING` of what is marked; empty, and said, when it fits no one plan."""
+        fitting = [one for one in chosen if commands.fits(spec, one, self.session)]
+        owners = {thing_of(one.name)[0] for one in fitting}
+        if len(owners) != 1 or len(fitting) != len(chosen):
+            many = len(owners) > 1
+            said = (
+                "one plan is about one place: mark rows of one" if many else f"select a {spec.target} first"
+            )
+            self.desk.say(said, "warn")
+            return ""
+        (place,) = owners
+        return f"{place}/{','.join(thing_of(one.name)[1] for one in fitting)}" if spec.things else place
 
     async def _service(self, spec: OperationSpec, chosen: Selected) -> str:
         if chosen.kind is Kind.SERVICE:

@@ -34,6 +34,7 @@ def entries(desk: Desk) -> list[Entry]:
     found = [Entry(f"operation {s.name}", s.title, f"operation  {s.name}") for s in session.specs()]
     found += [Entry(name, name, "service") for name in session.subjects()]
     found += [Entry(word, f":{word}", "view") for word in commands.PLACES]
+    found += [Entry(word, f":{word}", "view") for word in session.lists()]
     for act in bindings.ACTS:
         if bindings.LATER not in act.help and act.id not in ("go.palette", "go.interrupt"):
             found.append(Entry(f"act {act.id}", act.help, f"key {bindings.key_of(act.id, desk.keymap)}"))

@@ -19,6 +19,7 @@ from tui.app.views import (
     Answer,
     HostLook,
     JobLook,
+    Known,
     LockLook,
     LogEntry,
     Matched,
@@ -29,8 +30,10 @@ from tui.app.views import (
 )
 
 if TYPE_CHECKING:
+    from ondeck.job.listing import ListSpec
     from ondeck.job.plan import Plan
     from ondeck.job.spec import OperationSpec
+    from ondeck.observe.asking import Question
     from ondeck.observe.checks import CheckLook
     from ondeck.operate.interactive import Opened
 
@@ -273,6 +276,18 @@ class Session(Protocol):
 
     def units(self, host: str) -> UnitsLook:
         """Units of a host; the first call asks."""
+        ...
+
+    def lists(self) -> Mapping[str, tuple[ListSpec, ...]]:
+        """Kinds of live things that providers list, by name."""
+        ...
+
+    def asked(self, question: Question, every: float = 10.0) -> Known:
+        """What is known of a question; asks when that is older than so many seconds. Never waits."""
+        ...
+
+    def ask_again(self, question: Question) -> None:
+        """Ask it now."""
         ...
 
     def record(self) -> tuple[LogEntry, ...]:

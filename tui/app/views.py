@@ -6,6 +6,7 @@ Times are nanoseconds since 1970, UTC. None, an empty version and `Health` other
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,8 @@ class Kind(StrEnum):
     UNIT = "unit"
     CHANGE = "change"
     LOCK = "lock"
+    PLACE = "place"
+    THING = "thing"
     NONE = "none"
 
 
@@ -30,17 +33,37 @@ class Selected(msgspec.Struct, frozen=True):
     """What keys act on: the row under the cursor, or the thing a page is about.
 
     Attributes:
-        name: `web-1`, `checkout@prod`, a job's id.
+        name: `web-1`, `checkout@prod`, a job's id, a place, a thing as `PLACE/THING`.
         hosts: Hosts it stands on, for commands, logs and shells.
+        section: Of a place or thing: where the place stands in the inventory, e.g. `clusters`.
+        listed: Of a thing: the kind of list it stands in, e.g. `containers`.
     """
 
     kind: Kind
     name: str
     env: str = ""
     hosts: tuple[str, ...] = ()
+    section: str = ""
+    listed: str = ""
 
 
 NOTHING = Selected(Kind.NONE, "")
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a question about a place.
+
+    Attributes:
+        answer: The port's record; None before the first answer.
+        asked: When it answered, ns; an answer of before stays while a later question fails.
+        busy: It is being asked now.
+        error: Why the last question was not answered.
+    """
+
+    answer: Any = None
+    asked: int = 0
+    busy: bool = False
+    error: str = ""
 
 
 class HostLook(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,17 +33,29 @@ _JUNIT = click.Choice([*(str(f.value) for f in Format), "junit"])
 @form_option
 @pass_face
 def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...], form: str) -> int:
-    """Show records of the inventory: hosts, services, environments, clusters, accounts, stacks, backups, people.
+    """Show records of the inventory (hosts, services, clusters, stacks, ...) or live things (containers, ...).
 
-    Without a KIND the kinds that there are. With -o json the whole records, else the columns of a table;
+    Without a KIND the kinds that there are. Live things are asked for now, of every place or those named; a
+    PLACE/THING is described. With -o json the whole records, else the columns of a table;
     a live figure that was asked for (-l 'disk>80') stands beside them.
     """
     from ondeck.inventory import kinds
     from tui.cli.reading import judged_now
 
+    live = face.deck.registry.lists()
     if not kind:
-        face.rows(Rows(("kind", "count"), tuple(kinds.counts(face.deck.inventory).items())), form)
+        counts = kinds.counts(face.deck.inventory)
+        rows = (*counts.items(), *((one, "live") for one in live))
+        face.rows(Rows(("kind", "count"), rows), form)
         return int(ExitCode.OK)
+    if kind in live:
+        from tui.cli import listing
+
+        if selectors:
+            raise BadInput(
+                f"-l chooses hosts, and {kind} live in other places: name those", hint=f"get {kind} PLACE"
+            )
+        return listing.show(face, live[kind], name, form)
     names, figures = judged_now(face, selectors)
     found = kinds.rows(face.deck.inventory, kind, name, names)
     if found.kind == "hosts" and figures:

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import cast
 
 import click
 import msgspec
@@ -16,12 +15,11 @@ from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.counting import counted
 from ondeck.errors import BadInput, ExitCode
-from ondeck.inventory.model import Host
 from ondeck.observe import choosing
 from ondeck.observe.folding import repeats
 from ondeck.observe.logs import Tail, merged
 from ondeck.observe.logstore import Filtered, LogStore
-from ondeck.observe.ports import LAST, LogReader
+from ondeck.observe.ports import LAST
 from ondeck.observe.records import Health, Level, LogLine, SourceState
 from ondeck.operate.naming import is_selector
 from tui.cli import out
@@ -48,11 +46,7 @@ def _tails(face: Face, target: str, selectors: Sequence[str], source: str) -> tu
 
     inventory = face.deck.inventory
 
-    able = Capabilities(face.deck.registry)
-
-    def reader(host: Host) -> LogReader:
-        return cast(LogReader, able.host("logs"))
-
+    reader = Capabilities(face.deck.registry).logs
     if target and selectors:
         raise BadInput("a TARGET or -l, not both")
     if not target and not selectors:

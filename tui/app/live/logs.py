@@ -8,9 +8,8 @@ from ondeck.bench import Bench
 from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
-from ondeck.inventory.model import Host, Inventory
+from ondeck.inventory.model import Inventory
 from ondeck.observe.logs import Tail, merged
-from ondeck.observe.ports import LogReader
 from ondeck.observe.records import LogBatch
 from tui.app.live.feed import LiveFeed
 
@@ -44,13 +43,7 @@ def _tails(
 ) -> tuple[Tail, ...]:
     from ondeck.observe import choosing
 
-    reader: LogReader = capabilities.host("logs")
-
-    def of(host: Host) -> LogReader:
-        del host
-        return reader
-
     if subject:
         name, _, env = subject.partition("@")
-        return choosing.of_service(inventory, name, env, of)
-    return choosing.of_hosts(inventory, [inventory.hosts[name] for name in hosts], of)
+        return choosing.of_service(inventory, name, env, capabilities.logs)
+    return choosing.of_hosts(inventory, [inventory.hosts[name] for name in hosts], capabilities.logs)

@@ -14,6 +14,7 @@ from ondeck.inventory.live import Live
 from ondeck.observe.fleet import judge
 from ondeck.observe.live import live, versions_of
 from ondeck.operate.bench import FaceBench
+from tui.app.live.answers import LiveAnswers
 from tui.app.live.asking import LiveQuestions
 from tui.app.live.checks import LiveChecks
 from tui.app.live.feed import LiveFeed
@@ -39,6 +40,7 @@ class Parts:
         self.hosts = LiveHosts(inventory, self.engine, self.capabilities, settings)
         self.checks = LiveChecks(inventory, self.engine, self.capabilities)
         self.questions = LiveQuestions(inventory, self.engine, self.capabilities)
+        self.answers = LiveAnswers(self.engine, self.capabilities)
         self.jobs = LiveJobs(deck.record, lambda: tuple(self.services.looks), settings.seconds(0.5))
         self.outputs = LiveOutputs(deck.record, settings.seconds(0.5))
         self.road = LiveRoad(deck, self.engine, note)
@@ -65,7 +67,7 @@ class Parts:
 
     def drain(self) -> bool:
         """Everything that came since the last turn."""
-        waited = (self.checks, self.hosts, self.services, self.questions)
+        waited = (self.checks, self.hosts, self.services, self.questions, self.answers)
         changed = [*[one.drain() for one in waited], self.jobs.changed(), self.outputs.changed()]
         return any(changed)
 

@@ -22,6 +22,7 @@ from tui.app.views import (
     Answer,
     HostLook,
     JobLook,
+    Known,
     LockLook,
     LogEntry,
     Matched,
@@ -33,7 +34,9 @@ from tui.app.views import (
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
+    from ondeck.job.listing import ListSpec
     from ondeck.job.spec import OperationSpec
+    from ondeck.observe.asking import Question
     from ondeck.observe.checks import CheckLook
     from ondeck.operate.interactive import Opened
     from tui.app.live.feed import LiveFeed
@@ -54,6 +57,7 @@ class LiveSession:
         self.machine = socket.gethostname()
         self._record: deque[LogEntry] = deque(maxlen=500)
         self._specs: tuple[OperationSpec, ...] | None = None
+        self._lists: dict[str, tuple[ListSpec, ...]] | None = None
         self._agent = AgentWatch(os.environ, settings.seconds(AgentWatch.EVERY))
         self._parts: Parts | None = None
         self._built: Parts | BaseException | None = None
@@ -230,6 +234,21 @@ class LiveSession:
     def units(self, host: str) -> UnitsLook:
         """Units of a host."""
         return self._parts.questions.units(host) if self._parts is not None else UnitsLook(host=host)
+
+    def lists(self) -> Mapping[str, tuple[ListSpec, ...]]:
+        """Kinds of live things."""
+        if self._lists is None:
+            self._lists = self._deck.registry.lists()
+        return self._lists
+
+    def asked(self, question: Question, every: float = 10.0) -> Known:
+        """What is known of a question."""
+        return self._parts.answers.look(question, every) if self._parts is not None else Known(busy=True)
+
+    def ask_again(self, question: Question) -> None:
+        """Ask it now."""
+        if self._parts is not None:
+            self._parts.answers.again(question)
 
     def record(self) -> tuple[LogEntry, ...]:
         """Commands of this session."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
-from ondeck.text import safe_line
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
+from tui.app.plain import plain_rows
 from tui.app.rows import Row, fit, heading, row
 from tui.app.views import NOTHING, Kind, Selected
-
-_SEPARATOR = (" ", "   ")  # between plain words, and between entries that have several words
 
 
 class DescribePage(BoardView):
@@ -38,9 +35,7 @@ class DescribePage(BoardView):
         if found is None:
             return [row((f"the inventory knows no {self.thing}", "warn"))]
         rows = [heading(self.thing, right=[(f"inventory {inventory.revision.label()}", "dim")])]
-        for depth, key, value in _lines(msgspec.to_builtins(found), 0):
-            label = fit(f"{'  ' * depth}{key}", 22) if value else f"{'  ' * depth}{key}"
-            rows.append(row((safe_line(label), "dim"), safe_line(value)))
+        rows += plain_rows(msgspec.to_builtins(found))
         hosts = self.session.hosts_of(self.thing) if "@" in self.thing else ()
         services = self.session.services_on(self.thing) if not hosts else ()
         if hosts:
@@ -63,29 +58,3 @@ class DescribePage(BoardView):
         """The same as text."""
         kind = "services" if "@" in self.thing else "hosts"
         return f"ondeck get {kind} {self.thing} -o json"
-
-
-def _lines(value: Any, depth: int) -> Iterator[tuple[int, str, str]]:  # noqa: ANN401 - plain data of any shape
-    if not isinstance(value, dict):
-        return
-    for key, inner in value.items():
-        if isinstance(inner, dict):
-            yield depth, str(key), ""
-            yield from _lines(inner, depth + 1)
-        elif isinstance(inner, list | tuple) and inner and isinstance(inner[0], dict):
-            yield depth, str(key), ""
-            for item in inner:
-                yield from _lines(item, depth + 1)
-        elif isinstance(inner, list | tuple):
-            yield (
-                depth,
-                str(key),
-                _SEPARATOR[any(isinstance(i, list | tuple) for i in inner)].join(map(_word, inner)),
-            )
-        else:
-            yield depth, str(key), str(inner)
-
-
-def _word(item: object) -> str:
-    """An entry of a list; one that is a list itself (a command's words) as one text."""
-    return " ".join(map(str, item)) if isinstance(item, list | tuple) else str(item)
