@@ -12,6 +12,7 @@ from ondeck.bench import Bench
 from ondeck.errors import BadInput
 from ondeck.inventory.model import Host
 from ondeck.job.plan import Draft, Preflight, Request
+from ondeck.job.services import DeployParams, HostsParams, RollbackParams
 from ondeck.job.spec import Risk
 from ondeck.operate.deploys import drafting
 from ondeck.operate.deploys.back import where_back
@@ -22,7 +23,6 @@ from ondeck.operate.deploys.survey import Survey, counted, preflight
 from ondeck.operate.wayback import Release, good_releases
 from providers.release.archive import Archive, available, find, inspect
 from providers.release.commands import commands
-from providers.release.manifest import DeployParams, HostsParams, RollbackParams
 from providers.release.options import ByCommand, ReleaseDir, archive_pattern, version_of
 from providers.release.work import Work
 
