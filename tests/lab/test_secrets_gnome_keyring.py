@@ -191,3 +191,21 @@ async def test_the_page_shows_the_keyring_and_what_it_lacks(keyring: Keyring, tm
         assert " no " in next(line for line in shown.splitlines() if "backups.orders-db" in line)
         assert "has no 'orders'" in shown
     await asyncio.to_thread(parts.engine.stop, 5.0)
+
+
+def test_an_entry_that_another_program_wrote_is_replaced_and_not_doubled(
+    keyring: Keyring,
+    ops: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with closing(secretstorage.dbus_init()) as bus:
+        attributes = {"service": "ondeck", "username": "orders", "application": "another"}
+        secretstorage.Collection(bus).create_item("by hand", attributes, b"theirs")
+    assert resolve(deck(tmp_path, (OWN,)), [OWN])[OWN].reveal() == "theirs"
+    typed(monkeypatch, "ours")
+    assert run(capsys, "creds", "set", OWN)[0] == 0
+    assert resolve(deck(tmp_path, (OWN,)), [OWN])[OWN].reveal() == "ours"
+    with closing(secretstorage.dbus_init()) as bus:
+        assert len(list(secretstorage.Collection(bus).search_items({"username": "orders"}))) == 1
