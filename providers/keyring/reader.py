@@ -19,7 +19,7 @@ PATIENCE = 30.0
 
 _DERIVING = 15.0
 SERVICE = "ondeck"
-_NONE = "ondeck keeps no secret in memory only: it would be gone with this process"
+_NONE = "in memory only it would be gone with this process, so that is not done"
 
 
 _lock = threading.Lock()

@@ -21,7 +21,7 @@ _NO_COMMANDS = {"inventory", "stopped"}  # the name of a file kind, the word of 
 _HOLE = "X1"  # stands for what is filled in
 # Where the sentence goes on behind a command: a comma, a bracket, a full stop, a quote, or one of these words.
 _ENDS = re.compile(
-    r"[,)\]\"'](?= |$)|\.(?= |$)| (?:in|and|or|from|before|elsewhere|there|waits|see|by|opens)\b|: "
+    r"[,)\]\"'](?= |$)| \(|\.(?= |$)| (?:in|and|or|from|before|elsewhere|there|waits|see|by|opens)\b|: "
 )
 
 
@@ -59,7 +59,11 @@ def trouble_with(line: str) -> str:
     while isinstance(command, click.Group):
         if not words:
             return "" if command is not root else "no verb"
+        if command.invoke_without_command and words[0].startswith("-"):
+            break
         name = words.pop(0)
+        if _HOLE in name:
+            return ""  # which verb it is, only the text itself knows
         group, command = command, command.get_command(context, name)
         if command is None:
             return f"no {name!r} in {group.name or 'ondeck'}"

@@ -27,6 +27,7 @@ def ask_before_drawing(settings: Settings, inventory: Inventory) -> None:
 
 
 def _ask(settings: Settings, inventory: Inventory, source: SecretSource) -> None:
+    from ondeck.capabilities import Capabilities
     from ondeck.errors import OndeckError
     from ondeck.inventory.secretrefs import Reference
     from ondeck.operate.ports import SecretQuestion, SecretStore
@@ -41,8 +42,7 @@ def _ask(settings: Settings, inventory: Inventory, source: SecretSource) -> None
         settings=settings,
         inner=Secret,
     )
-    registry = Registry()
-    store: SecretStore = registry.load(registry.serving("secret.scheme", "keyring").name, "secret_store")
+    store: SecretStore = Capabilities(Registry()).secrets("keyring", "secret_store")
     wanted = store.wants(asked)
     for _ in range(TRIES if wanted else 0):
         try:
