@@ -48,7 +48,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 def judge(lock: LockInfo, found: Process | None, *, here: bool) -> Held:
     """Whether the holder lives: its process on this machine, or that there is none, or that nobody can know."""
     if found is not None:
-        job = found.attempt.partition("-" + found.attempt.split("-")[-1])[0] if found.attempt else ""
+        job = "-".join(found.attempt.split("-")[:3])  # an attempt's id begins with that of its job
         since = ago(int(found.started * 1e9), time.time_ns())
         why = f"pid {found.pid} of {found.user} runs here for {since}"
         return Held(

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from ondeck.inventory.model import Stack
-from ondeck.job.plan import Action, Change
+from ondeck.job.plan import Action, Batch, Change, Draft, Plan, Request, RolloutPlan
 from ondeck.job.spec import OperationSpec, Risk, Shortcut, TargetKind
 from ondeck.observe.asking import Question
 from ondeck.observe.stacks import Drift, StackLock, StackLook, StateSeen, StateWaiting
 from tests.tui.playing import playing
 from tests.tui.stage import NOW, SPECS, FakeSession, M, NoParams
+from tui.app.session import Card, Rules, Wish
 from tui.app.views import Known
 
 STACK_SPECS = tuple(
@@ -64,12 +65,30 @@ class Stacks(FakeSession):
     def specs(self) -> tuple[OperationSpec, ...]:
         return (*SPECS, *STACK_SPECS)
 
-    async def plan(self, wish: Any) -> Any:
-        card = await super().plan(wish)
-        draft = msgspec.structs.replace(
-            card.plan.draft, changes=self.changes_planned or card.plan.draft.changes
+    async def plan(self, wish: Wish) -> Card:
+        self.planned.append(wish)
+        request = Request(operation=wish.operation, subject=wish.subject, targets=(wish.subject,), env="prod")
+        draft = Draft(
+            summary="made up",
+            risk=Risk.CHANGE,
+            changes=self.changes_planned,
+            rollout=RolloutPlan(batches=(Batch(targets=(wish.subject,)),)),
+            lock_key="stack net-prod@prod",
         )
-        return msgspec.structs.replace(card, plan=msgspec.structs.replace(card.plan, draft=draft))
+        plan = Plan(
+            id="p",
+            request=request,
+            title="",
+            provider="terraform",
+            draft=draft,
+            inventory="",
+            policy="",
+            made=NOW,
+        )
+        rules = Rules(level="type-name", type_this=wish.subject)
+        return Card(
+            plan=plan, digest="d" * 64, rules=rules, command=f"ondeck {wish.operation.replace('.', ' ')}"
+        )
 
 
 def known(look: StackLook) -> Known:
