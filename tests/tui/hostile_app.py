@@ -22,6 +22,7 @@ import msgspec  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
 from ondeck.errors import Unreachable  # noqa: E402
+from tests.tui.listed import boxes  # noqa: E402
 from tests.tui.payloads import PAYLOADS  # noqa: E402
 from tests.tui.stage import SPECS, FakeSession, card, running_job  # noqa: E402
 from tui.app import atlas  # noqa: E402
@@ -88,8 +89,10 @@ class HostileSession(FakeSession):
 
     def __init__(self) -> None:
         super().__init__()
+        self.inventory, self.list_specs, self.known_answers = boxes(self.inventory)
         self.clean = {
-            name: getattr(self, name) for name in ("hosts", "looks", "job_list", "lock_list", "answers")
+            name: getattr(self, name)
+            for name in ("hosts", "looks", "job_list", "lock_list", "answers", "known_answers")
         }
         self.lines = list(self.feed.waiting)[:18]
         self.payload = Payloads(0)
@@ -170,6 +173,7 @@ class Walk(OndeckApp):
         """Every view, every dialog, every line of chrome."""
         screen = self.deck_screen
         addresses = [*atlas.ROOTS, *atlas.PAGES, "units web-1", "describe checkout@prod", "checkout@prod", "web-1",
+                     "boxes", "thing boxes clusters eng-1/shop",
                      "web-4", "j-1", "j-2", "j-3"]  # fmt: skip
         self.fleet.clean["job_list"] = [running_job(self._card()), *self.fleet.clean["job_list"]]
         for number in range(ROUNDS):

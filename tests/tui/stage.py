@@ -7,29 +7,15 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
-
-import msgspec
 
 from ondeck.errors import OndeckError
 from ondeck.inventory import selector
 from ondeck.inventory.live import HostFacts
-from ondeck.inventory.model import (
-    Deploy,
-    Environment,
-    Freeze,
-    Host,
-    Inventory,
-    LogSource,
-    Protection,
-    Revision,
-    Service,
-)
 from ondeck.job.listing import ListSpec
 from ondeck.job.plan import Action, Batch, Draft, Plan, Preflight, Request, RolloutPlan
 from ondeck.job.plan import Change as PlannedChange
 from ondeck.job.plan import Command as PlannedCommand
-from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
+from ondeck.job.spec import OperationSpec, Risk
 from ondeck.observe.asking import Question
 from ondeck.observe.checks import CheckLook
 from ondeck.observe.fleet import judge
@@ -38,6 +24,8 @@ from ondeck.observe.logstore import LogStore
 from ondeck.observe.records import Change, Health, Level, LogLine, ReleaseFacts, SourceState, Unit
 from ondeck.operate.interactive import Opened
 from ondeck.settings import Settings
+from tests.tui.creds_stage import CredsOnStage
+from tests.tui.fleet import SPECS, inventory
 from tui.app import commands
 from tui.app.session import Assent, Card, Rules, Wish
 from tui.app.views import (
@@ -56,77 +44,8 @@ from tui.app.views import (
     UnitsLook,
 )
 
-S = 1_000_000_000
+S, M = 1_000_000_000, 60_000_000_000
 NOW = 1_763_953_985 * S  # 2025-11-24 03:13:05 UTC
-M = 60 * S
-
-
-class DeployParams(Params, frozen=True, kw_only=True):
-    version: Annotated[str, msgspec.Meta(description="Release to switch to", examples=["2.15.0"])]
-
-
-class RollbackParams(Params, frozen=True, kw_only=True):
-    to: Annotated[str, msgspec.Meta(description="Release; empty takes the last good one")] = ""
-
-
-class ExecParams(Params, frozen=True, kw_only=True):
-    argv: Annotated[tuple[str, ...], msgspec.Meta(description="Command and its arguments")]
-
-
-class PutParams(Params, frozen=True, kw_only=True):
-    source: Annotated[str, msgspec.Meta(description="File here", examples=["./motd"])] = ""
-    path: Annotated[str, msgspec.Meta(description="Absolute path there", examples=["/etc/motd"])] = ""
-    mode: Annotated[str, msgspec.Meta(description="Octal mode")] = "0644"
-    undo: Annotated[str, msgspec.Meta(description="Put back what this job replaced")] = ""
-
-
-class NoParams(Params, frozen=True, kw_only=True):
-    pass
-
-
-SPECS = (
-    OperationSpec(name="service.deploy", title="Deploy a release", target=TargetKind.SERVICE, params=DeployParams,
-                  risk=Risk.CHANGE, undo="service.rollback", key="D", shortcut=Shortcut(("deploy",), ("version",))),
-    OperationSpec(name="service.rollback", title="Roll back", target=TargetKind.SERVICE, params=RollbackParams,
-                  risk=Risk.CHANGE, undo="service.deploy", key="R", shortcut=Shortcut(("rollback",))),
-    OperationSpec(name="service.restart", title="Restart a service", target=TargetKind.SERVICE, params=NoParams,
-                  risk=Risk.CHANGE, shortcut=Shortcut(("restart",))),
-    OperationSpec(name="host.exec", title="Run a command", target=TargetKind.HOSTS, params=ExecParams,
-                  risk=Risk.CHANGE, shortcut=Shortcut(("exec",), target="selector", rest="argv")),
-    OperationSpec(name="host.put", title="Put a file", target=TargetKind.HOSTS, params=PutParams,
-                  risk=Risk.CHANGE, shortcut=Shortcut(("put",), target="path")),
-)  # fmt: skip
-
-
-def inventory() -> Inventory:
-    hosts = {
-        f"web-{n}": Host(name=f"web-{n}", env="prod", groups=("web",), address=f"10.0.0.{n}",
-                         labels={"zone": "b" if n < 3 else "a"})
-        for n in range(1, 5)
-    }  # fmt: skip
-    hosts["db-1"] = Host(name="db-1", env="prod", groups=("db",), address="10.0.3.10")
-    hosts["stg-1"] = Host(name="stg-1", env="staging", groups=("web", "db"), address="10.1.0.1")
-    return Inventory(
-        revision=Revision(root="/ops", commit="a1b2c3d", behind=0, digest="d" * 64),
-        environments={
-            "prod": Environment(
-                name="prod", colour="red",
-                protection={"rollback": Protection.TYPE_NAME, "deploy": Protection.CONFIRM},
-                freeze=(Freeze(start="Fri 16:00", end="Mon 07:00", why="weekend"),),
-                read_commands=(("df", "*"), ("uptime", "*")),
-            ),
-            "staging": Environment(name="staging", colour="yellow"),
-        },
-        hosts=hosts,
-        services={
-            "checkout": Service(
-                name="checkout", on={"prod": "group=web", "staging": "host=stg-1"}, owner="shop",
-                docs="https://wiki.example.net/checkout", deploy=Deploy(kind="release-dir"), needs=("orders-db",),
-                logs=(LogSource(name="app", file="/var/log/checkout.log"),), units=("checkout",),
-            ),
-            "orders-db": Service(name="orders-db", on={"prod": "host=db-1"}, owner="shop"),
-        },
-    )  # fmt: skip
 
 
 class FakeFeed:
@@ -167,7 +86,7 @@ class FakeFeed:
         self.closed = True
 
 
-class FakeSession:
+class FakeSession(CredsOnStage):
     """The first night on a small fleet: checkout 2.15.0 fails on two of four hosts, one is lost."""
 
     def __init__(self, tmp: Path = Path("/nonexistent"), *, read_only: bool = False) -> None:
@@ -405,7 +324,7 @@ class FakeSession:
         if self.slow is not None:
             await self.slow.wait()
         self.planned.append(wish)
-        spec = next(s for s in SPECS if s.name == wish.operation)
+        spec = next(s for s in self.specs() if s.name == wish.operation)
         self.entries.append(LogEntry(self.now(), "planned", commands.shell_line(spec, wish)))
         return card(spec, wish, self.rules, self.risk, self)
 
@@ -443,7 +362,11 @@ class FakeSession:
 
 def card(spec: OperationSpec, wish: Wish, rules: Rules, risk: Risk, session: FakeSession) -> Card:
     hosts = wish.hosts or tuple(h for h in session.hosts_of(wish.subject) if h != "web-4")
-    env = wish.subject.partition("@")[2] or session.inventory.hosts[hosts[0]].env
+    if not hosts:
+        place, _, things = wish.subject.partition("/")
+        hosts = tuple(f"{place}/{thing}" for thing in things.split(","))
+    known = session.inventory.hosts
+    env = wish.subject.partition("@")[2] or (known[hosts[0]].env if hosts[0] in known else "prod")
     request = Request(
         operation=spec.name, subject=wish.subject, targets=hosts, env=env, params=wish.params, actor="anna"
     )

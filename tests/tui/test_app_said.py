@@ -5,6 +5,7 @@ from __future__ import annotations
 from ondeck.errors import BadInput
 from tests.tui.playing import playing
 from tests.tui.stage import FakeSession
+from tui.app.session import Card, Wish
 
 
 async def test_a_message_longer_than_the_line_is_seen_to_its_end_with_its_hint() -> None:
@@ -22,3 +23,15 @@ async def test_a_message_longer_than_the_line_is_seen_to_its_end_with_its_hint()
         await play.settle()
         assert play.text.splitlines()[-1] == ":"
         assert "? help" in play.text.splitlines()[-2]
+
+
+async def test_a_flow_that_breaks_says_so_instead_of_ending_in_silence() -> None:
+    session = FakeSession()
+
+    async def broken(wish: Wish) -> Card:
+        raise KeyError("web-9")
+
+    session.plan = broken  # type: ignore[method-assign]
+    async with playing(session) as play:
+        await play.press("3", "R")
+        await play.until("this broke in ondeck itself: KeyError: 'web-9'")

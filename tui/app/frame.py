@@ -17,6 +17,7 @@ from textual.widgets import Input
 from textual.worker import Worker
 
 from ondeck.errors import OndeckError
+from ondeck.text import safe_line
 from tui.app import atlas, bindings, phrases, theming
 from tui.app.chrome import BannerLine, ContextLine, HintLine, PaneBar, SaidLine
 from tui.app.context import Desk
@@ -281,6 +282,8 @@ class DeckScreen(Screen[None]):
             await work
         except OndeckError as error:
             self.say("  ".join(filter(None, (error.where, error.message, error.hint))), "bad")
+        except Exception as error:  # noqa: BLE001 - a flow that breaks must not end as if nothing had been asked
+            self.say(safe_line(f"this broke in ondeck itself: {type(error).__name__}: {error}"), "bad")
         finally:
             self.deeds.operating.release()
 
