@@ -23,6 +23,7 @@ from providers.terraform.checkout import alone
 from providers.terraform.folders import Folders
 from providers.terraform.options import KINDS, Options, account_env
 from providers.terraform.state import State
+from providers.terraform.stream import unframed
 
 LEAST = {"terraform": (1, 3), "tofu": (1, 6)}
 """Older ones lack what is read here of plans and streams."""
@@ -306,7 +307,7 @@ def words_of(done: Completed) -> str:
 
 def errors_in(text: str) -> str:
     """From the first error on, in one line; the whole where it names none."""
-    lines = [re.sub(r"␛\[[0-9;]*m", "", line).strip(" │╷╵") for line in text.splitlines()]
+    lines = [line.strip() for line in unframed(text).splitlines()]
     from_error = next((i for i, line in enumerate(lines) if line.startswith("Error")), 0)
     said = " ".join(line for line in lines[from_error:] if line)
     return safe_line(said[:600])

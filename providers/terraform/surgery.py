@@ -24,7 +24,7 @@ from providers.terraform.planning import lock_of, lock_words, one_target
 from providers.terraform.program import errors_in, words_of
 from providers.terraform.progress import Progress
 from providers.terraform.state import NO_STATE, Seen
-from providers.terraform.stream import LOCKED, lock_info
+from providers.terraform.stream import LOCKED, lock_info, unframed
 from providers.terraform.work import Ready, Work, file_sum, preconditions, set_up
 
 Make = Callable[[Request, Bench], Awaitable[Draft]]
@@ -266,7 +266,7 @@ async def final(ready: Ready, work: Work, look: Look, progress: Progress) -> Fin
     if look.stage is not Stage.ENDED or look.status is None:
         return found
     if look.status != 0:
-        text = decode(bytes(progress.said))
+        text = unframed(decode(bytes(progress.said)))
         if LOCKED in text and (lock := lock_info(text)) is not None:
             evidence = f"exit {look.status}: the state is locked: {lock_words(lock)}; nothing was changed"
             return Finding(outcome=Outcome.NOT_STARTED, evidence=evidence, status=look.status)

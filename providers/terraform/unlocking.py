@@ -23,7 +23,7 @@ from providers.terraform import holder
 from providers.terraform.holder import Process
 from providers.terraform.planning import lock_of, lock_words
 from providers.terraform.program import words_of
-from providers.terraform.stream import LOCKED, LockInfo, lock_info
+from providers.terraform.stream import LOCKED, LockInfo, lock_info, unframed
 from providers.terraform.surgery import draft_of, work_of
 from providers.terraform.work import Ready, Work, file_sum, set_up
 
@@ -107,7 +107,7 @@ async def _wanted(ready: Ready) -> LockInfo | None:
     """Ask for the lock with a move that is not done: it touches no provider and lets go at once."""
     words = ["state", "mv", "-dry-run", "-lock-timeout=0s", "ondeck_probe.a", "ondeck_probe.b"]
     done = await ready.program.run(ready.module, *words)
-    said = decode(done.stderr + done.stdout)
+    said = unframed(decode(done.stderr + done.stdout))
     if LOCKED not in said:
         if "ondeck_probe" in said or "No state file was found" in said or done.ok:
             return None
