@@ -14,10 +14,10 @@ from ondeck.counting import counted
 from ondeck.errors import Refused, RemoteFailed
 from ondeck.job.plan import Action, Batch, Change, Command, Draft, Preflight, Request, RolloutPlan
 from ondeck.job.spec import Risk
+from ondeck.reach.checkout import freshness
 from ondeck.times import ago
 from providers.terraform import planfile
 from providers.terraform import state as states
-from providers.terraform.checkout import freshness
 from providers.terraform.holder import created
 from providers.terraform.params import ApplyParams, DestroyParams, PlanParams
 from providers.terraform.planfile import Counts

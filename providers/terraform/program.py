@@ -15,11 +15,11 @@ import msgspec
 from ondeck.bench import Bench
 from ondeck.errors import BadInput, Missing, RemoteFailed
 from ondeck.inventory.model import Stack
+from ondeck.reach.checkout import alone
 from ondeck.reach.ports import Completed, Link
 from ondeck.secret import Secret
 from ondeck.text import decode, safe_line
 from providers.terraform import state as states
-from providers.terraform.checkout import alone
 from providers.terraform.folders import Folders
 from providers.terraform.options import KINDS, Options, account_env
 from providers.terraform.state import State
@@ -170,7 +170,7 @@ class Program:
         """
         wanted = self._digest(version)
         if _read(module / ".terraform" / _READY) != wanted:
-            async with alone(self.folders):
+            async with alone(self.folders.trees):
                 await self.init(module, version)
         return self._backend(module)
 
