@@ -14,11 +14,11 @@ from ondeck.job.finding import Attempt, Finding, Gate
 from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Plan, Precondition
 from ondeck.operate.ports import Emit
+from ondeck.reach.checkout import pin
 from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.text import safe_line
 from providers.terraform import reads, surgery, unlocking
-from providers.terraform.checkout import pin
 from providers.terraform.ending import final
 from providers.terraform.options import options_of, source_of, stack_of
 from providers.terraform.progress import Progress

@@ -12,14 +12,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 ERRORED = "errored.tfstate"
 """What the program leaves in its folder when a state could not be saved: never deleted by us."""
-KEPT_TREES = 4
 KEPT_STATES = 20
-TREE_DONE = ".ondeck-tree"
 
 
 class Folders:
@@ -79,12 +76,9 @@ class Folders:
         kept = [path for path in found if ".terraform" not in path.parts]
         return sorted(kept, key=lambda path: path.stat().st_mtime)
 
-    def spare_trees(self, keep: str) -> Iterator[Path]:
-        """Checkouts that may go: old ones without a state that waits for somebody."""
-        waiting = {path.relative_to(self.trees).parts[0] for path in self.errored()}
-        trees = [p for p in self.trees.iterdir() if p.is_dir() and p.name not in {keep, *waiting}]
-        trees.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        yield from trees[KEPT_TREES - 1 :]
+    def holds(self, tree: Path) -> bool:
+        """A checkout holds a state that waits for somebody."""
+        return any(path.is_relative_to(tree) for path in self.errored())
 
     def spare_states(self) -> list[Path]:
         """Copies of states beyond what is kept, oldest first."""

@@ -14,10 +14,10 @@ from ondeck.counting import counted
 from ondeck.errors import Refused, RemoteFailed
 from ondeck.job.plan import Action, Batch, Change, Command, Draft, Preflight, Request, RolloutPlan
 from ondeck.job.spec import Risk
+from ondeck.reach.checkout import freshness
 from ondeck.times import ago
 from providers.terraform import planfile
 from providers.terraform import state as states
-from providers.terraform.checkout import freshness
 from providers.terraform.holder import created
 from providers.terraform.params import ApplyParams, DestroyParams, PlanParams
 from providers.terraform.planfile import Counts
@@ -76,7 +76,7 @@ async def plan_only(request: Request, params: PlanParams, bench: Bench) -> Draft
     planned = await _planned(ready, stack, extra, drift=params.drift)
     planned.file.unlink(missing_ok=True)
     words = _drift_words(planned.counts) if params.drift else planned.counts.words()
-    warnings = (*_warnings(ready, seen), *planned.warnings)
+    warnings = (*_warnings(ready), *planned.warnings)
     return Draft(
         summary=f"plan of {ready.pinned.label()}: {words}",
         risk=Risk.READ,
@@ -130,7 +130,7 @@ async def _to_apply(
         undo="irreversible"
         if destroyed
         else f"plan again at the commit before: --ref {ready.pinned.commit[:7]}~1",
-        warnings=(*_warnings(ready, seen), *planned.warnings),
+        warnings=(*_warnings(ready), *planned.warnings),
         data=msgspec.to_builtins(work),
         secrets=tuple(ready.options.secret_env.values()),
         confirm=f"{stack} {destroyed}" if destroyed or destroys else "",
@@ -233,7 +233,7 @@ def _nothing(stack: str) -> Change:
     return Change(action=Action.NO_OP, target=stack, address=stack)
 
 
-def _warnings(ready: Ready, seen: Seen) -> tuple[str, ...]:
+def _warnings(ready: Ready) -> tuple[str, ...]:
     found = list(ready.pinned.warnings)
     if words := ready.program.own_state(Path(ready.pinned.top) / ready.pinned.module):
         found.append(words)
@@ -243,7 +243,7 @@ def _warnings(ready: Ready, seen: Seen) -> tuple[str, ...]:
             f"{counted(len(waiting), 'state')} could not be saved and waits: {waiting[0]}; "
             f"push it first: ondeck stack push {ready.program.stack.name}"
         )
-    if not (ready.module / ".terraform.lock.hcl").exists() and seen.lineage:
+    if ready.program.unpinned(ready.module):
         found.append("no .terraform.lock.hcl in the commit: versions of providers are not pinned")
     return tuple(found)
 

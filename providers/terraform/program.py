@@ -15,14 +15,15 @@ import msgspec
 from ondeck.bench import Bench
 from ondeck.errors import BadInput, Missing, RemoteFailed
 from ondeck.inventory.model import Stack
+from ondeck.reach.checkout import alone
 from ondeck.reach.ports import Completed, Link
 from ondeck.secret import Secret
 from ondeck.text import decode, safe_line
 from providers.terraform import state as states
-from providers.terraform.checkout import alone
 from providers.terraform.folders import Folders
 from providers.terraform.options import KINDS, Options, account_env
 from providers.terraform.state import State
+from providers.terraform.stream import unframed
 
 LEAST = {"terraform": (1, 3), "tofu": (1, 6)}
 """Older ones lack what is read here of plans and streams."""
@@ -36,6 +37,8 @@ _SHORT = 120.0
 _BACKEND = re.compile(r'^\s*(?:backend\s+"[^"]+"|cloud)\s*\{', re.MULTILINE)
 _OVERRIDE = "ondeck_override.tf"
 _READY = "ondeck-ready"
+_UNPINNED = "ondeck-unpinned"
+LOCK_FILE = ".terraform.lock.hcl"
 _NUMBERS = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -167,7 +170,7 @@ class Program:
         """
         wanted = self._digest(version)
         if _read(module / ".terraform" / _READY) != wanted:
-            async with alone(self.folders):
+            async with alone(self.folders.trees):
                 await self.init(module, version)
         return self._backend(module)
 
@@ -177,16 +180,19 @@ class Program:
 
     async def init(self, module: Path, version: str, *, upgrade: bool = False) -> str:
         """Run `init`; what it said."""
+        pinned = (module / LOCK_FILE).exists() and not (module / ".terraform" / _UNPINNED).exists()
         words = ["init", "-input=false", "-no-color", "-reconfigure", *self._backend_words(module)]
         if upgrade:
             words.append("-upgrade")
-        elif (module / ".terraform.lock.hcl").exists():
+        elif pinned:
             words.append("-lockfile=readonly")
         done = await self.run(module, *words, workspace=False)
         if not done.ok:
             raise RemoteFailed(f"{self.binary} init: {words_of(done)}", where=self.stack.name)
         self._backend(module)
         (module / ".terraform").mkdir(exist_ok=True)
+        if not pinned and (module / LOCK_FILE).exists():
+            (module / ".terraform" / _UNPINNED).touch()
         (module / ".terraform" / _READY).write_text(self._digest(version))
         return decode(done.stdout)
 
@@ -220,6 +226,10 @@ class Program:
                 hint=f"say where it lies: stacks.{self.stack.name}.backend_config: {{path: /absolute/path}}",
             )
         return backend
+
+    def unpinned(self, module: Path) -> bool:
+        """The commit has no lock file, and `init` had to choose versions of providers."""
+        return (module / ".terraform" / _UNPINNED).exists()
 
     def own_state(self, source: Path) -> str:
         """Why ondeck's own place for the state may be wrong: one lies in somebody's tree; empty when none does."""
@@ -292,11 +302,15 @@ def in_folder(folder: Path, argv: list[str]) -> list[str]:
 
 def words_of(done: Completed) -> str:
     """What it said that matters: its errors, without colours and frames."""
-    text = decode(done.stderr or done.stdout)
-    lines = [re.sub(r"␛\[[0-9;]*m", "", line).strip(" │╷╵") for line in text.splitlines()]
+    return errors_in(decode(done.stderr or done.stdout)) or f"it ended with {done.status}"
+
+
+def errors_in(text: str) -> str:
+    """From the first error on, in one line; the whole where it names none."""
+    lines = [line.strip() for line in unframed(text).splitlines()]
     from_error = next((i for i, line in enumerate(lines) if line.startswith("Error")), 0)
     said = " ".join(line for line in lines[from_error:] if line)
-    return safe_line(said[:600]) or f"it ended with {done.status}"
+    return safe_line(said[:600])
 
 
 def hcl(value: str) -> str:

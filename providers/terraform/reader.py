@@ -14,11 +14,11 @@ from ondeck.bench import Bench
 from ondeck.errors import NoMatch, OndeckError
 from ondeck.inventory.model import Stack
 from ondeck.observe.stacks import Drift, StackLock, StackLook, StateSeen, StateWaiting
+from ondeck.reach.checkout import behind
 from ondeck.secret import Secret
 from ondeck.text import safe_line
 from providers.terraform import planning, reads, unlocking
 from providers.terraform import state as states
-from providers.terraform.checkout import behind
 from providers.terraform.folders import Folders
 from providers.terraform.holder import created
 from providers.terraform.state import Seen

@@ -16,7 +16,9 @@ from ondeck.text import safe_line
 
 _LONGEST = 1 << 20  # bytes of one line that are kept
 _KEPT = 40  # diagnostics
-_HELD_BY = re.compile(r"already locked: ID=([0-9a-fA-F-]{36})")
+_HELD_BY = re.compile(r"already locked:\s+ID=([0-9a-fA-F-]{36})")
+_COLOUR = re.compile(r"(?:␛|\x1b)\[[0-9;]*m")
+_FRAME = re.compile(r"^[│╷╵] ?", re.MULTILINE)
 _INFO = re.compile(r"^\s+(ID|Operation|Who|Created|Version):[ \t]+(.*?)\s*$", re.MULTILINE)
 STALE = "Saved plan is stale"
 LOCKED = "Error acquiring the state lock"
@@ -84,6 +86,11 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
         detail = self.detail.partition("\n")[0][:300]
         said = f"{self.summary}: {detail}" if detail and detail != self.summary else self.summary
         return safe_line(f"{self.address}: {said}" if self.address else said)
+
+
+def unframed(said: str) -> str:
+    """What it says to people, without colours and the line that it draws beside errors."""
+    return _FRAME.sub("", _COLOUR.sub("", said))
 
 
 def lock_info(said: str) -> LockInfo | None:

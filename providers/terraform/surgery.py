@@ -21,10 +21,10 @@ from ondeck.text import decode, safe_line
 from providers.terraform import state as states
 from providers.terraform.params import AddressParams, ImportParams, InitParams, MoveParams, PushParams
 from providers.terraform.planning import lock_of, lock_words, one_target
-from providers.terraform.program import words_of
+from providers.terraform.program import errors_in, words_of
 from providers.terraform.progress import Progress
 from providers.terraform.state import NO_STATE, Seen
-from providers.terraform.stream import LOCKED, lock_info
+from providers.terraform.stream import LOCKED, lock_info, unframed
 from providers.terraform.work import Ready, Work, file_sum, preconditions, set_up
 
 Make = Callable[[Request, Bench], Awaitable[Draft]]
@@ -263,15 +263,16 @@ async def set_up_again(ready: Ready, emit: Emit, *, upgrade: bool) -> Finding:
 async def final(ready: Ready, work: Work, look: Look, progress: Progress) -> Finding:
     """The outcome of a run that changes the state alone: its exit status, and what the state is now."""
     found = look.finding()
-    said = safe_line(decode(bytes(progress.said)).strip()[-400:])
     if look.stage is not Stage.ENDED or look.status is None:
         return found
     if look.status != 0:
-        text = decode(bytes(progress.said))
+        text = unframed(decode(bytes(progress.said)))
         if LOCKED in text and (lock := lock_info(text)) is not None:
             evidence = f"exit {look.status}: the state is locked: {lock_words(lock)}; nothing was changed"
             return Finding(outcome=Outcome.NOT_STARTED, evidence=evidence, status=look.status)
-        return Finding(outcome=Outcome.FAILED, evidence=f"{found.evidence}: {said}", status=look.status)
+        return Finding(
+            outcome=Outcome.FAILED, evidence=f"{found.evidence}: {errors_in(text)}", status=look.status
+        )
     if work.operation == "stack.unlock":
         return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0, the lock is gone", status=0)
     now = (await ready.state()).seen

@@ -23,7 +23,7 @@ from providers.terraform import holder
 from providers.terraform.holder import Process
 from providers.terraform.planning import lock_of, lock_words
 from providers.terraform.program import words_of
-from providers.terraform.stream import LOCKED, LockInfo, lock_info
+from providers.terraform.stream import LOCKED, LockInfo, lock_info, unframed
 from providers.terraform.surgery import draft_of, work_of
 from providers.terraform.work import Ready, Work, file_sum, set_up
 
@@ -48,7 +48,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 def judge(lock: LockInfo, found: Process | None, *, here: bool) -> Held:
     """Whether the holder lives: its process on this machine, or that there is none, or that nobody can know."""
     if found is not None:
-        job = found.attempt.partition("-" + found.attempt.split("-")[-1])[0] if found.attempt else ""
+        job = "-".join(found.attempt.split("-")[:3])  # an attempt's id begins with that of its job
         since = ago(int(found.started * 1e9), time.time_ns())
         why = f"pid {found.pid} of {found.user} runs here for {since}"
         return Held(
@@ -107,7 +107,7 @@ async def _wanted(ready: Ready) -> LockInfo | None:
     """Ask for the lock with a move that is not done: it touches no provider and lets go at once."""
     words = ["state", "mv", "-dry-run", "-lock-timeout=0s", "ondeck_probe.a", "ondeck_probe.b"]
     done = await ready.program.run(ready.module, *words)
-    said = decode(done.stderr + done.stdout)
+    said = unframed(decode(done.stderr + done.stdout))
     if LOCKED not in said:
         if "ondeck_probe" in said or "No state file was found" in said or done.ok:
             return None

@@ -12,9 +12,9 @@ import msgspec
 from ondeck.bench import Bench
 from ondeck.errors import RemoteFailed
 from ondeck.job.plan import Precondition
+from ondeck.reach.checkout import Pinned, check_out, pin
 from ondeck.reach.ports import Link
 from providers.terraform import state as states
-from providers.terraform.checkout import Pinned, check_out, pin
 from providers.terraform.folders import Folders
 from providers.terraform.options import Options, options_of, source_of, stack_of
 from providers.terraform.planfile import Counts
@@ -134,7 +134,7 @@ async def set_up(bench: Bench, name: str, link: Link, *, ref: str = "", workspac
     version = await program.version()
     source = source_of(bench.inventory, options)
     pinned = await pin(link, source, ref or options.ref)
-    module = await check_out(link, source, pinned, folders)
+    module = await check_out(link, source, pinned, folders.trees, holds=folders.holds)
     backend = await program.ready(module, version)
     if workspace:
         await program.check_workspace(module)

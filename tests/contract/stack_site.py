@@ -64,6 +64,8 @@ class StackSite:
     """One stack of one resource with an effect; `request` changes it."""
 
     stack = "net-prod"
+    state_root = "work"
+    """Below which folder of the site ondeck works."""
 
     def __init__(self, root: Path, *, size: int = 1, operation: str = "stack.apply", **options: Any) -> None:
         needed()
@@ -95,7 +97,7 @@ class StackSite:
     @property
     def state_file(self) -> Path:
         """Where the state lies: the stack declares no backend."""
-        return self.root / f"work/terraform/{self.stack}/state/terraform.tfstate"
+        return self.root / self.state_root / f"terraform/{self.stack}/state/terraform.tfstate"
 
     def state(self) -> dict[str, Any]:
         """The state as it is stored."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ondeck.text import is_safe
-from providers.terraform.stream import Kind, LockInfo, Reader, lock_info, read_all
+from providers.terraform.stream import Kind, LockInfo, Reader, lock_info, read_all, unframed
 
 # Recorded: Terraform 1.11.4, 2026-11-28, `apply -json` of two resources, the second failing.
 STARTED = (
@@ -102,6 +102,9 @@ def test_what_acts_on_a_terminal_is_told_as_visible_text() -> None:
 
 def test_the_holder_of_a_lock_is_the_one_that_is_held_and_not_the_one_that_was_asked_for() -> None:
     assert lock_info(LOCKED_HTTP) == LockInfo(id="7948284f-b709-6ae3-f06c-1ec92061d900")
+    framed = "\x1b[31m│\x1b[0m \x1b[0mError message: HTTP remote state already locked:\n\x1b[31m│\x1b[0m \x1b[0mID="
+    framed += "7948284f-b709-6ae3-f06c-1ec92061d900\n\x1b[31m│\x1b[0m \x1b[0m  ID:        87a34b6c\n"
+    assert lock_info(unframed(framed)) == LockInfo(id="7948284f-b709-6ae3-f06c-1ec92061d900")
     held = lock_info(LOCKED_LOCAL)
     assert held is not None
     assert (held.who, held.operation) == ("dave@bastion", "OperationTypeApply")

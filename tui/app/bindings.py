@@ -196,6 +196,9 @@ PLAN_ACTS: tuple[Act, ...] = (
     Act("plan.up", "up", "scroll", "Scroll the plan up", "Plan"),
     Act("plan.page_down", "pagedown,ctrl+d", "page", "Scroll further down", "Plan"),
     Act("plan.page_up", "pageup,ctrl+u", "page", "Scroll further up", "Plan"),
+    Act("plan.unfold", "right", "unfold", "Unfold a module or a resource of the plan", "Plan"),
+    Act("plan.fold", "left", "fold", "Fold it again", "Plan"),
+    Act("plan.all", "f4", "unfold all", "Unfold everything of the plan, or fold it", "Plan"),
     Act("plan.help", "question_mark", "help", "Keys of the plan, as long as nothing is typed", "Plan"),
 )
 
@@ -300,7 +303,7 @@ _TOGETHER: tuple[frozenset[str], ...] = (
 """Kinds of actions whose keys are heard at the same time."""
 _TYPING = frozenset({"prompt.leave", "prompt.older", "prompt.newer", "prompt.complete", "dialog.leave", "dialog.copy",
                      "palette.down", "palette.up", "plan.reason", "plan.everything", "plan.down", "plan.up",
-                     "plan.page_down", "plan.page_up"})  # fmt: skip
+                     "plan.page_down", "plan.page_up", "plan.unfold", "plan.fold", "plan.all"})  # fmt: skip
 """Actions whose keys are heard while a text is typed."""
 
 

@@ -1,7 +1,8 @@
 """A private checkout of the pinned commit. The repository it comes from is only read.
 
 The index lies with us (`GIT_INDEX_FILE`), so git writes nothing into somebody's repository. What is checked out
-is the whole commit, because modules may lie beside the stack.
+is the whole commit, because what is worked on may use what lies beside it. `TREES/COMMIT/` keeps what tools make in it
+from one time to the next, and a folder beside it is made for each commit: a plan of one is not disturbed by another.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,9 +24,10 @@ from ondeck.errors import BadInput, Missing, RemoteFailed
 from ondeck.reach.ports import Completed, Link
 from ondeck.text import decode, safe_line
 from ondeck.times import ago
-from providers.terraform.folders import TREE_DONE, Folders
 
 _SECONDS = 120.0
+_DONE = ".ondeck-tree"
+_KEPT = 4
 _MOST = 64 << 20  # bytes of a folder outside git that are copied
 
 
@@ -35,9 +37,9 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         commit: Full commit; `tree-` and a digest for a folder that is in no repository.
         subject: First line of the commit's message.
-        ref: What was asked for; empty when the stack pins none.
+        ref: What was asked for; empty when nothing is pinned.
         top: The repository's own folder; empty outside of one.
-        module: Where the root module lies in the checkout.
+        module: Where the folder that is worked in lies in the checkout.
         warnings: What makes this less than a pinned commit.
         fetched: When the repository was last fetched, ns; 0 when it never was.
     """
@@ -73,7 +75,7 @@ async def pin(link: Link, source: Path, ref: str) -> Pinned:
 
     Args:
         link: To this machine.
-        source: The folder of the root module, without symbolic links in its name.
+        source: The folder to work in, without symbolic links in its name.
         ref: Commit, tag or branch; empty means what is checked out.
 
     Raises:
@@ -174,43 +176,60 @@ def _outside(source: Path) -> Pinned:
 
 
 @contextlib.asynccontextmanager
-async def alone(folders: Folders) -> AsyncIterator[None]:
-    """Checkouts of one stack are made, and set up, one at a time, whichever process does it."""
-    with (folders.work / "trees.lock").open("w") as file:
+async def alone(trees: Path) -> AsyncIterator[None]:
+    """Checkouts below one folder are made, and set up, one at a time, whichever process does it."""
+    with trees.with_suffix(".lock").open("w") as file:
         await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
         yield
 
 
-async def check_out(link: Link, source: Path, pinned: Pinned, folders: Folders) -> Path:
-    """The root module of a pinned commit in a tree of our own; made when it is not there.
+def _nothing(tree: Path) -> bool:
+    del tree
+    return False
+
+
+async def check_out(
+    link: Link, source: Path, pinned: Pinned, trees: Path, *, holds: Callable[[Path], bool] = _nothing
+) -> Path:
+    """The folder of a pinned commit in a tree of our own; made when it is not there.
+
+    Args:
+        link: To this machine.
+        source: The folder as somebody keeps it.
+        pinned: What `pin` found.
+        trees: A folder of ours for checkouts.
+        holds: Whether a checkout holds something that somebody waits for, so that it must stay.
 
     Raises:
         RemoteFailed: It cannot be made.
     """
-    tree = folders.trees / pinned.commit
+    tree = trees / pinned.commit
     if not _is_made(tree):
-        async with alone(folders):
+        async with alone(trees):
             if not _is_made(tree):
-                await _make(link, source, pinned, folders, tree)
+                await _make(link, source, pinned, tree, holds)
     os.utime(tree)
     return tree / pinned.module
 
 
 def _is_made(tree: Path) -> bool:
-    return (tree / TREE_DONE).exists()
+    return (tree / _DONE).exists()
 
 
-async def _make(link: Link, source: Path, pinned: Pinned, folders: Folders, tree: Path) -> None:
-    await asyncio.to_thread(_begin, folders, tree)
+async def _make(link: Link, source: Path, pinned: Pinned, tree: Path, holds: Callable[[Path], bool]) -> None:
+    await asyncio.to_thread(_begin, tree, holds)
     if pinned.top:
         await _from_git(link, Path(pinned.top), pinned.commit, tree)
     else:
         await asyncio.to_thread(_copy, source, tree)
-    await asyncio.to_thread((tree / TREE_DONE).touch)
+    await asyncio.to_thread((tree / _DONE).touch)
 
 
-def _begin(folders: Folders, tree: Path) -> None:
-    for spare in folders.spare_trees(tree.name):
+def _begin(tree: Path, holds: Callable[[Path], bool]) -> None:
+    """Room for a new one: older ones that hold nothing go."""
+    others = [path for path in tree.parent.iterdir() if path.is_dir() and path != tree and not holds(path)]
+    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for spare in others[_KEPT - 1 :]:
         shutil.rmtree(spare, ignore_errors=True)
     tree.mkdir(mode=0o700, exist_ok=True)
 
