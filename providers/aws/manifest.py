@@ -36,9 +36,10 @@ _INSTANCE = (
 MANIFEST = Manifest(
     name="aws",
     title="AWS: instances, images, CloudFormation, S3, alarms",
-    kinds={"account.kind": ("aws",)},
+    kinds={"account.kind": ("aws",), "discover.from": ("aws",)},
     capabilities={
         "credentials": "providers.aws.logins:AwsLogins",
+        "discovery": "providers.aws.discovery:AwsDiscovery",
         "operator": "providers.aws.operator:AwsOperator",
         "resources": "providers.aws.reader:AwsReader",
     },

@@ -233,3 +233,41 @@ def test_a_wrong_key_is_refused_by_a_server_that_checks_signatures(store: AwsHom
     credentials.write_text(credentials.read_text().replace(site.SECRET, "another-key"))
     said = store.run("get", "buckets", code=6)
     assert "AWS does not accept these keys (SignatureDoesNotMatch)" in said.err
+
+
+# --- hosts from EC2
+
+
+def test_instances_are_hosts_after_they_were_asked_for_and_stay_when_aws_is_away(
+    aws: AwsSite, tmp_path: Path
+) -> None:
+    site.seed(aws)
+    acme = aws_home(tmp_path, aws, discover={"group": "tag:Role", "same_host_by": "address"})
+    said = acme.run("get", "hosts", "-o", "json")
+    assert said.data == []
+    assert "never asked; ask now: ondeck discover" in said.err
+    (row,) = acme.run("discover", "-o", "json").data
+    assert (row["source"], row["hosts"], row["state"]) == ("aws acme", 4, "ok")
+    hosts = {host["name"]: host for host in acme.run("get", "hosts", "-o", "json").data}
+    assert set(hosts) == {"web-1", "web-2", "web-3", "db-1"}
+    assert hosts["web-1"]["origin"] == "aws acme"
+    assert hosts["web-1"]["groups"] == ["web"]
+    assert acme.run("get", "hosts", "-l", "group=db", "-o", "name").out.split() == ["db-1"]
+    aws.proxy.rules.append(proxy.refuses("ExpiredToken", "expired"))
+    acme.run("discover", code=6)
+    later = acme.run("get", "hosts", "-o", "name")
+    assert len(later.out.split()) == 4
+    assert "the credentials have expired" in later.err
+
+
+def test_a_first_inventory_is_written_from_a_profile(acme: AwsHome, aws: AwsSite) -> None:
+    config = acme.folder / "home/.aws/config"
+    config.write_text(
+        f"{config.read_text()}\n[profile first]\nregion = {REGION}\nendpoint_url = {aws.proxy.url}\n"
+    )
+    keys = acme.folder / "home/.aws/credentials"
+    keys.write_text(f"{keys.read_text()}[first]\naws_access_key_id = X\naws_secret_access_key = Y\n")
+    acme.run("init", str(acme.folder / "ops"), "--from", "aws:first")
+    text = (acme.folder / "ops/hosts.yml").read_text()
+    assert re.search(r"web-1: \{env: prod, group: \[web, prod\], address: 10\.", text)
+    acme.run("-i", str(acme.folder / "ops"), "check")
