@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from ondeck import times
 from ondeck.observe.resources import Resource, ResourceState
 from providers.aws.calling import Calls
 from providers.aws.options import Aws
@@ -71,7 +72,7 @@ def _row(name: str, amount: Decimal, whole: Decimal, month: Month) -> Resource:
         "unit": text(month.unit),
         "since": month.since,
         "until": month.until,
-        "asked": month.asked,
+        "asked": times.iso(month.asked),
     }
     return Resource(name=text(name), cells=cells, state=ResourceState.IDLE, detail=detail)
 

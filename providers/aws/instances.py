@@ -12,7 +12,7 @@ from ondeck.observe.resources import Resource, ResourceState
 from ondeck.text import decode
 from providers.aws import metrics
 from providers.aws.calling import Calls
-from providers.aws.rows import CLAIM, age, called, ns, tags, text
+from providers.aws.rows import CLAIM, age, called, tags, text, when
 
 _CONSOLE_LINES = 200
 _STATES = {
@@ -143,8 +143,8 @@ def _detail(region: str, instance: Mapping[str, Any]) -> dict[str, Any]:
         "type": text(instance.get("InstanceType")),
         "zone": text(instance.get("Placement", {}).get("AvailabilityZone")),
         "image": text(instance.get("ImageId")),
-        "image made": ns(_born.get(str(instance.get("ImageId") or ""))),
-        "launched": ns(instance.get("LaunchTime")),
+        "image made": when(_born.get(str(instance.get("ImageId") or ""))),
+        "launched": when(instance.get("LaunchTime")),
         "private address": text(instance.get("PrivateIpAddress")),
         "public address": text(instance.get("PublicIpAddress")),
         "key": text(instance.get("KeyName")),

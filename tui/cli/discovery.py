@@ -60,7 +60,7 @@ def _cells(answer: Discovered) -> tuple[object, ...]:
     state = "partly" if answer.error and answer.partly else "lost" if answer.error else "ok"
     asked = times.iso(answer.asked) if answer.asked else None
     note = "; ".join((*((answer.error,) if answer.error else ()), *answer.notes[:5]))
-    return (answer.source, len(answer.hosts), len(answer.clusters), asked, state, note or None)
+    return (answer.source, len(answer.hosts), len(answer.clusters), asked, state, note)
 
 
 def tell_stale(face: Face) -> None:
