@@ -92,8 +92,10 @@ class Proxy:
         self._server.shutdown()
         self._server.server_close()
 
-    def forget(self) -> None:
-        """Forget the tokens that were seen."""
+    def fresh(self) -> None:
+        """Forget every rule, every request and every token."""
+        for held in (self.rules, self.edits, self.calls, self.served):
+            held.clear()
         with self._once:
             self._kept.clear()
 

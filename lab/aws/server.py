@@ -50,7 +50,7 @@ def moto() -> Iterator[str]:
         raise Missing(why, hint="pip install 'moto[server]'")
     argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     # Without the built-in images: thousands of records that no test looks at.
-    with _process(argv, _MOTO, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}) as url:
+    with _process("moto_server", argv, _MOTO, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}) as url:
         yield url
 
 
@@ -62,20 +62,22 @@ def s3(folder: Path, key: str, secret: str) -> Iterator[str]:
         Missing: rclone is not installed or did not start.
     """
     argv = [rclone(), "serve", "s3", "--config", "/dev/null", "--addr", "127.0.0.1:0", str(folder)]
-    # The keys are the lab's own and in no argv all the same.
-    with _process(argv, _RCLONE, {"RCLONE_AUTH_KEY": f"{key},{secret}"}) as url:
+    # The keys are the lab's own and in no argv all the same; quoted, for rclone reads a list of pairs as CSV.
+    with _process("rclone", argv, _RCLONE, {"RCLONE_AUTH_KEY": f'"{key},{secret}"'}) as url:
         yield url.rstrip("/")
 
 
 @contextmanager
-def _process(argv: Sequence[str], ready: re.Pattern[bytes], more: Mapping[str, str]) -> Iterator[str]:
+def _process(
+    name: str, argv: Sequence[str], ready: re.Pattern[bytes], more: Mapping[str, str]
+) -> Iterator[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**environ, **more}
         )
         try:
-            yield _url(process, said.fileno(), ready)
+            yield _url(name, process, said.fileno(), ready)
         finally:
             process.terminate()
             try:
@@ -85,11 +87,11 @@ def _process(argv: Sequence[str], ready: re.Pattern[bytes], more: Mapping[str, s
                 process.wait()
 
 
-def _url(process: subprocess.Popen[bytes], said: int, ready: re.Pattern[bytes]) -> str:
+def _url(name: str, process: subprocess.Popen[bytes], said: int, ready: re.Pattern[bytes]) -> str:
     until = time.monotonic() + _READY
     while time.monotonic() < until and process.poll() is None:
         if match := ready.search(os.pread(said, 1 << 16, 0)):
             return match[1].decode()
         time.sleep(0.05)
     words = os.pread(said, 1 << 16, 0).decode(errors="backslashreplace").strip().splitlines()
-    raise Missing(f"{process.args!r} did not start: {words[-1] if words else 'it said nothing'}")
+    raise Missing(f"{name} did not start: {words[-1] if words else 'it said nothing'}")

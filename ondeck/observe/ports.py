@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ondeck.bench import Bench
+from ondeck.inventory.discovering import Discovered, Entry
 from ondeck.inventory.model import Backup, Check, Host, LogSource, Place, Service, Stack
 from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
 
@@ -148,6 +149,21 @@ class BackupReader(Protocol):
 
         Raises:
             OndeckError: It cannot be asked, or there is no such snapshot.
+        """
+        ...
+
+
+class DiscoveryReader(Protocol):
+    """Capability `discovery`, of the provider that serves the source's kind (`discover.from`)."""
+
+    async def discover(self, entry: Entry, bench: Bench) -> Discovered:
+        """Hosts and clusters that a source knows now; only reads.
+
+        Without `error` the answer is whole; with `partly` the error names what is missing.
+
+        Raises:
+            BadInput: The entry makes no sense for this provider.
+            OndeckError: It could not be asked at all.
         """
         ...
 

@@ -9,7 +9,7 @@ from typing import Any
 from ondeck.errors import Missing, RemoteFailed
 from ondeck.observe.resources import Resource, ResourceState
 from providers.aws.calling import Calls
-from providers.aws.rows import age, ns, tags, text
+from providers.aws.rows import age, tags, text, when
 
 _EVENTS = 30
 _DRIFT = {"IN_SYNC": "none", "DRIFTED": "drifted", "NOT_CHECKED": "not checked", "UNKNOWN": "?"}
@@ -90,10 +90,10 @@ def _detail(region: str, whole: Mapping[str, Any]) -> dict[str, Any]:
         "status": text(whole.get("StackStatus")),
         "why": text(whole.get("StackStatusReason")),
         "description": text(whole.get("Description")),
-        "made": ns(whole.get("CreationTime")),
-        "changed": ns(changed(whole)),
+        "made": when(whole.get("CreationTime")),
+        "changed": when(changed(whole)),
         "drift": drift_of(whole),
-        "drift checked": ns(whole.get("DriftInformation", {}).get("LastCheckTimestamp")),
+        "drift checked": when(whole.get("DriftInformation", {}).get("LastCheckTimestamp")),
         "termination protection": bool(whole.get("EnableTerminationProtection")),
         "tags": tags(whole),
     }

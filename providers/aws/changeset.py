@@ -80,16 +80,25 @@ async def made(calls: Calls, at: Thing, **request: Any) -> dict[str, Any] | None
     Raises:
         RemoteFailed: CloudFormation cannot make it; it is taken away again.
     """
-    answer = await calls.change(at.region, "cloudformation", "create_change_set", **request)
+    try:
+        answer = await calls.change(at.region, "cloudformation", "create_change_set", **request)
+    except RemoteFailed as error:
+        if _empty(error.message):
+            return None
+        raise
     arn = str(answer["Id"])
     found = await _worked_out(calls, at, arn)
     if found["Status"] != "FAILED":
         return found
     await gone(calls, at, arn)
     why = text(found.get("StatusReason"))
-    if any(word.lower() in why.lower() for word in _EMPTY):
+    if _empty(why):
         return None
     raise RemoteFailed(f"CloudFormation cannot plan this: {why}", where=f"{calls.account.name} {at.region}")
+
+
+def _empty(why: str) -> bool:
+    return any(word.lower() in why.lower() for word in _EMPTY)
 
 
 async def _worked_out(calls: Calls, at: Thing, arn: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ondeck.inventory.model import Inventory
 from ondeck.observe.resources import Resource, ResourceState
 from providers.aws import instances
 from providers.aws.calling import Calls
-from providers.aws.rows import CLAIM, age, called, ns, tags, text
+from providers.aws.rows import CLAIM, age, called, ns, tags, text, when
 
 _TAIL = re.compile(r"([-_. ]?v?\d[\dTtZz.:_-]*)+$")
 _STATES = {
@@ -114,7 +114,7 @@ def _row(
         "name": text(image.get("Name")),
         "family": text(family(image)),
         "state": state,
-        "made": _born(image),
+        "made": when(image.get("CreationDate")),
         "used by": [called(instance, str(instance["InstanceId"])) for instance in used],
         "older kin run": behind,
         "tags": {key: value for key, value in tags(image).items() if key != CLAIM},

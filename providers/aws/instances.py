@@ -10,8 +10,9 @@ from typing import Any
 from ondeck.errors import Missing, OndeckError
 from ondeck.observe.resources import Resource, ResourceState
 from ondeck.text import decode
+from providers.aws import metrics
 from providers.aws.calling import Calls
-from providers.aws.rows import CLAIM, age, called, ns, tags, text
+from providers.aws.rows import CLAIM, age, called, tags, text, when
 
 _CONSOLE_LINES = 200
 _STATES = {
@@ -142,8 +143,8 @@ def _detail(region: str, instance: Mapping[str, Any]) -> dict[str, Any]:
         "type": text(instance.get("InstanceType")),
         "zone": text(instance.get("Placement", {}).get("AvailabilityZone")),
         "image": text(instance.get("ImageId")),
-        "image made": ns(_born.get(str(instance.get("ImageId") or ""))),
-        "launched": ns(instance.get("LaunchTime")),
+        "image made": when(_born.get(str(instance.get("ImageId") or ""))),
+        "launched": when(instance.get("LaunchTime")),
         "private address": text(instance.get("PrivateIpAddress")),
         "public address": text(instance.get("PublicIpAddress")),
         "key": text(instance.get("KeyName")),
@@ -157,11 +158,12 @@ async def described(calls: Calls, region: str, name: str) -> dict[str, Any]:
     Raises:
         Missing: There is none.
     """
-    instance, checks, guard, console = await asyncio.gather(
+    instance, checks, guard, console, busy = await asyncio.gather(
         one(calls, region, name),
         _checks(calls, region),
         _or_why(protected(calls, region, name)),
         _or_why(_console(calls, region, name)),
+        metrics.processor(calls, region, name),
     )
     await _foreign_images(calls, region, [instance])
     whole = _detail(region, instance)
@@ -170,6 +172,7 @@ async def described(calls: Calls, region: str, name: str) -> dict[str, Any]:
     whole["subnet"] = text(instance.get("SubnetId"))
     whole["security groups"] = [text(group.get("GroupName")) for group in instance.get("SecurityGroups", ())]
     whole["role"] = text(instance.get("IamInstanceProfile", {}).get("Arn"))
+    whole["processor"] = busy
     whole["console"] = console
     return whole
 

@@ -7,7 +7,7 @@ from ondeck.job.spec import TargetKind
 from ondeck.registry import Manifest
 from providers.aws.params import OPERATIONS
 
-_MINUTE = 60.0
+_MINUTE, _DAY = 60.0, 86_400.0
 
 
 def _list(
@@ -36,9 +36,10 @@ _INSTANCE = (
 MANIFEST = Manifest(
     name="aws",
     title="AWS: instances, images, CloudFormation, S3, alarms",
-    kinds={"account.kind": ("aws",)},
+    kinds={"account.kind": ("aws",), "discover.from": ("aws",)},
     capabilities={
         "credentials": "providers.aws.logins:AwsLogins",
+        "discovery": "providers.aws.discovery:AwsDiscovery",
         "operator": "providers.aws.operator:AwsOperator",
         "resources": "providers.aws.reader:AwsReader",
     },
@@ -62,6 +63,8 @@ MANIFEST = Manifest(
         _list("objects", "Objects, first level", "NAME", "SIZE", "AGE", "CLASS",
               operations=("s3.copy", "s3.delete"), every=_MINUTE),
         _list("snapshots", "Snapshots of volumes", "NAME", "AGE", "SIZE", "STATE", "VOLUME", "ID", every=_MINUTE),
+        _list("costs", "Costs, month to date (Cost Explorer bills each ask: kept for a day)", "SERVICE",
+              "MONTH TO DATE", "SHARE", "SPAN", every=_DAY),
         _list("alarms", "Alarms of CloudWatch", "NAME", "STATE", "SINCE", "METRIC", "WHY"),
     ),
     needs=("python:boto3",),

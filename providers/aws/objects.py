@@ -8,7 +8,7 @@ from typing import Any
 from ondeck.errors import Missing, OndeckError
 from ondeck.observe.resources import Resource, ResourceState
 from providers.aws.calling import Calls, each
-from providers.aws.rows import age, key_in_name, ns, object_of, size, text
+from providers.aws.rows import age, key_in_name, object_of, size, text, when
 
 _PAGE = 1000
 
@@ -29,7 +29,7 @@ async def buckets(calls: Calls) -> list[Resource]:
     for bucket in listed:
         name = str(bucket["Name"])
         region = str(bucket.get("BucketRegion") or located.get(name) or "?")
-        detail = {"name": text(name), "region": text(region), "made": ns(bucket.get("CreationDate"))}
+        detail = {"name": text(name), "region": text(region), "made": when(bucket.get("CreationDate"))}
         cells = (text(name), text(region), age(bucket.get("CreationDate")))
         state = ResourceState.UNKNOWN if region == "?" else ResourceState.GOOD
         rows.append(Resource(name=f"{region}/{name}", cells=cells, state=state, detail=detail))
@@ -85,7 +85,7 @@ def _row(region: str, bucket: str, one: Mapping[str, Any]) -> Resource:
         "key": text(key),
         "bytes": one.get("Size"),
         "etag": text(one.get("ETag")).strip('"'),
-        "changed": ns(one.get("LastModified")),
+        "changed": when(one.get("LastModified")),
     }
     name = f"{region}/{bucket}/{key_in_name(key)}"
     return Resource(name=name, cells=cells, state=ResourceState.GOOD, detail=detail)
@@ -120,7 +120,7 @@ async def described(calls: Calls, region: str, rest: str) -> dict[str, Any]:
         "bytes": facts.get("ContentLength"),
         "etag": etag(facts),
         "type": text(facts.get("ContentType")),
-        "changed": ns(facts.get("LastModified")),
+        "changed": when(facts.get("LastModified")),
         "version": text(facts.get("VersionId")),
         "metadata": {text(k): text(v) for k, v in facts.get("Metadata", {}).items()},
         "versions": await _versions(calls, region, bucket, key),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ondeck.observe.resources import Resource, ResourceState
 from providers.aws.calling import Calls
-from providers.aws.rows import age, called, ns, size, tags, text
+from providers.aws.rows import age, called, size, tags, text, when
 
 _ALARMS = {"OK": ResourceState.GOOD, "ALARM": ResourceState.BAD}
 _SNAPSHOTS = {
@@ -31,7 +31,7 @@ async def alarms(calls: Calls, region: str) -> list[Resource]:
             "name": name,
             "region": region,
             "state": state,
-            "since": ns(since),
+            "since": when(since),
             "why": why,
             "metric": metric,
             "dimensions": {text(d["Name"]): text(d["Value"]) for d in alarm.get("Dimensions", ())},
@@ -62,7 +62,7 @@ async def snapshots(calls: Calls, region: str) -> list[Resource]:
             "id": name,
             "region": region,
             "state": state,
-            "made": ns(one.get("StartTime")),
+            "made": when(one.get("StartTime")),
             "gib": gib,
             "encrypted": one.get("Encrypted"),
             "description": text(one.get("Description")),
@@ -87,7 +87,7 @@ async def templates(calls: Calls, region: str) -> list[Resource]:
             "region": region,
             "default": default,
             "newest": newest,
-            "made": ns(one.get("CreateTime")),
+            "made": when(one.get("CreateTime")),
             "tags": tags(one),
         }
         rows.append(Resource(name=f"{region}/{name}", cells=cells, state=ResourceState.GOOD, detail=detail))
@@ -123,5 +123,5 @@ async def template_version(calls: Calls, region: str, name: str, version: str) -
         "image": text(data.get("ImageId")),
         "type": text(data.get("InstanceType")),
         "key": text(data.get("KeyName")),
-        "made": ns(one.get("CreateTime")),
+        "made": when(one.get("CreateTime")),
     }

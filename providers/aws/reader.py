@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from ondeck.bench import Bench
 from ondeck.errors import BadInput, Missing, NoMatch, OndeckError
 from ondeck.inventory.model import Account, Place
 from ondeck.observe.resources import Listing, Resource
-from providers.aws import cfn, images, instances, objects, others
+from providers.aws import cfn, costs, images, instances, objects, others
 from providers.aws.calling import Calls, each
 from providers.aws.options import Aws, aws_of
 from providers.aws.rows import one_line, split, text
@@ -37,7 +38,7 @@ class AwsReader:
         asked = time.time_ns()
         try:
             calls = await Calls.of(_aws(place), bench)
-            rows, error, partly = await _listed(kind, calls)
+            rows, error, partly = await _listed(kind, calls, bench)
         except OndeckError as broken:
             error = text(broken.message)
         return Listing(kind=kind, place=place.name, rows=tuple(rows), asked=asked, error=error, partly=partly)
@@ -50,8 +51,10 @@ class AwsReader:
             OndeckError: It could not be asked.
         """
         calls = await Calls.of(_aws(place), bench)
-        region, rest = split(name)
         try:
+            if kind == "costs":
+                return await _cost(calls, name, bench)
+            region, rest = split(name)
             return await _described(kind, calls, region, rest, bench)
         except Missing as error:
             raise NoMatch(error.message, where=error.where) from error
@@ -79,9 +82,11 @@ async def _described(kind: str, calls: Calls, region: str, rest: str, bench: Ben
     raise BadInput(f"AWS has no {kind}")
 
 
-async def _listed(kind: str, calls: Calls) -> tuple[list[Resource], str, bool]:
+async def _listed(kind: str, calls: Calls, bench: Bench) -> tuple[list[Resource], str, bool]:
     if kind == "buckets":
         return await objects.buckets(calls), "", False
+    if kind == "costs":
+        return await costs.rows(calls, bench.settings.cache, datetime.now(UTC).date()), "", False
     if kind == "objects":
         rows, short = await objects.objects(calls)
         return rows, short, bool(short)
@@ -98,3 +103,10 @@ async def _of_list(listing: Rows, calls: Calls, region: str, name: str) -> dict[
         if row.name == f"{region}/{name}":
             return dict(row.detail)
     raise NoMatch(f"no {name} in {calls.account.name} {region}")
+
+
+async def _cost(calls: Calls, name: str, bench: Bench) -> dict[str, Any]:
+    for row in await costs.rows(calls, bench.settings.cache, datetime.now(UTC).date()):
+        if row.name == name:
+            return dict(row.detail)
+    raise NoMatch(f"{name} cost nothing in {calls.account.name} this month")

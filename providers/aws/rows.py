@@ -45,6 +45,12 @@ def ns(value: datetime | str | None) -> int:
     return int(value.timestamp() * 1e9)
 
 
+def when(value: datetime | str | None) -> str:
+    """A time of an answer in UTC; empty when there is none."""
+    at = ns(value)
+    return times.iso(at) if at else ""
+
+
 def age(value: datetime | str | None) -> str:
     """How long ago; `?` when not known."""
     return times.ago(ns(value))

@@ -37,6 +37,8 @@ _KEYS = frozenset({
     "SignatureDoesNotMatch", "InvalidSignatureException", "MissingAuthenticationToken",
     "IncompleteSignature", "MissingAuthenticationTokenException",
 })  # fmt: skip
+_OR_OFF = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"})
+"""What a region that is not enabled answers too ("Troubleshooting Regions", AWS account management)."""
 _SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
 _OFF = frozenset({"OptInRequired", "RegionDisabledException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
@@ -100,8 +102,8 @@ def _refused(error: boto.ClientError, account: Aws, where: str, *, sent: bool) -
         return Unreachable("this region is not enabled for the account", where=where,
                            hint="enable it in the account's settings, or take it out of `regions`")  # fmt: skip
     if code in _KEYS:
-        hint = "check the profile's keys; a region that is not enabled answers like this too"
-        return AuthFailed(f"AWS does not accept these keys ({code})", where=where, hint=hint)
+        or_off = ", or the region is not enabled" if code in _OR_OFF else ""
+        return AuthFailed(f"AWS does not accept these keys ({code}){or_off}", where=where)
     if code in THROTTLED:
         return RemoteFailed(f"AWS throttles this account ({code}): nothing was done", where=where,
                             hint="ask again in a minute; who else calls it this often?")  # fmt: skip

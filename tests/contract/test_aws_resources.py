@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,11 @@ class TestAwsLists(ResourceReaderSuite):
         aws.instances([HOSTILE], str(image["ImageId"]))
         instance = ec2.describe_instances()["Reservations"][0]["Instances"][0]["InstanceId"]
         snapshot = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"][0]["SnapshotId"]
+        aws.costs({"AWS Lambda": "1.50", "Amazon EC2": "10.25"})
         place = account(aws.proxy.url)
 
         def breaks() -> None:
+            shutil.rmtree(tmp_path / "cache", ignore_errors=True)
             aws.proxy.rules.append(proxy.refuses("ExpiredToken", "The security token has expired"))
 
         return ResourceCase(
@@ -51,6 +55,7 @@ class TestAwsLists(ResourceReaderSuite):
                 "objects": f"{REGIONS[0]}/acme-releases/README",
                 "snapshots": f"{REGIONS[0]}/{snapshot}",
                 "alarms": f"{REGIONS[0]}/orders-deep",
+                "costs": "AWS Lambda",
             },
             breaks=breaks,
             hidden=(SECRET, "hunter2", "cGFzc3dvcmQ9aHVudGVyMg=="),
@@ -224,3 +229,42 @@ def test_a_role_is_assumed_from_the_profile(aws: AwsSite, tmp_path: Path) -> Non
     listed(aws, tmp_path, "instances", role="arn:aws:iam::123456789012:role/ops")
     assert aws.proxy.count("AssumeRole") == 1
     assert site.KEY not in {c.key for c in aws.proxy.calls if c.action == "DescribeInstances"}
+
+
+def test_costs_are_asked_once_a_day_for_every_ask_is_billed(aws: AwsSite, tmp_path: Path) -> None:
+    aws.costs({"AWS Lambda": "1.50", "Amazon EC2": "10.25"})
+    found = listed(aws, tmp_path, "costs")
+    assert [row.cells[:3] for row in found.rows] == [
+        ("total", "11.75 USD", "100 %"), ("Amazon EC2", "10.25 USD", "87 %"), ("AWS Lambda", "1.50 USD", "13 %")
+    ]  # fmt: skip
+    assert listed(aws, tmp_path, "costs").rows == found.rows
+    assert aws.proxy.count("GetCostAndUsage") == 1
+
+
+def test_a_busy_instance_shows_its_processor_and_one_without_data_says_so(
+    aws: AwsSite, tmp_path: Path
+) -> None:
+    (busy, silent) = aws.instances(["busy", "silent"], aws.image("acme-web-1"))
+    now = datetime.now(UTC)
+    aws.client("cloudwatch").put_metric_data(
+        Namespace="AWS/EC2",
+        MetricData=[
+            {
+                "MetricName": "CPUUtilization",
+                "Dimensions": [{"Name": "InstanceId", "Value": busy}],
+                "Timestamp": now - timedelta(minutes=5 * age + 1),
+                "Value": value,
+            }
+            for age, value in ((2, 10.0), (1, 55.0), (0, 99.0))
+        ],
+    )
+    place = account(aws.proxy.url)
+
+    def processor(name: str) -> str:
+        found = asyncio.run(
+            AwsReader().describe("instances", place, f"{REGIONS[0]}/{name}", bench(tmp_path, place))
+        )
+        return str(found["processor"])
+
+    assert processor(busy) == "▁▅█ 99 % at last, 10 to 99 % in 3 h"
+    assert processor(silent) == "no data in the last 3 h"
