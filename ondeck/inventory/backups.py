@@ -168,10 +168,15 @@ class Options(_Part, frozen=True, kw_only=True):
     folder: str = ""
 
     @property
+    def read_days(self) -> int:
+        """In how many days everything is read; 0 when nothing is said."""
+        found = _READ.fullmatch(self.prove.read_data)
+        return int(found[1]) if found else 0
+
+    @property
     def parts(self) -> int:
         """Into how many parts reading everything is cut; 1 when nothing is said."""
-        found = _READ.fullmatch(self.prove.read_data)
-        return min(int(found[1]), _MOST_PARTS) if found else 1
+        return min(max(self.read_days, 1), _MOST_PARTS)
 
     @property
     def seconds(self) -> float:
