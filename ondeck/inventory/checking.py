@@ -13,6 +13,7 @@ from ondeck.inventory.findings import Finding, Severity, note, warning
 from ondeck.inventory.model import Environment, Inventory, Protection, Service
 from ondeck.inventory.problems import nearest
 from ondeck.inventory.reads import too_wide
+from ondeck.inventory.secretrefs import is_reference
 from ondeck.inventory.serving import Serves, unserved
 from ondeck.inventory.tables import DEPLOY
 
@@ -172,9 +173,7 @@ def _channels(inventory: Inventory) -> Iterator[Finding]:
         where = f"notify.{name}"
         if wrong := channels.problem(channel):
             yield warning(where, f"nobody can be told: {wrong}")
-        elif isinstance(address := channel.options.get("webhook"), str) and not channels.is_reference(
-            address
-        ):
+        elif isinstance(address := channel.options.get("webhook"), str) and not is_reference(address):
             yield warning(where, "who reads this file can post there", "write a reference: env:OPS_WEBHOOK")
         if name not in used:
             yield note(where, "no environment tells this channel")

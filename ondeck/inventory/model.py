@@ -320,6 +320,13 @@ class Channel(Record, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
 
 
+class SecretSource(Record, frozen=True, kw_only=True):
+    """How secrets of one scheme are had; options hold references to what that needs, never a value."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
 class SshDefaults(Record, frozen=True, kw_only=True):
     """Defaults of the SSH transport; paths are absolute after loading."""
 
@@ -369,5 +376,6 @@ class Inventory(Record, frozen=True, kw_only=True):
     builds: dict[str, Build] = {}
     people: dict[str, Person] = {}
     notify: dict[str, Channel] = {}
+    secrets: dict[str, SecretSource] = {}
     metrics: dict[str, dict[str, Any]] = {}
     discover: tuple[dict[str, Any], ...] = ()

@@ -16,6 +16,7 @@ from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
 if TYPE_CHECKING:
     from ondeck.observe.backups import BackupLook, Listed
     from ondeck.observe.checks import Served
+    from ondeck.observe.credentials import Credential
     from ondeck.observe.resources import Listing
 
 LAST = 200
@@ -133,6 +134,18 @@ class BackupReader(Protocol):
 
         Raises:
             OndeckError: It cannot be asked, or there is no such snapshot.
+        """
+        ...
+
+
+class CredentialReader(Protocol):
+    """Capability `credentials`: what we show who we are with, and until when."""
+
+    async def credentials(self, bench: Bench) -> Sequence[Credential]:
+        """A row for each credential of its system that the inventory uses, or that is at hand here.
+
+        Never raises and never logs in: what could not be asked is a row `UNKNOWN` that says why. Without
+        anything of its system in the inventory and none at hand there is no row.
         """
         ...
 

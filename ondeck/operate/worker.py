@@ -89,7 +89,10 @@ class Worker:
         self.short = "" if hand.mode is Mode.RUN else self.record.shortfall(self.desk.view)
         self.plan = self.desk.view.plan
         self.registry = _registry(hand.manifests)
-        self.secrets = {reference: Secret(value) for reference, value in hand.secrets.items()}
+        self.secrets = {
+            reference: Secret(value, ends=hand.ends.get(reference, 0))
+            for reference, value in hand.secrets.items()
+        }
         self.bench = self._new_bench()
         self.herald = self._new_herald()
         self.turn: Turn | None = None

@@ -23,6 +23,7 @@ PAGES: dict[str, str] = {
     "units": "tui.app.panes.units:UnitsPage",
     "changes": "tui.app.panes.changes:ChangesPage",
     "certs": "tui.app.panes.certs:CertsPage",
+    "creds": "tui.app.panes.creds:CredsPage",
     "locks": "tui.app.panes.locks:LocksPage",
     "record": "tui.app.panes.record:RecordPage",
     "get": "tui.app.panes.kinds:KindsPage",

@@ -6,13 +6,17 @@ Times are nanoseconds since 1970, UTC. None, an empty version and `Health` other
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ondeck.inventory.live import HostFacts
 from ondeck.observe.now import Wait, failing, not_known, wait_of
 from ondeck.observe.records import Change, Health, ReleaseFacts, SourceState, Unit
+
+if TYPE_CHECKING:
+    from ondeck.observe.credentials import Credential
+    from ondeck.operate.creds import ReferenceLook
 
 
 class Kind(StrEnum):
@@ -24,6 +28,7 @@ class Kind(StrEnum):
     UNIT = "unit"
     CHANGE = "change"
     LOCK = "lock"
+    CREDENTIAL = "credential"
     PLACE = "place"
     THING = "thing"
     NONE = "none"
@@ -281,6 +286,16 @@ class UnitsLook(msgspec.Struct, frozen=True, kw_only=True):
     asking: bool = False
     error: str = ""
     units: tuple[Unit, ...] = ()
+
+
+class CredsLook(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are where, and the secrets that the inventory refers to, with how old the answer is."""
+
+    asked: int = 0
+    asking: bool = False
+    error: str = ""
+    references: tuple[ReferenceLook, ...] = ()
+    credentials: tuple[Credential, ...] = ()
 
 
 class RecordLook(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ _VERBS: dict[str, tuple[str, str, str, str]] = {
     "top": ("reading", "top", "look", "Figures of hosts, worst first"),
     "changes": ("reading", "changes", "look", "What changed, and which sources did not answer"),
     "certs": ("certs", "certs", "look", "Certificates that members serve, the soonest to end first"),
+    "creds": ("creds", "creds", "look", "Who we are where until when; secrets that the inventory refers to"),
     "plan": ("plans", "plan", "change", "Plan any operation by name, without starting it"),
     "apply": ("plans", "apply", "change", "Start exactly a plan that was made before"),
     "mark": ("notes", "mark", "change", "Note a change that was made elsewhere (CI, by hand)"),

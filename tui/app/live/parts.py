@@ -17,6 +17,7 @@ from ondeck.operate.bench import FaceBench
 from tui.app.live.answers import LiveAnswers
 from tui.app.live.asking import LiveQuestions
 from tui.app.live.checks import LiveChecks
+from tui.app.live.creds import LiveCreds
 from tui.app.live.feed import LiveFeed
 from tui.app.live.hosts import LiveHosts
 from tui.app.live.jobs import LiveJobs
@@ -39,6 +40,7 @@ class Parts:
         )
         self.hosts = LiveHosts(inventory, self.engine, self.capabilities, settings)
         self.checks = LiveChecks(inventory, self.engine, self.capabilities)
+        self.creds = LiveCreds(deck, self.engine)
         self.questions = LiveQuestions(inventory, self.engine, self.capabilities)
         self.answers = LiveAnswers(self.engine, self.capabilities)
         self.jobs = LiveJobs(deck.record, lambda: tuple(self.services.looks), settings.seconds(0.5))
@@ -67,7 +69,7 @@ class Parts:
 
     def drain(self) -> bool:
         """Everything that came since the last turn."""
-        waited = (self.checks, self.hosts, self.services, self.questions, self.answers)
+        waited = (self.checks, self.creds, self.hosts, self.services, self.questions, self.answers)
         changed = [*[one.drain() for one in waited], self.jobs.changed(), self.outputs.changed()]
         return any(changed)
 
