@@ -15,10 +15,9 @@ import msgspec
 from ondeck.errors import BadInput
 from ondeck.inventory.model import Backup, Inventory
 from ondeck.inventory.problems import Bad
+from ondeck.inventory.secretrefs import is_reference
 from ondeck.inventory.values import duration, percent
 
-SCHEMES = ("env", "file", "command", "keyring", "vault", "secret")
-"""What a value may begin with to be a reference to a secret."""
 HOLD = "hold"
 BASTION = "bastion"
 """This machine, where a host is named."""
@@ -168,21 +167,20 @@ class Options(_Part, frozen=True, kw_only=True):
     folder: str = ""
 
     @property
+    def read_days(self) -> int:
+        """In how many days everything is read; 0 when nothing is said."""
+        found = _READ.fullmatch(self.prove.read_data)
+        return int(found[1]) if found else 0
+
+    @property
     def parts(self) -> int:
         """Into how many parts reading everything is cut; 1 when nothing is said."""
-        found = _READ.fullmatch(self.prove.read_data)
-        return min(int(found[1]), _MOST_PARTS) if found else 1
+        return min(max(self.read_days, 1), _MOST_PARTS)
 
     @property
     def seconds(self) -> float:
         """The timeout in seconds."""
         return duration(self.timeout)
-
-
-def is_reference(value: str) -> bool:
-    """True for `env:NAME`, `vault:PATH#KEY` and their like."""
-    scheme, colon, rest = value.partition(":")
-    return bool(colon and rest) and scheme in SCHEMES
 
 
 def options_of(inventory: Inventory, backup: Backup, kind: type[_Checked]) -> _Checked:

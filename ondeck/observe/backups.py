@@ -39,7 +39,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: What the tool takes as its name, whole.
         short: What people read and type.
-        key: What stays the same when a tag or a name of it changes; proofs are tied to it.
+        key: What stays the same when a tag or a name of it changes, hexadecimal; proofs are tied to its begin.
         time: When it began, ns: what was written later is not in it.
         paths: What was saved.
         held: It carries a tag that no forget of ours touches.

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ondeck import text
 from ondeck.errors import BadInput, Missing, RemoteFailed
-from ondeck.inventory.backups import Options, is_reference
+from ondeck.inventory.backups import Options
+from ondeck.inventory.secretrefs import is_reference
 from ondeck.observe.backups import Found, Listed, RepositoryLock, Snapshot
 from ondeck.operate.backup.engine import ATTEMPT, Repository, Retention, Seat, Setting
 from ondeck.operate.backup.holders import Holders, holders

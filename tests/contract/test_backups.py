@@ -11,7 +11,7 @@ import pytest
 
 from ondeck.inventory.model import Backup
 from ondeck.testing.backups_suite import BackupCase, BackupReaderSuite
-from tests.contract.backup_site import ResticSite, files
+from tests.contract.backup_site import BorgSite, ResticSite, files
 from tests.required import cannot
 
 
@@ -63,3 +63,14 @@ class TestRestic(BackupReaderSuite):
         (tmp_path / "home").mkdir()
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         return case_of(ResticSite(tmp_path))
+
+
+class TestBorg(BackupReaderSuite):
+    provider = "borg"
+
+    @pytest.fixture
+    def case(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BackupCase:
+        needing("borg")
+        (tmp_path / "home").mkdir()
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        return case_of(BorgSite(tmp_path, prefix="orders-"))

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from ondeck.testing.operator_suite import Make, OperatorSuite, planned
+from providers.borg.capabilities import BorgOperator
 from providers.restic.capabilities import ResticOperator
-from tests.contract.backup_site import ResticSite, files
+from tests.contract.backup_site import BorgSite, ResticSite, files
 from tests.contract.test_backups import needing
 
 # $1 the folder. It counts that it began, says something, waits while it is told to, and says the rest.
@@ -32,7 +33,7 @@ class RunSite(ResticSite):
 
     @property
     def request(self) -> Any:  # type: ignore[override]
-        return super().request("backup.run")
+        return ResticSite.request(self, "backup.run")  # type: ignore[arg-type]
 
     def world(self) -> str:
         return files(self.repo) + files(self.root, but=("/home/", "/repo/", "/c/"))
@@ -60,6 +61,31 @@ class RunSite(ResticSite):
             return str(self.root) in (process / "cmdline").read_text()
         except OSError:
             return False
+
+
+class BorgRunSite(BorgSite):
+    """The output of a command is saved with borg."""
+
+    def __init__(self, root: Path) -> None:
+        dump = ["sh", "-c", _DUMP, "sh", str(root)]
+        super().__init__(root, {"stdin": dump, "name": "orders.dump"}, prefix="orders-")
+        self.operator = BorgOperator()
+
+    request = RunSite.request
+    world = RunSite.world
+    disturb = RunSite.disturb
+    slow = RunSite.slow
+    hurry = RunSite.hurry
+    effects = RunSite.effects
+    busy = RunSite.busy
+
+    def in_place(self, target: str) -> bool:
+        listed = self.tool("list", "--short").split()
+        return (
+            self.effects(target) == 1
+            and len(listed) == 1
+            and "orders.dump" in self.tool("list", f"::{listed[0]}")
+        )
 
 
 # In front of the real tool: a restore notes that it began, and waits while it is told to.
@@ -141,5 +167,18 @@ class TestRestore(_Backups):
             site = RestoreSite(next(homes))
             monkeypatch.setenv("PATH", f"{site.root / 'home'}:{real}")
             return site
+
+        return fresh
+
+
+class TestBorgRun(_Backups):
+    provider = "borg"
+
+    @pytest.fixture
+    def make(self, homes: Iterator[Path]) -> Callable[[], Any]:  # type: ignore[override]
+        needing("borg")
+
+        async def fresh() -> BorgRunSite:
+            return BorgRunSite(next(homes))
 
         return fresh

@@ -219,8 +219,8 @@ STACK_ACTS: tuple[Act, ...] = (
 """Second names of keys: for the hint line of views of stacks."""
 
 ALL: tuple[Act, ...] = (
-    *BACKUP_ACTS,
     *ACTS, *MOVE_ACTS, *LOG_ACTS, *LOG_VIEW_ACTS, *JOB_ACTS, *TYPED_ACTS, *DIALOG_ACTS, *PLAN_ACTS,
+    *BACKUP_ACTS,
     *STACK_ACTS,
 )  # fmt: skip
 BY_ID: dict[str, Act] = {act.id: act for act in ALL}

@@ -96,7 +96,7 @@ def promise_of(options: Options) -> Promise:
         every=seconds_of(options.promise.every),
         rpo=seconds_of(options.promise.rpo),
         rto=seconds_of(options.promise.rto),
-        read_within=options.parts * 86_400.0 if options.prove.read_data else 0.0,
+        read_within=options.read_days * 86_400.0,
         restore_every=seconds_of(restore.every) if restore is not None else 0.0,
     )
 

@@ -38,7 +38,7 @@ async def restore(at: Table, params: specs.RestoreParams) -> Drawn:
     """
     one = chosen(at, params.snapshot, params.before)
     host = _host(at, params.to)
-    folder = params.path.rstrip("/") or f"{await _home(at, host)}/{at.backup.name}-{one.short}"
+    folder = params.path.rstrip("/") or "/" if params.path else await _own_folder(at, host, one)
     size, files = await at.engine.measure(at.reader, one)
     part = ", only " + ", ".join(params.include) if params.include else ""
     row = await _room(at, host, folder, 0 if params.include else size)
@@ -71,6 +71,10 @@ async def restore(at: Table, params: specs.RestoreParams) -> Drawn:
         warnings=_loss(at, one),
         undo=f"remove {folder} on {host}",
     )
+
+
+async def _own_folder(at: Table, host: str, one: Snapshot) -> str:
+    return f"{await _home(at, host)}/{at.backup.name}-{one.short}"
 
 
 def _loss(at: Table, one: Snapshot) -> tuple[str, ...]:

@@ -40,30 +40,35 @@ class _Output:
     def __init__(self, engine: Engine, emit: Emit | None) -> None:
         self._engine = engine
         self._emit = emit
-        self._line = b""
+        self._lines = {False: b"", True: b""}
         self.out = b""
         self.err = b""
 
     def take(self, data: bytes, err: bool) -> None:
         if err:
             self.err = (self.err + data)[-_TAIL:]
-            if self._emit is not None:
-                self._emit.output(_masked(data), err=True)
-            return
-        self.out = (self.out + data)[-_TAIL:]
-        *lines, self._line = (self._line + data).split(b"\n")
-        self._line = self._line[-_TAIL:]
+        else:
+            self.out = (self.out + data)[-_TAIL:]
+        *lines, rest = (self._lines[err] + data).split(b"\n")
+        self._lines[err] = rest[-_TAIL:]
         for line in lines:
-            self._told(line)
+            self._told(line, err)
 
-    def _told(self, line: bytes) -> None:
+    def _told(self, line: bytes, err: bool) -> None:
         moved = self._engine.moved(line)
         if self._emit is None:
             return
         if moved is None:
-            self._emit.output(_masked(line) + b"\n")
-        elif moved[1]:
+            self._emit.output(_masked(line) + b"\n", err=err)
+        elif any(moved):
             self._emit.moved(moved[0], moved[1], "B")
+
+    def ended(self) -> None:
+        """What it printed last, without a line's end."""
+        for err, line in self._lines.items():
+            if line:
+                self._told(line, err)
+        self._lines = {False: b"", True: b""}
 
 
 def _masked(data: bytes) -> bytes:
@@ -158,6 +163,7 @@ class Stepping:
             look = await job.look()
         if look.cut:
             emit.step(CUT)
+        output.ended()
         ran.took(step.name, output.out, output.err)
         return await self._judged(attempt, index, look, job, output)
 

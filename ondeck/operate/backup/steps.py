@@ -96,7 +96,9 @@ i=0; while [ $i -lt $n ]; do set -- "$@" "$1"; shift; i=$((i+1)); done
 shift $((t-n)); unset $d
 if [ "$u" ] && [ "$u" != "$(id -un)" ]; then set -- sudo -n -u "$u" -- "$@"; fi
 exec "$@" </dev/null
-); r=$?
+) & c=$!
+echo $c >"$a/source.pid"
+wait $c; r=$?
 echo $r >"$a/source"
 if [ $r != 0 ]; then
 echo "the source ended with $r, so nothing is saved" >&2
@@ -106,7 +108,12 @@ i=0; while kill -0 $p 2>/dev/null; do
 i=$((i+1)); [ $i -lt 300 ] || kill -KILL $p; sleep 0.1
 done
 fi
-} | { shift $n; sh -c 'echo $$ >"$0.tmp"; mv "$0.tmp" "$0"; exec "$@"' "$a/tool" "$@"; }
+} | {
+shift $n; sh -c 'echo $$ >"$0.tmp"; mv "$0.tmp" "$0"; exec "$@"' "$a/tool" "$@"; s=$?
+# A source that prints nothing would not notice that nobody reads it any more.
+[ $s = 0 ] || { read -r c <"$a/source.pid" && kill -TERM $c; } 2>/dev/null
+exit $s
+}
 s=$?
 read -r r <"$a/source" || exit 75
 [ $s = 0 ] && [ $r != 0 ] && exit 75

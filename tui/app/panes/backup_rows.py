@@ -8,7 +8,7 @@ from ondeck.observe.backup_judging import Verdict, judge, usual_size
 from ondeck.observe.backups import NS, SKEW, BackupLook, Proof, Snapshot
 from ondeck.observe.fleet import Severity
 from tui.app.context import Desk
-from tui.app.phrases import size, span
+from tui.app.phrases import count_of, size, span
 from tui.app.rows import Column, Line, Part, Row, fit, grid, row
 from tui.app.views import Known
 
@@ -17,8 +17,8 @@ EVERY = 60.0
 ROLES = {Severity.OK: "ok", Severity.WARN: "warn", Severity.BAD: "bad", Severity.UNKNOWN: "lost"}
 PROOF_ROLES = {Proof.CREATED: "dim", Proof.STRUCTURE: "dim", Proof.READ: "", Proof.RESTORED: "ok"}
 SNAPSHOTS = (
-    Column("SNAPSHOT", 8, 20), Column("BEGAN", 5, 12), Column("LOSS", 5, 8, True), Column("PROOF", 9, 16),
-    Column("SIZE", 5, 7, True), Column("HELD", 4, 5), Column("HOST", 4, 16),
+    Column("SNAPSHOT", 8, 34), Column("BEGAN", 5, 12), Column("LOSS", 5, 8, True), Column("PROOF", 9, 16),
+    Column("SIZE", 5, 12, True), Column("HELD", 4, 5), Column("HOST", 4, 16),
 )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def facts_rows(desk: Desk, look: BackupLook, width: int) -> list[Row]:
     named = (("every", promise.every), ("rpo", promise.rpo), ("rto", promise.rto))
     words = [f"{name} {times.length(value)}" for name, value in named if value]
     held = sum(1 for one in look.snapshots if one.held)
-    words.append(f"{len(look.snapshots)} snapshots, {held} held")
+    words.append(f"{count_of(len(look.snapshots), 'snapshot')}, {held} held")
     if look.others:
         words.append(f"{look.others} of something else beside")
     words.append(look.tool)
