@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ondeck.errors import BadInput, Refused, RemoteFailed
-from ondeck.inventory.model import HealthCheck, Protection
-from ondeck.secret import Secret
 from ondeck.testing.operator_suite import OperatorSite, OperatorSuite
-from tests.contract.docker_site import COMPOSE, ContractSite, DockerSite, Lab, Log, deployed, docker_lab
+from tests.contract.docker_site import ContractSite, DockerSite, Lab, deployed, docker_lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
