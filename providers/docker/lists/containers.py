@@ -14,7 +14,7 @@ from providers.docker.client import Client
 from providers.docker.lists.stats import Stats, Usage
 
 _SECRET = re.compile(r"pass|secret|token|key|credential|auth|private|dsn", re.IGNORECASE)
-_USERINFO = re.compile(r"://[^/@\s]+@")
+_USERINFO = re.compile(r"://[^/@]+@")
 _WORDS = {
     "running": ResourceState.GOOD,
     "created": ResourceState.IDLE,
