@@ -23,6 +23,8 @@ _WORDS = {
     "removing": ResourceState.WARN,
     "dead": ResourceState.BAD,
 }
+_CODE = re.compile(r"Exited \((-?\d+)\)")
+_HEALTH = re.compile(r"\((?:health: )?(healthy|unhealthy|starting)\)")
 _STOPPED = ("Exited (0)", "Exited (137)", "Exited (143)")
 _SIZED = 12
 
@@ -41,6 +43,8 @@ def project(labels: dict[str, str]) -> str:
     for key in ("com.docker.compose.project", "com.docker.stack.namespace"):
         if labels.get(key):
             return safe_line(labels[key])
+    if claim := labels.get("ondeck.claim"):
+        return safe_line(claim)
     service = labels.get("ondeck.service") or labels.get("com.docker.swarm.service.name")
     if service:
         env = labels.get("ondeck.env")
@@ -57,8 +61,8 @@ def _row(one: dict[str, Any], usage: Usage | None) -> Resource:
     cells = (
         name,
         project(labels),
-        image,
-        status or safe_line(str(one.get("State", "?"))),
+        _short(image),
+        _said(str(one.get("State", "")), status, labels),
         usage.cpu_text if usage else "-" if one.get("State") != "running" else "?",
         usage.memory_text if usage else "-" if one.get("State") != "running" else "?",
         age,
@@ -83,7 +87,23 @@ def _image(name: str, labels: dict[str, str]) -> str:
     if at:
         version = labels.get("ondeck.version", "")
         return safe_line(f"{bare}:{version}" if version else f"{bare}@{digest[:_SIZED]}")
-    return safe_line(name)
+    return safe_line(name.removeprefix("sha256:")[:_SIZED] if name.startswith("sha256:") else name)
+
+
+def _short(image: str) -> str:
+    """The same without the registry and the folders in it: what tells images of one machine apart."""
+    return image.rpartition("/")[2]
+
+
+def _said(state: str, status: str, labels: dict[str, str]) -> str:
+    """How it is in one or two words: `healthy`, `exited 3`, `restarting`."""
+    if labels.get("ondeck.claim"):
+        return "claim"
+    if state == "exited":
+        code = _CODE.match(status)
+        return f"exited {code[1]}" if code else "exited"
+    health = _HEALTH.search(status)
+    return health[1] if health else safe_line(state) or "?"
 
 
 def _state(state: str, status: str) -> ResourceState:
