@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ondeck.testing.operator_suite import OperatorSite, OperatorSuite
+from providers.docker.deploys.work import container_name
 from tests.contract.docker_site import ContractSite, DockerSite, Lab, deployed, docker_lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -62,6 +63,6 @@ async def test_a_good_image_is_pulled_by_digest_started_and_waited_for(make_site
         f"sha256:{digest}",
         "shop",
     )
-    assert one["Name"] == f"/{site.name}.{labels['ondeck.attempt']}"
+    assert one["Name"] == f"/{container_name(site.name, labels['ondeck.attempt'])}"
     assert f"pulled {digest[:12]}" in log.steps
     assert site.bench.facts[f"running {site.subject}"] == f"1.0 sha256:{digest}"

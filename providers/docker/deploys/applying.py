@@ -205,6 +205,8 @@ class DockerApplying:
             on = self._on(target)
             if claim := self._claims.get(target):
                 await on.forget(claim)
+            if self._work.operation == "service.restart":
+                await on.release_claim(claim or "")
             gone = tuple(v for v in self._work.prune.get(target, ()) if v != self._work.release.version)
             if not gone:
                 return

@@ -6,7 +6,7 @@ from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.observe.health import filled
 from providers.docker.deploys.options import DockerOptions
 from providers.docker.deploys.state import DockerState
-from providers.docker.deploys.work import Work, container_name
+from providers.docker.deploys.work import Work
 
 ATTEMPT = "ATTEMPT"
 """Stands in the plan where the attempt's id comes, which is not known yet."""
@@ -48,7 +48,7 @@ def change(service: Service, state: DockerState, host: Host, work: Work) -> list
     """What changes which container runs."""
     way = work.ways[host.name]
     old = [one.name for one in state.live]
-    name = container_name(service.name, ATTEMPT)
+    name = f"{service.name}.{ATTEMPT}"
     if work.operation == "service.restart":
         return [
             (["docker", "create", f"--name={name}", "..."], f"the claim of the attempt, {_API}"),

@@ -82,7 +82,7 @@ async def pull(
                     emit.output(f"{words}\n".encode())
                 done, total = progress.moved
                 if total:
-                    emit.moved(done, total, "bytes")
+                    emit.moved(done, total, "B")
     except (Missing, RemoteFailed) as error:
         raise RemoteFailed(f"the image cannot be pulled: {error.message}; nothing was stopped") from error
     except TimeoutError as error:

@@ -397,6 +397,12 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         for step in (*migrating.steps(self, attempt), *self.doors.steps(attempt)):
             await step.forget()
 
+    async def release_claim(self, attempt: str) -> None:
+        """Remove the container that only held the attempt's name; its outcome is recorded."""
+        one = await inspect(self.engine, container_name(self.service.name, attempt)) if attempt else None
+        if one is not None and one.claim:
+            await calls.remove(self.engine, one.id)
+
     async def prune(self, versions: tuple[str, ...]) -> list[str]:
         """Remove kept containers of these versions with their images; answers what could not go."""
         state = await self.state()

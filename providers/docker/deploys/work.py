@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import msgspec
@@ -10,7 +11,9 @@ from ondeck.errors import BadInput
 from ondeck.operate.deploys.work import Work as Common
 from providers.docker.runspec import RunSpec
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,240}\Z")
+_DIGITS = 12
+"""Of the attempt's sha256: as many as Docker shows of an id."""
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,12 +56,12 @@ class Work(Common, frozen=True, kw_only=True):
 
 
 def container_name(service: str, attempt: str) -> str:
-    """The name that is an attempt's claim: the engine gives a name only once.
+    """The name that is an attempt's claim, for the engine gives a name only once: short, and always the same.
 
     Raises:
-        BadInput: The attempt's id is no part of a container's name.
+        BadInput: The service's name is no part of a container's name.
     """
-    name = f"{service}.{attempt}"
-    if not _NAME.match(name) or len(name) > 240:
+    name = f"{service}.{hashlib.sha256(attempt.encode()).hexdigest()[:_DIGITS]}"
+    if not _NAME.match(name):
         raise BadInput(f"{name!r} cannot name a container")
     return name
