@@ -135,13 +135,13 @@ environments: {lab: {}}
 hosts: {a: {env: lab}}
 services:
   one: {on: {lab: name=a}, deploy: {kind: relese-dir, path: /srv/one}}
-  two: {on: {lab: name=a}, deploy: {kind: docker}}
+  two: {on: {lab: name=a}, deploy: {kind: kubernetes}}
 """
     found = findings(tmp_path, text).splitlines()
     assert any(
         "warning: services.one.deploy" in line and "did you mean release-dir?" in line for line in found
     )
-    assert any("note: services.two.deploy: nothing here works with docker yet" in line for line in found)
+    assert any("note: services.two.deploy: nothing here works with kubernetes yet" in line for line in found)
 
 
 @pytest.mark.parametrize(

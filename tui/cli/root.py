@@ -55,6 +55,8 @@ _VERBS: dict[str, tuple[str, str, str, str]] = {
     "doctor": ("doctor", "doctor", "set up", "What this machine has, what is missing"),
     "demo": ("demo", "demo", "set up", "Play on six embedded hosts; everything ends with it"),
 }
+# Group of operations -> the module whose COMMANDS are verbs of it too: they look and change nothing.
+_LOOKS = {"backup": "backups", "stack": "stacks"}
 Screen = Callable[[Face], int]
 _SECTIONS = ("look", "change", "jobs", "set up")
 
@@ -99,6 +101,8 @@ class Root(click.Group):
         if len(specs[0].shortcut.verb if specs[0].shortcut else ()) == 1:
             return command_of(specs[0])
         commands = [command_of(spec) for spec in specs]
+        if module := _LOOKS.get(cmd_name):
+            commands.extend(importlib.import_module(f"tui.cli.{module}").COMMANDS)
         return click.Group(cmd_name, commands, help=f"{_said_of(cmd_name, specs)}.")
 
     def resolve_command(
