@@ -295,6 +295,22 @@ class TerminateSite(StopSite):
         return self.aws.state(target.rpartition("/")[2]) in ("terminated", "")
 
 
+class RebootSite(StopSite):
+    """Two instances that are rebooted, of which EC2 keeps no trace."""
+
+    operation = "instance.reboot"
+
+    def effects(self, target: str) -> int:
+        name = target.rpartition("/")[2]
+        sent = (
+            c for c in self.aws.proxy.served if c.action == "RebootInstances" and "DryRun" not in c.fields
+        )
+        return sum(c.fields.get("InstanceId.1") == name for c in sent)
+
+    def in_place(self, target: str) -> bool:
+        return self.effects(target) == 1
+
+
 class DeregisterSite(AwsCase):
     """An image that goes; while it lags EC2 still shows it as it was."""
 

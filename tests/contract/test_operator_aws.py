@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab.aws import proxy
 from lab.aws.site import AwsSite
 from ondeck.errors import LinkLost
 from ondeck.job.finding import Attempt, Finding
@@ -23,6 +24,7 @@ from tests.contract.aws_sites import (
     DownloadSite,
     ImageSite,
     LaunchSite,
+    RebootSite,
     StackSite,
     StopSite,
     TagSite,
@@ -158,3 +160,50 @@ class TestTag(_AtOnce):
 
 class TestDownload(_AtOnce):
     case = DownloadSite
+
+
+class TestReboot(_AtOnce):
+    case = RebootSite
+    tells_the_end = False
+
+    async def test_a_stop_that_was_not_observed_is_unknown(self, make: Make) -> None:
+        """Cancelled and lost at once: nothing was sent, or nobody will ever know."""
+        site = await make()
+        plan = await planned(site)
+        attempt = Attempt(id="suite-d", job="suite", target=plan.targets[0])
+        async with site.operator.open(plan, site.bench) as applying:
+            task = asyncio.create_task(applying.apply(attempt, Quiet()))
+            await asyncio.sleep(0)
+            site.cuts.after(0)
+            task.cancel()
+            ended = (await asyncio.gather(task, return_exceptions=True))[0]
+            site.cuts.heal()
+            assert isinstance(ended, LinkLost) or ended.outcome is not Outcome.SUCCEEDED, ended
+            found = await _settled(applying, attempt)
+            assert found.outcome in (Outcome.NOT_STARTED, Outcome.UNKNOWN)
+            assert found.outcome is Outcome.UNKNOWN or not site.in_place(attempt.target)
+
+
+@pytest.mark.parametrize("rule", [proxy.throttles, proxy.refuses], ids=["throttled", "not allowed"])
+async def test_a_look_that_is_refused_while_it_waits_makes_no_failure_of_what_was_sent(
+    aws: AwsSite, tmp_path: Path, rule: Any
+) -> None:
+    """EC2 took the stop; that we may not look now says nothing of it."""
+    site = StopSite(aws, tmp_path)
+    plan = await planned(site)
+    attempt = Attempt(id="suite-w", job="suite", target=plan.targets[0])
+    site.slow(plan.targets[0])
+    async with site.operator.open(plan, site.bench) as applying:
+        task = asyncio.create_task(applying.apply(attempt, Quiet()))
+        await _until(lambda: site.effects(plan.targets[0]) > 0)
+        refusal = (
+            rule(10_000, "DescribeInstances")
+            if rule is proxy.throttles
+            else rule("UnauthorizedOperation", "no", action="DescribeInstances", status=403)
+        )
+        aws.proxy.rules.append(refusal)
+        with pytest.raises(LinkLost, match="sent, and then AWS could not be asked"):
+            await task
+        aws.proxy.rules.remove(refusal)
+        site.hurry(plan.targets[0])
+        assert (await applying.reconcile(attempt)).outcome is Outcome.SUCCEEDED
