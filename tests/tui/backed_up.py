@@ -48,7 +48,8 @@ LOOKS = {
     ),
     "wiki": BackupLook(
         name="wiki", env="prod", engine="borg", host="web-1", promise=PROMISE,
-        snapshots=(snapshot(1, 5 * H, size=90_000_000),), asked=NOW - 9 * S, tool="borg 1.2.4", damage=Damage(NOW - 3 * H, "part 3/28: pack 9f3c1a does not match"),
+        snapshots=(snapshot(1, 5 * H, size=90_000_000),), asked=NOW - 9 * S, tool="borg 1.2.4",
+        damage=Damage(NOW - 3 * H, "part 3/28: pack 9f3c1a does not match"),
         locks=(RepositoryLock(id="l", host="web-1", pid=4711, since=NOW - 2 * H, alive=False),),
     ),
     "media": BackupLook(name="media", env="prod", engine="restic", host="web-2", promise=PROMISE, asked=NOW - 5 * S,
