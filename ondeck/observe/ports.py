@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ondeck.bench import Bench
-from ondeck.inventory.model import Backup, Check, Host, LogSource, Place, Service
+from ondeck.inventory.discovering import Discovered, Entry
+from ondeck.inventory.model import Backup, Check, Host, LogSource, Place, Service, Stack
 from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ondeck.observe.checks import Served
     from ondeck.observe.credentials import Credential
     from ondeck.observe.resources import Listing
+    from ondeck.observe.stacks import StackLook
+    from ondeck.secret import Secret
 
 LAST = 200
 """Lines of history that a source gives when no time is asked for."""
@@ -103,6 +106,18 @@ class CheckReader(Protocol):
         ...
 
 
+class CredentialReader(Protocol):
+    """Capability `credentials`: what we show who we are with, and until when."""
+
+    async def credentials(self, bench: Bench) -> Sequence[Credential]:
+        """A row for each credential of its system that the inventory uses, or that is at hand here.
+
+        Never raises and never logs in: what could not be asked is a row `UNKNOWN` that says why. Without
+        anything of its system in the inventory and none at hand there is no row.
+        """
+        ...
+
+
 class BackupReader(Protocol):
     """Capability `backups`, of the provider that serves the backup's engine (`backup.engine`)."""
 
@@ -138,14 +153,17 @@ class BackupReader(Protocol):
         ...
 
 
-class CredentialReader(Protocol):
-    """Capability `credentials`: what we show who we are with, and until when."""
+class DiscoveryReader(Protocol):
+    """Capability `discovery`, of the provider that serves the source's kind (`discover.from`)."""
 
-    async def credentials(self, bench: Bench) -> Sequence[Credential]:
-        """A row for each credential of its system that the inventory uses, or that is at hand here.
+    async def discover(self, entry: Entry, bench: Bench) -> Discovered:
+        """Hosts and clusters that a source knows now; only reads.
 
-        Never raises and never logs in: what could not be asked is a row `UNKNOWN` that says why. Without
-        anything of its system in the inventory and none at hand there is no row.
+        Without `error` the answer is whole; with `partly` the error names what is missing.
+
+        Raises:
+            BadInput: The entry makes no sense for this provider.
+            OndeckError: It could not be asked at all.
         """
         ...
 
@@ -167,5 +185,25 @@ class ResourceReader(Protocol):
         Raises:
             NoMatch: There is no such thing.
             Unreachable, LinkLost, AuthFailed, RemoteFailed: It could not be asked.
+        """
+        ...
+
+
+class StackReader(Protocol):
+    """Capability `stacks`, of the provider that serves the stack's kind (`stack.kind`)."""
+
+    async def look(self, stack: Stack, bench: Bench) -> StackLook:
+        """All that is known of a stack. Changes nothing of it and takes no lock.
+
+        Never raises for a stack: what could not be asked is named in `error`, beside what is known.
+        """
+        ...
+
+    async def reveal(self, stack: Stack, output: str, bench: Bench) -> Secret:
+        """The value of one output, also of a sensitive one, for whoever asked for exactly that.
+
+        Raises:
+            NoMatch: There is no such output.
+            RemoteFailed, Missing: It could not be asked.
         """
         ...

@@ -74,6 +74,27 @@ class Applying(Protocol):
         ...
 
 
+@runtime_checkable
+class StopsGently(Protocol):
+    """An `Applying` whose tool has to come to a safe point of its own before it ends, as Terraform does.
+
+    Attributes:
+        stop_seconds: How long a stop may take, in seconds before timescale, before it is given up.
+
+    Being cancelled, its `apply` asks the tool once and waits; being cancelled again, it makes the tool leave.
+    """
+
+    stop_seconds: float
+
+    async def ask_to_stop(self, target: str) -> str:
+        """Ask what runs on a target to stop at its next safe point; its `apply` goes on and tells what was seen.
+
+        Returns:
+            What was done about it, for the job's log; empty when nothing runs there.
+        """
+        ...
+
+
 class Operator(Protocol):
     """Capability `operator`: plans and applies the operations that its manifest names."""
 
@@ -120,6 +141,10 @@ class SecretQuestion(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     settings: Settings
     inner: Callable[[str], Secret]
+
+    def __repr__(self) -> str:
+        # Not its variables: among them are secrets.
+        return f"SecretQuestion({str(self.reference)!r})"
 
 
 class SecretReader(Protocol):

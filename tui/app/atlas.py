@@ -14,6 +14,7 @@ ROOTS: dict[str, str] = {
     "deploy": "tui.app.panes.deploy:DeployPane",
     "logs": "tui.app.panes.logs:LogsPane",
     "metrics": "tui.app.panes.metrics:MetricsPane",
+    "provision": "tui.app.panes.provision:ProvisionPane",
     "backups": "tui.app.panes.backups:BackupsPane",
     "jobs": "tui.app.panes.jobs:JobsPane",
 }
@@ -31,6 +32,7 @@ PAGES: dict[str, str] = {
     "thing": "tui.app.panes.thing:ThingPage",
     "backup": "tui.app.panes.backup:BackupPage",
     "snapshot": "tui.app.panes.backup:SnapshotPage",
+    "stack": "tui.app.panes.stack:StackPage",
 }
 """Views by name; most take the name of a thing behind it."""
 

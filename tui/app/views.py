@@ -31,6 +31,7 @@ class Kind(StrEnum):
     CREDENTIAL = "credential"
     PLACE = "place"
     THING = "thing"
+    LINE = "line"
     NONE = "none"
 
 
@@ -38,7 +39,8 @@ class Selected(msgspec.Struct, frozen=True):
     """What keys act on: the row under the cursor, or the thing a page is about.
 
     Attributes:
-        name: `web-1`, `checkout@prod`, a job's id, a place, a thing as `PLACE/THING`.
+        name: `web-1`, `checkout@prod`, a job's id, a place, a thing as `PLACE/THING`, of a line what is typed
+            behind the colon.
         hosts: Hosts it stands on, for commands, logs and shells.
         section: Of a place or thing: where the place stands in the inventory, e.g. `clusters`.
         listed: Of a thing: the kind of list it stands in, e.g. `containers`.
@@ -53,6 +55,9 @@ class Selected(msgspec.Struct, frozen=True):
 
 
 NOTHING = Selected(Kind.NONE, "")
+
+OF_PLACES = {"stacks": "stack"}
+"""Section of the inventory -> the page of one of its places."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""`ondeck backup list|ls|find|diff`: what repositories hold, asked now; nothing is changed or locked."""
+"""`ondeck backup list`, `ls`, `find` and `diff`: what repositories hold, asked now; nothing is changed or locked."""
 
 from __future__ import annotations
 
