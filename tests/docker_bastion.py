@@ -99,6 +99,12 @@ class Bastion:
         found: dict[str, Any] = self.run("jobs", name, "-o", "json").data
         return found
 
+    def end_jobs(self) -> None:
+        """Cancel what is paused: its worker waits for a person who never comes."""
+        for job in self.run("jobs", "-o", "json", code=None).data or []:
+            if job["state"] != "ended":
+                self.run("cancel", str(job["job"]), code=None)
+
     def api(self, host: str) -> docker.APIClient:
         return docker.APIClient(base_url=f"unix://{self.engines[host].socket}", version="auto", timeout=30)
 
@@ -204,4 +210,7 @@ def docker_bastion(folder: Path, hosts: int = 2, **deploy: Any) -> Iterator[Bast
         _inventory(bastion, **deploy)
         for version in ("2.13.2", "2.14.0", "2.15.0"):
             bastion.digests[version] = registry.put(version).removeprefix("sha256:")
-        yield bastion
+        try:
+            yield bastion
+        finally:
+            bastion.end_jobs()

@@ -135,7 +135,7 @@ async def test_the_pane_deploys_lists_and_restarts_a_container(
             assert "checkout:2.14.0" in shown
             assert "running" in shown
             await _typed(play, "deploy checkout@prod 2.15.0")
-            await play.until("to start")
+            await play.until("y starts it")
             await play.press("y")
             await play.until("DEPLOY", turns=3000)
             await play.until("succeeded", turns=6000)

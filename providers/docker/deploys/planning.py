@@ -320,8 +320,9 @@ def _rows(found: Survey, target: Target, hosts: list[Host]) -> list[Preflight]:
         rows = [msgspec.structs.replace(row, note="; ".join(filter(None, (row.note, target.unasked))))]
     else:
         size = f"{target.found.size / 1e6:.1f} MB, " if target.found.size else ""
-        note = f"{size}on {counting.counted(there, 'host')} already, pulled by the others before any stop"
-        rows = [Preflight(name=f"image {version} {digest[:12]} in the registry", ok=1, note=note)]
+        already = f"on {counting.counted(there, 'host')} already, pulled by the others before any stop"
+        note = f"{version} {digest[:12]}, {size}{already}"
+        rows = [Preflight(name="image in the registry", ok=1, note=note)]
         if target.found.platforms:
             platforms = {h.name: state_of(found, h.name).platform in target.found.platforms for h in hosts}
             rows.append(
