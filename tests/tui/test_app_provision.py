@@ -131,7 +131,7 @@ async def test_enter_on_a_way_out_begins_it_and_nothing_runs_before_its_plan_is_
         await play.until("STACK net-prod")
         await play.press("g", "enter")
         await play.until("to start:")
-        assert [wish.operation for wish in session.planned] == ["stack.push"]
+        assert [wish.operation for wish in session.planned] == ["stack.unlock"], "nothing is pushed past a lock"
         assert session.planned[0].subject == "net-prod"
         assert session.begun == []
 
