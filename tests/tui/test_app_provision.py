@@ -9,13 +9,18 @@ import pytest
 
 from ondeck.inventory.model import Stack
 from ondeck.job.plan import Action, Batch, Change, Draft, Plan, Request, RolloutPlan
-from ondeck.job.spec import OperationSpec, Risk, Shortcut, TargetKind
+from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 from ondeck.observe.asking import Question
 from ondeck.observe.stacks import Drift, StackLock, StackLook, StateSeen, StateWaiting
 from tests.tui.playing import playing
-from tests.tui.stage import NOW, SPECS, FakeSession, M, NoParams
+from tests.tui.stage import NOW, SPECS, FakeSession, M
 from tui.app.session import Card, Rules, Wish
 from tui.app.views import Known
+
+
+class NoParams(Params, frozen=True, kw_only=True):
+    pass
+
 
 STACK_SPECS = tuple(
     OperationSpec(
@@ -131,7 +136,9 @@ async def test_enter_on_a_way_out_begins_it_and_nothing_runs_before_its_plan_is_
         await play.until("STACK net-prod")
         await play.press("g", "enter")
         await play.until("to start:")
-        assert [wish.operation for wish in session.planned] == ["stack.unlock"], "nothing is pushed past a lock"
+        assert [wish.operation for wish in session.planned] == ["stack.unlock"], (
+            "nothing is pushed past a lock"
+        )
         assert session.planned[0].subject == "net-prod"
         assert session.begun == []
 
