@@ -17,13 +17,17 @@ _TOOLS = (
     "unshare",
     "ip",
     "iptables",
-    "docker",
+    "dockerd",
+    "docker-registry",
     "restic",
     "borg",
     "terraform",
     "packer",
     "prometheus",
     "systemd-run",
+    "gnome-keyring-daemon",
+    "dbus-daemon",
+    "bao",
 )
 
 
@@ -58,7 +62,6 @@ def survey() -> list[Facility]:
         Facility("pid and mount namespaces", _runs("unshare", "--pid", "--fork", "--mount", "true"), ""),
         Facility("network namespaces", _runs("unshare", "--net", "true"), ""),
         Facility("user namespaces", _runs("unshare", "--user", "--map-root-user", "true"), ""),
-        Facility("docker engine", _runs("docker", "version", "--format", "{{.Server.Version}}"), ""),
     ]
     return facilities + [_tool(name) for name in _TOOLS]
 

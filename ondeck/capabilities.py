@@ -18,7 +18,7 @@ class Capabilities:
         self._owners: dict[str, str] = {}
 
     def host(self, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
-        """The reader that works over any link: `facts`, `units`, `changes`.
+        """The reader that works over any link: `facts`, `units`.
 
         Raises:
             Missing: No installed provider has it.
@@ -31,6 +31,21 @@ class Capabilities:
             else:
                 raise Missing(f"no installed provider reads {capability}", hint="see: ondeck doctor")
         return self._registry.load(self._owners[capability], capability)
+
+    def every(self, capability: str) -> list[Any]:
+        """What every provider gives for a capability of which there may be several: `changes`.
+
+        Raises:
+            Missing: No installed provider has it.
+        """
+        found = [
+            self._registry.load(manifest.name, capability)
+            for manifest in self._registry.manifests()
+            if capability in manifest.capabilities
+        ]
+        if not found:
+            raise Missing(f"no installed provider reads {capability}", hint="see: ondeck doctor")
+        return found
 
     def place(self, place: Place, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
         """What serves a place can do: `stacks`, `backups`, `resources`.
@@ -61,6 +76,21 @@ class Capabilities:
         """True when the provider of a transport has the capability; imports nothing of it."""
         try:
             return capability in self._registry.serving("host.transport", name).capabilities
+        except Missing:
+            return False
+
+    def secrets(self, scheme: str, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
+        """What knows a scheme of secrets can do: `secrets`, `secret_store`.
+
+        Raises:
+            Missing: Nobody knows the scheme, or who does cannot.
+        """
+        return self._registry.load(self._registry.serving("secret.scheme", scheme).name, capability)
+
+    def keeps(self, scheme: str) -> bool:
+        """True when secrets of a scheme can be kept for the user here; imports nothing of its provider."""
+        try:
+            return "secret_store" in self._registry.serving("secret.scheme", scheme).capabilities
         except Missing:
             return False
 

@@ -68,7 +68,7 @@ class StackSite:
 
     def work(self, stack: str) -> Path:
         """Ondeck's work folder of a stack."""
-        return self.base / "state/work/terraform" / stack
+        return self.base.joinpath("state", "work", "terraform", stack)
 
     def wait_here(self) -> None:
         """From now on resources take until `go_on`."""

@@ -111,13 +111,32 @@ def uses(inventory: Inventory, schemes: Collection[str] = SCHEMES) -> tuple[Use,
     )
 
 
+_NAMED = frozenset(
+    {"password", "passphrase", "token", "secret", "secret_id", "secret_key", "api_key", "private_key"}
+)
+
+
+def in_the_open(inventory: Inventory) -> Iterator[str]:
+    """Places whose key says that a secret stands there, and whose text is a value and no reference to one."""
+    for path, text in _texts(inventory):
+        named = str(path[-1]).lower().replace("-", "_")
+        if (
+            named in _NAMED
+            and text
+            and not _SHAPE.match(text)
+            and not text.startswith((_LONG, "/", "./", "~"))
+        ):
+            yield dotted(path)
+
+
 def _texts(inventory: Inventory) -> Iterator[tuple[Path, str]]:
     for name, service in inventory.services.items():
         if service.deploy is not None:
             yield from _within(service.deploy.options, ("services", name, "deploy"))
     for section in _FREE:
         for name, record in getattr(inventory, section, {}).items():
-            yield from _within(record.options, (section, name))
+            if (section, name) != ("secrets", "command"):  # a word of an argv stands for itself
+                yield from _within(record.options, (section, name))
     yield from _within(inventory.metrics, ("metrics",))
     for index, source in enumerate(inventory.discover):
         yield from _within(source, ("discover", index))

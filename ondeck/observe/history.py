@@ -17,6 +17,26 @@ AT_ONCE = 16
 LONGEST = 30.0
 
 
+class EveryChange:
+    """All readers of changes as one: each tells what its kind of thing changed on a host."""
+
+    def __init__(self, readers: Iterable[ChangeReader]) -> None:
+        self._readers = tuple(readers)
+
+    async def changes(self, host: Host, bench: Bench, *, since: int) -> Asked:
+        """What all of them answer, oldest first; whatever one could not ask is named."""
+        answers = await asyncio.gather(*(ask_changes(bench, reader, host, since) for reader in self._readers))
+        found = sorted((c for answer in answers for c in answer.changes), key=lambda change: change.time)
+        errors = [answer.error for answer in answers if answer.error]
+        silent_all = all(answer.error and not answer.partly for answer in answers)
+        return Asked(
+            source=host.name,
+            error="; ".join(errors),
+            partly=bool(errors) and not silent_all,
+            changes=tuple(found),
+        )
+
+
 async def gather_changes(
     bench: Bench, reader: ChangeReader, hosts: Iterable[Host], since: int
 ) -> list[Asked]:

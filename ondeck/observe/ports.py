@@ -10,10 +10,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ondeck.bench import Bench
-from ondeck.inventory.model import Check, Host, LogSource, Place, Service, Stack
+from ondeck.inventory.discovering import Discovered, Entry
+from ondeck.inventory.model import Backup, Check, Host, LogSource, Place, Service, Stack
 from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
 
 if TYPE_CHECKING:
+    from ondeck.observe.backups import BackupLook, Listed
     from ondeck.observe.checks import Served
     from ondeck.observe.credentials import Credential
     from ondeck.observe.resources import Listing
@@ -112,6 +114,56 @@ class CredentialReader(Protocol):
 
         Never raises and never logs in: what could not be asked is a row `UNKNOWN` that says why. Without
         anything of its system in the inventory and none at hand there is no row.
+        """
+        ...
+
+
+class BackupReader(Protocol):
+    """Capability `backups`, of the provider that serves the backup's engine (`backup.engine`)."""
+
+    async def look(self, backup: Backup, bench: Bench) -> BackupLook:
+        """What its repository holds, whoever put it there; takes no lock of the repository.
+
+        Never raises for a backup: what keeps it from being asked is `error`, and then nothing else is of now.
+        """
+        ...
+
+    async def entries(self, backup: Backup, snapshot: str, path: str, bench: Bench) -> Listed:
+        """What a folder of a snapshot holds; the newest snapshot when none is named.
+
+        Raises:
+            OndeckError: It cannot be asked, or there is no such snapshot.
+        """
+        ...
+
+    async def find(self, backup: Backup, pattern: str, bench: Bench) -> Listed:
+        """Where a file of that name (`*` allowed) is, newest snapshot first.
+
+        Raises:
+            OndeckError: It cannot be asked.
+        """
+        ...
+
+    async def differences(self, backup: Backup, one: str, other: str, bench: Bench) -> Listed:
+        """What differs from one snapshot to the other.
+
+        Raises:
+            OndeckError: It cannot be asked, or there is no such snapshot.
+        """
+        ...
+
+
+class DiscoveryReader(Protocol):
+    """Capability `discovery`, of the provider that serves the source's kind (`discover.from`)."""
+
+    async def discover(self, entry: Entry, bench: Bench) -> Discovered:
+        """Hosts and clusters that a source knows now; only reads.
+
+        Without `error` the answer is whole; with `partly` the error names what is missing.
+
+        Raises:
+            BadInput: The entry makes no sense for this provider.
+            OndeckError: It could not be asked at all.
         """
         ...
 

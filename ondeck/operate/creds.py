@@ -13,7 +13,7 @@ from ondeck.errors import OndeckError
 from ondeck.inventory import secretrefs
 from ondeck.observe.credentials import Credential, CredentialState
 from ondeck.observe.ports import CredentialReader
-from ondeck.operate.secrets import PATIENCE, Standing, looked_up, schemes
+from ondeck.operate.secrets import Standing, looked_up, patience, schemes
 from ondeck.registry import Registry
 from ondeck.text import safe_line
 
@@ -91,7 +91,7 @@ async def credentials(registry: Registry, bench: Bench) -> tuple[Credential, ...
 async def _of(registry: Registry, name: str, bench: Bench) -> Sequence[Credential]:
     try:
         reader: CredentialReader = registry.load(name, "credentials")
-        async with asyncio.timeout(bench.settings.seconds(PATIENCE)):
+        async with asyncio.timeout(patience(bench.settings)):
             return await reader.credentials(bench)
     except OndeckError as error:
         said = error.message

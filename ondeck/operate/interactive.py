@@ -14,11 +14,13 @@ import msgspec
 
 from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, OndeckError
+from ondeck.inventory import places
 from ondeck.job.consent import Consent
 from ondeck.job.plan import Action, Batch, Change, Command, Draft, Request, RolloutPlan
-from ondeck.job.spec import OperationSpec, Risk
+from ondeck.job.spec import OperationSpec, Risk, TargetKind
 from ondeck.operate import guard, road
-from ondeck.reach.ports import Become, Shell
+from ondeck.operate.naming import thing_of
+from ondeck.reach.ports import Become, Inside, Shell
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
@@ -29,11 +31,13 @@ def draft_of(deck: Deck, spec: OperationSpec, request: Request) -> Draft:
     """What would be opened, asked of nobody.
 
     Raises:
-        BadInput: Not exactly one host.
-        Missing: The host's transport has no shell.
+        BadInput: Not exactly one host or thing.
+        Missing: The host's transport has no shell, or nobody gets into things of the place.
     """
     if len(request.targets) != 1:
-        raise BadInput(f"a shell opens on one host, {request.subject!r} names {len(request.targets)}")
+        raise BadInput(f"a shell opens on one target, {request.subject!r} names {len(request.targets)}")
+    if spec.target is not TargetKind.HOSTS:
+        return _inside(deck, spec, request)
     host = deck.inventory.hosts[request.targets[0]]
     become = str(request.params.get("become", ""))
     carrier = cast(Shell, Capabilities(deck.registry).transport(host.transport, "shell"))
@@ -47,6 +51,27 @@ def draft_of(deck: Deck, spec: OperationSpec, request: Request) -> Draft:
         changes=(change,),
         commands=(Command(target=host.name, argv=argv, note="on this terminal"),),
         rollout=RolloutPlan(batches=(Batch(targets=(host.name,)),)),
+        lock_key="",
+        warnings=("what is typed in it is not recorded",),
+    )
+
+
+def _inside(deck: Deck, spec: OperationSpec, request: Request) -> Draft:
+    """Inside a thing of a place, as the place's provider gets there."""
+    target, able = request.targets[0], Capabilities(deck.registry)
+    name, thing = thing_of(target)
+    place = places.find(deck.inventory, spec.target.section, name)
+    carrier = cast(Inside, able.place(place, "inside"))
+    argv = carrier.inside_argv(
+        deck.inventory, place, thing, request.params, lambda host: able.transport(host.transport, "shell")
+    )
+    change = Change(action=Action.RUN, target=target, address="shell", after=f"in {thing}")
+    return Draft(
+        summary=f"an interactive shell in {thing} of {name}",
+        risk=spec.risk if spec.risk is not Risk.READ else Risk.CHANGE,
+        changes=(change,),
+        commands=(Command(target=target, argv=tuple(argv), note="on this terminal"),),
+        rollout=RolloutPlan(batches=(Batch(targets=(target,)),)),
         lock_key="",
         warnings=("what is typed in it is not recorded",),
     )

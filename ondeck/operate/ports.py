@@ -142,6 +142,10 @@ class SecretQuestion(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     inner: Callable[[str], Secret]
 
+    def __repr__(self) -> str:
+        # Not its variables: among them are secrets.
+        return f"SecretQuestion({str(self.reference)!r})"
+
 
 class SecretReader(Protocol):
     """Capability `secrets`, of the provider that serves a scheme (`secret.scheme`)."""

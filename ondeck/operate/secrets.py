@@ -1,7 +1,7 @@
 """What references to secrets stand for, found once by who starts a job: `env:NAME`, `vault:kv/x#key`, ...
 
 Each scheme is asked in a thread of its own, all of one scheme one after the other, and none is waited for
-longer than `PATIENCE`: a keyring that waits for its owner, or a server that hangs, is an answer too.
+longer than a minute: a keyring that waits for its owner, or a server that hangs, is an answer too.
 Whatever cannot be had is named, all of it at once, and never a value.
 """
 
@@ -22,8 +22,8 @@ from ondeck.registry import Registry
 from ondeck.secret import Secret
 from ondeck.settings import Settings
 
-PATIENCE = 60.0
-"""Seconds before timescale that a scheme gets for all that it is asked."""
+_PATIENCE = 60.0
+_LEAST = 20.0
 
 FIELD = "secret.scheme"
 
@@ -88,9 +88,14 @@ def looked_up(
     for one in asking:
         one.start()
     for one in asking:
-        one.ended.wait(at.settings.seconds(PATIENCE))
+        one.ended.wait(patience(at.settings))
         one.told(found, errors)
     return found, {text: errors[text] for text in wanted if text in errors}
+
+
+def patience(settings: Settings) -> float:
+    """Seconds that a provider gets for all that it is asked; deriving a key takes what it takes at any timescale."""
+    return max(settings.seconds(_PATIENCE), _LEAST)
 
 
 def schemes(registry: Registry) -> frozenset[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from ondeck import streams
+from ondeck import streams, times
 from ondeck.errors import OndeckError, StateBroken
 from ondeck.inventory.model import Inventory
 from ondeck.job.consent import Given
@@ -146,6 +146,9 @@ class Worker:
         resumed = f"resumed by {self.given.actor}{begun}" if asked else ""
         said = (resumed, short(work_of(self.plan)), self.settings.rules_from)
         await self._audit("intent", "; ".join(filter(None, said)))
+        for reference, secret in self.secrets.items():
+            if secret.ends:
+                self.desk.note(f"secret {reference} ends {times.iso(secret.ends)}")
         await self._turn().wait()
         try:
             applying = await self._open()

@@ -6,14 +6,14 @@ never import a transport. Everything is bytes: decoding belongs to `ondeck.text`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from ondeck.inventory.model import Host, Inventory
+from ondeck.inventory.model import Host, Inventory, Place
 from ondeck.settings import Settings
 
 
@@ -227,6 +227,33 @@ class Shell(Protocol):
 
         Without a command it is a shell; a command's words arrive as they are. Its exit status is that
         of the session. It may ask the person at the terminal, also for the password of `become`.
+        """
+        ...
+
+
+class Inside(Protocol):
+    """Capability `inside` of the provider that serves a place: the user's own terminal inside a thing of it."""
+
+    def inside_argv(
+        self,
+        inventory: Inventory,
+        place: Place,
+        thing: str,
+        params: Mapping[str, Any],
+        shell: Callable[[Host], Shell],
+    ) -> Sequence[str]:
+        """The local command to run in place of the app; asks nobody.
+
+        Args:
+            inventory: What exists.
+            place: Where the thing lives.
+            thing: Its name in it.
+            params: Of the operation.
+            shell: Gives the shell of a host's transport, for who has to go there first.
+
+        Raises:
+            BadInput: The parameters make no sense.
+            Missing: A program that is needed here is not there.
         """
         ...
 

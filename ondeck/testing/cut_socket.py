@@ -54,22 +54,26 @@ async def cut_socket(path: str, cuts: Cuts) -> AsyncIterator[str]:
     carried: set[asyncio.Task[None]] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        carried.add(task)
-        with suppress(OSError, LinkLost):
-            await _carry(path, cuts, reader, writer)
-        carried.discard(task)
-        writer.close()
+        try:
+            with suppress(OSError, LinkLost):
+                await _carry(path, cuts, reader, writer)
+        finally:
+            writer.close()
 
-    server = await asyncio.start_unix_server(carry, folder / "s")
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(carry(reader, writer))
+        carried.add(task)
+        task.add_done_callback(carried.discard)
+
+    server = await asyncio.start_unix_server(accepted, folder / "s")
     try:
         yield str(folder / "s")
     finally:
         server.close()
-        for task in carried:
+        ending = list(carried)
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*carried, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 

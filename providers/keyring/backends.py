@@ -101,14 +101,19 @@ class SecretService:
         collection = self._collection()
         with closing(collection.connection):
             items = self._items(collection, service, name)
-            return _text(items[0].get_secret()) if items else None
+            newest = max(items, key=lambda item: item.get_modified(), default=None)
+            return _text(newest.get_secret()) if newest is not None else None
 
     def set(self, service: str, name: str, value: str) -> None:
         """See `Backend`."""
         collection = self._collection()
         with closing(collection.connection):
-            attributes = {**_attributes(service, name), "application": "ondeck"}
-            collection.create_item(f"ondeck: {name} of {service}", attributes, value.encode(), replace=True)
+            # Replaced is what has the same attributes, so they are all the library's: one entry, whoever wrote it.
+            attributes = {**_attributes(service, name), "application": "Python keyring library"}
+            kept = collection.create_item(f"{name} of {service}", attributes, value.encode(), replace=True)
+            for item in self._items(collection, service, name):
+                if item.item_path != kept.item_path:
+                    item.delete()
 
     def delete(self, service: str, name: str) -> bool:
         """See `Backend`."""

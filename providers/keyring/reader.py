@@ -17,8 +17,9 @@ T = TypeVar("T")
 PATIENCE = 30.0
 """Seconds before timescale that a keyring gets: one that does not answer must not hold who asks."""
 
+_DERIVING = 15.0
 SERVICE = "ondeck"
-_NONE = "ondeck keeps no secret in memory only: it would be gone with this process"
+_NONE = "in memory only it would be gone with this process, so that is not done"
 
 
 _lock = threading.Lock()
@@ -132,13 +133,19 @@ class KeyringSecrets:
             finally:
                 _lock.release()
 
-        seconds = question.settings.seconds(PATIENCE)
+        seconds = _patience(question)
         asking = threading.Thread(target=run, name="keyring", daemon=True)
         asking.start()
         asking.join(seconds)
         if told:
             return told[0]
         raise errors[0] if errors else Unreachable("the keyring does not answer")
+
+
+def _patience(question: SecretQuestion) -> float:
+    """Seconds to wait; deriving the key of the encrypted file takes what it takes at any timescale."""
+    with_file = question.options.get("backend") == "cryptfile" or PASSWORD_FILE in question.environ
+    return max(question.settings.seconds(PATIENCE), _DERIVING if with_file else 0.0)
 
 
 def _named(question: SecretQuestion) -> tuple[str, str]:

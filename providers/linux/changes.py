@@ -11,9 +11,10 @@ from ondeck.bench import Bench
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host
 from ondeck.observe.records import Asked, Change
+from ondeck.observe.sources import words
 from ondeck.reach.ports import Become, Completed, Link
 from ondeck.text import decode, safe_line
-from providers.linux.asking import linked, why, words
+from providers.linux.asking import linked, why
 from providers.linux.journal import field, no_journal
 
 NS = 1_000_000_000

@@ -10,8 +10,9 @@ from ondeck.bench import Bench
 from ondeck.errors import LinkLost, OndeckError
 from ondeck.inventory.model import Host
 from ondeck.observe.records import FactsBatch, Health
+from ondeck.observe.sources import Pauses, States, words
 from ondeck.reach.ports import Link
-from providers.linux.asking import Following, Pauses, States, linked, words
+from providers.linux.asking import Following, linked
 from providers.linux.facts_parse import Samples
 
 # A sample that is later than so many periods makes the source slow.

@@ -21,10 +21,11 @@ from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import Parser
 from ondeck.observe.ports import LAST
 from ondeck.observe.records import Health, LogBatch, LogLine
+from ondeck.observe.sources import States
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
 from ondeck.text import MORE, Lines, decode, safe_line
-from providers.linux.asking import Following, States, become_root, why
+from providers.linux.asking import Following, become_root, why
 from providers.linux.reach_back import Part, cut_of
 
 HISTORY = LAST

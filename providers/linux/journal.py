@@ -14,10 +14,11 @@ from ondeck.inventory.model import Host, LogSource
 from ondeck.observe.parse import LATE, level_in, level_of_priority
 from ondeck.observe.ports import LAST
 from ondeck.observe.records import Health, HistoryCut, Level, LogBatch, LogLine
+from ondeck.observe.sources import States
 from ondeck.reach.ports import Completed, Link
 from ondeck.settings import Settings
 from ondeck.text import decode, styled
-from providers.linux.asking import Following, States, become_root, why
+from providers.linux.asking import Following, become_root, why
 
 HISTORY = LAST
 FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_PID"

@@ -9,7 +9,8 @@ from ondeck.bench import Bench
 from ondeck.errors import BadInput, OndeckError
 from ondeck.inventory.model import Host, LogSource, Place
 from ondeck.observe.records import Health, LogBatch
-from providers.linux.asking import Pauses, States, linked, words
+from ondeck.observe.sources import Pauses, States, words
+from providers.linux.asking import linked
 from providers.linux.files import FileTail
 from providers.linux.journal import JournalTail
 

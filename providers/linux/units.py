@@ -6,8 +6,9 @@ from ondeck.bench import Bench
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host
 from ondeck.observe.records import Asked, Unit
+from ondeck.observe.sources import words
 from ondeck.text import decode, safe_line
-from providers.linux.asking import linked, why, words
+from providers.linux.asking import linked, why
 
 PROPERTIES = (
     "Id,Description,LoadState,ActiveState,SubState,MainPID,NRestarts,MemoryCurrent,"

@@ -5,35 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import msgspec
-
 from ondeck.bench import Bench
-from ondeck.counting import counted
-from ondeck.errors import OndeckError, RemoteFailed, Unreachable
+from ondeck.errors import OndeckError, Unreachable
 from ondeck.inventory.members import hosts_of
 from ondeck.inventory.model import Host
 from ondeck.job.finding import Attempt, Finding, Gate
 from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Plan, Precondition
-from ondeck.observe.health import declared, wait_healthy
+from ondeck.observe.health import Verdict, wait_healthy
+from ondeck.operate.deploys.drafting import FACT
+from ondeck.operate.deploys.gating import gate_of
+from ondeck.operate.deploys.remembering import remembered
+from ondeck.operate.deploys.state import why
+from ondeck.operate.deploys.survey import service_of
 from ondeck.operate.ports import Emit
-from ondeck.operate.wayback import Release
 from ondeck.reach.ports import Link
 from providers.release.cancelling import after_cancel
-from providers.release.hoststate import why
 from providers.release.onhost import OnHost
 from providers.release.options import for_host, options_of
-from providers.release.planning import FACT
 from providers.release.reconciling import reconcile
-from providers.release.survey import (
-    Seen,
-    from_bastion,
-    link_to,
-    look_at,
-    service_of,
-    unread_signals,
-)
-from providers.release.work import Work, to_remember
+from providers.release.survey import from_bastion, link_to, look_at
+from providers.release.work import Work
 
 _AT_ONCE = 8
 
@@ -152,36 +144,15 @@ class ReleaseApplying:
 
     async def gate(self, targets: tuple[str, ...]) -> Gate:
         """Ask the health of a whole batch again, as often as the service says; signals are said as not read."""
-        found = await self._ask_health(targets)
-        unread = unread_signals(self._service)
-        if not unread or not self._plan.draft.rollout.gate:
-            return found
-        return msgspec.structs.replace(found, evidence=f"{found.evidence}; {unread}")
 
-    async def _ask_health(self, targets: tuple[str, ...]) -> Gate:
-        check = self._service.health
-        if check is None or not declared(check):
-            return Gate(passed=True, evidence="no health check is declared: nothing was looked at")
-        if not self._plan.draft.rollout.gate:
-            return Gate(passed=True, evidence="this operation has no gate")
-        within = check.times * (check.every + check.timeout)
+        async def ask(target: str, within: float) -> Verdict:
+            on, check = await self._alive(target), self._service.health
+            assert check is not None
+            return await wait_healthy(
+                on.direct, check, on.host, self._bench.settings, within=within, alive=await on.alive()
+            )
 
-        async def one(target: str) -> tuple[bool | None, str]:
-            try:
-                on = await self._alive(target)
-                verdict = await wait_healthy(
-                    on.direct, check, on.host, self._bench.settings, within=within, alive=await on.alive()
-                )
-            except (OndeckError, TimeoutError) as error:
-                return None, f"{target}: could not ask: {why(error)}"
-            return verdict.ok, f"{target}: {verdict.text}"
-
-        answers = await asyncio.gather(*(one(target) for target in targets))
-        bad = [text for ok, text in answers if ok is False]
-        unknown = [text for ok, text in answers if ok is None]
-        if bad or unknown:
-            return Gate(passed=False if bad else None, evidence="; ".join((bad or unknown)[:5]))
-        return Gate(passed=True, evidence=f"{len(answers)} healthy, {check.times}x in a row")
+        return await gate_of(self._plan, self._service, targets, ask)
 
     async def reconcile(self, attempt: Attempt) -> Finding:
         """Find out what became of an attempt from its claim, the link, the process and the health."""
@@ -210,28 +181,7 @@ class ReleaseApplying:
         await self._prune(succeeded, emit)
         hosts = hosts_of(self._bench.inventory, self._service, self._work.env)
         seen = await look_at(self._bench, self._service, self._options, hosts)
-        # A host that cannot be asked and is none of the plan's must not freeze what is remembered.
-        out = [
-            name
-            for name, one in seen.items()
-            if name not in self._plan.targets and (one.state is None or name in self._plan.draft.left_out)
-        ]
-        not_yet = [name for name, one in seen.items() if name not in out and not self._is_good(one)]
-        if lapsed := [name for name in not_yet if name in succeeded]:
-            names = ", ".join(lapsed[:5])
-            raise RemoteFailed(f"{self._work.release} is not remembered as good: no longer healthy: {names}")
-        if not_yet:
-            emit(
-                f"{self._work.release} is not remembered as good: not healthy on it: {', '.join(not_yet[:5])}"
-            )
-            return {}
-        good = len(hosts) - len(out)
-        emit(
-            f"{self._work.release} is healthy on {good} of {counted(len(hosts), 'host')} of {self._work.name}"
-        )
-        if out:
-            emit(f"LEFT OUT, not on {self._work.release} as far as anybody knows: {', '.join(out)}")
-        return to_remember(self._bench, self._work.name, self._work.release)
+        return remembered(self._bench, self._plan, self._work, self._service, seen, succeeded, emit)
 
     async def _forget(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> None:
         """Job folders of what succeeded go; those of everything else stay as evidence."""
@@ -243,11 +193,6 @@ class ReleaseApplying:
                 await self._on(target).forget(claim)
             except (OndeckError, TimeoutError) as error:
                 emit(f"{target}: its job folder stays: {why(error)}")
-
-    def _is_good(self, one: Seen) -> bool:
-        if one.state is None or Release(one.state.version, one.state.digest) != self._work.release:
-            return False
-        return one.probe.ok is True or not declared(self._service.health)
 
     async def _prune(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> None:
         for target in succeeded:

@@ -7,10 +7,11 @@ import msgspec
 from ondeck.errors import OndeckError
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
+from ondeck.operate.deploys import migrating
+from ondeck.operate.deploys.state import HostState, why
 from ondeck.operate.ports import Emit
 from ondeck.reach.detached import Stage
-from providers.release import migrating, traffic
-from providers.release.hoststate import HostState, why
+from providers.release import traffic
 from providers.release.onhost import BACK, OnHost
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ondeck.inventory.model import Deploy, Host, Migration, Service
+from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.job.plan import Command
+from ondeck.operate.deploys.doors import door_argv
+from ondeck.operate.deploys.survey import Survey
 from ondeck.operate.wayback import Release
 from providers.release import scripts
 from providers.release.options import ByCommand, Options, ReleaseDir, for_host, words
-from providers.release.survey import Survey
 from providers.release.work import Work
 
 ATTEMPT = "ATTEMPT"
@@ -53,16 +54,6 @@ def migration_argv(service: Service, options: Options, host: Host, work: Work, n
     return scripts.argv(scripts.MIGRATE, f"{options.path}/releases/{version}", name, then=argv)
 
 
-def irreversible(migration: Migration) -> bool:
-    """Whether nothing takes it back: it says so, or names no way."""
-    return migration.undo in ((), ("irreversible",))
-
-
-def drain_argv(service: Service, deploy: Deploy, host: Host, verb: str) -> list[str]:
-    """The drain or undrain command of a host; empty when there is none."""
-    return words(deploy.drain if verb == "drain" else deploy.undrain, service, host)
-
-
 def commands(found: Survey, host: Host, work: Work) -> list[Command]:
     """Everything that will be sent for one host, in its order."""
     if host.name in work.unchanged:
@@ -103,7 +94,7 @@ def _around(
     where = f" on {deploy.drain_on}" if deploy.drain_on else ""
     result = []
     if work.operation in _DRAINING:
-        result.append((drain_argv(service, deploy, host, "drain"), f"drain{where}", ""))
+        result.append((door_argv(service, deploy, host, "drain"), f"drain{where}", ""))
     if work.operation not in ("service.drain", "service.undrain"):
         note = (
             "restart" if work.operation == "service.restart" else "switch and restart, as one detached step"
@@ -112,7 +103,7 @@ def _around(
             note = f"deploy, on the {options.on}"
         result.append((change_argv(service, options, host, work, ATTEMPT), note, user))
     if work.operation in _UNDRAINING:
-        result.append((drain_argv(service, deploy, host, "undrain"), f"undrain{where}, once healthy", ""))
+        result.append((door_argv(service, deploy, host, "undrain"), f"undrain{where}, once healthy", ""))
     return result
 
 

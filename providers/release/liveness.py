@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ondeck.inventory.model import Host, Service
 from ondeck.observe.health import Alive
+from ondeck.operate.deploys.claimed import said
 from ondeck.reach.ports import Link
 from ondeck.text import decode
-from providers.release.claimed import said
 from providers.release.options import Options, words
 
 _SHOW = ("ActiveState", "SubState", "NRestarts", "MainPID")

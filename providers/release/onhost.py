@@ -9,19 +9,21 @@ from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
 from ondeck.observe.health import Alive, Verdict, declared, wait_healthy
+from ondeck.operate.deploys import claimed, migrating
+from ondeck.operate.deploys.state import HostState
+from ondeck.operate.deploys.uncut import last, uncut
 from ondeck.operate.ports import Emit
 from ondeck.operate.wayback import Release
 from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.settings import Settings
 from ondeck.text import safe_line
-from providers.release import claimed, migrating, scripts, traffic
-from providers.release.commands import change_argv
-from providers.release.hoststate import HostState, look
+from providers.release import scripts, traffic
+from providers.release.commands import change_argv, migration_argv
+from providers.release.hoststate import look
 from providers.release.liveness import watch
 from providers.release.options import Options, ReleaseDir
 from providers.release.staging import stage
-from providers.release.uncut import last, uncut
 from providers.release.work import Work
 
 BACK = ".back"
@@ -69,6 +71,21 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
         """The detached step of a claim."""
         return Detached(self.link, claim, self.settings, self.options.as_user())
 
+    def seconds(self) -> float:
+        """How long a command on the host may take, before timescale."""
+        return self.options.seconds()
+
+    def before_argv(self, name: str) -> list[str]:
+        """A command that runs before the deploy."""
+        return migration_argv(self.service, self.options, self.host, self.work, name)
+
+    async def has_run(self, name: str) -> bool | None:
+        """Whether the release on the host is marked with it; None where no release lies on the host."""
+        if not isinstance(self.options, ReleaseDir):
+            return None
+        here = (await self.state()).has(self.work.release.version)
+        return here is not None and name in here.migrated
+
     async def healthy(self) -> Verdict:
         """Wait for health after a change; without a check only that the process did not die at once."""
         check = self.service.health
@@ -92,7 +109,7 @@ class OnHost(msgspec.Struct, frozen=True, kw_only=True):
             if not self.work.archive:
                 raise RemoteFailed(f"release {release.version} is not on the host any more")
             await stage(self.link, self.options, self.work, attempt, emit)
-        await migrating.migrate(self, attempt, emit, pinned, state)
+        await migrating.migrate(self, attempt, emit, pinned)
         await uncut(traffic.drain(self, attempt, emit))
         done = await self._run(attempt.id, self._argv(attempt.id), emit)
         if done.status == 0:

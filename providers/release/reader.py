@@ -9,11 +9,12 @@ from ondeck.bench import Bench
 from ondeck.errors import Missing, RemoteFailed
 from ondeck.inventory.model import Host, Service
 from ondeck.observe.records import ReleaseFacts
+from ondeck.operate.deploys.claimed import said
+from ondeck.operate.deploys.survey import Seen
 from ondeck.text import decode, safe_line
 from providers.release.archive import available
-from providers.release.claimed import said
 from providers.release.options import VERSION, ReleaseDir, archive_pattern, options_of, words
-from providers.release.survey import Seen, look_at
+from providers.release.survey import look_at
 
 _NO_PROGRAM = 127
 """What a shell ends with when there is no such program."""

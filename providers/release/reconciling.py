@@ -6,10 +6,11 @@ import msgspec
 
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
+from ondeck.operate.deploys import migrating
+from ondeck.operate.deploys.state import HostState
 from ondeck.operate.wayback import Release
 from ondeck.reach.detached import Look, Stage
-from providers.release import migrating, traffic
-from providers.release.hoststate import HostState
+from providers.release import traffic
 from providers.release.onhost import BACK, OnHost
 from providers.release.options import ByCommand
 

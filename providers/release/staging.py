@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ondeck.errors import RemoteFailed
 from ondeck.job.finding import Attempt
+from ondeck.operate.deploys.claimed import said
 from ondeck.operate.ports import Emit
 from ondeck.reach.ports import Become, Completed, Link
 from providers.release import scripts
 from providers.release.archive import pieces
-from providers.release.claimed import said
 from providers.release.hoststate import release_json
 from providers.release.options import ReleaseDir
 from providers.release.work import Work

@@ -40,7 +40,14 @@ def _variable(question: SecretQuestion) -> Secret:
     name = question.reference.rest
     if name not in question.environ:
         raise Missing("the variable is not set", hint=f"export {name}=...")
-    return Secret(question.environ[name])
+    value = question.environ[name]
+    if not value:
+        raise Missing("the variable is empty")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Missing("it is not UTF-8") from None
+    return Secret(value)
 
 
 def _file(question: SecretQuestion) -> Secret:
@@ -68,7 +75,10 @@ def _text(data: bytes) -> Secret:
         value = data.decode()
     except UnicodeDecodeError:
         raise Missing("it is not UTF-8") from None
-    return Secret(value.rstrip("\r\n"))
+    value = value.removesuffix("\n").removesuffix("\r")
+    if not value:
+        raise Missing("it is empty")
+    return Secret(value)
 
 
 def _command(question: SecretQuestion) -> Secret:
@@ -107,6 +117,4 @@ def _answer(process: subprocess.Popen[bytes], program: str, seconds: float) -> S
     if process.returncode:
         # What it wrote is not repeated: a tool may show what it was asked for in its complaint.
         raise Missing(f"{program} ended with {process.returncode}", hint=f"see what it says: {program} ...")
-    if not out:
-        raise Missing(f"{program} printed nothing")
     return _text(out)

@@ -1,6 +1,6 @@
 """Where the work on a stack is kept on this machine: private to who runs ondeck, never in anybody's tree.
 
-`state/work/terraform/STACK/`::
+`work/terraform/STACK` of the state folder::
 
     trees/COMMIT/        checkouts of pinned commits; `.terraform` of each stays in it between runs
     plans/ID.tfplan      plan files as they were shown; a plan file holds sensitive values in clear

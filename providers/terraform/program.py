@@ -236,7 +236,7 @@ class Program:
         theirs = source / "terraform.tfstate"
         if self.folders.own_state.exists() or self.options.backend_config or not theirs.exists():
             return ""
-        return f"{theirs} is there and is not used: ondeck never works in somebody's tree"
+        return f"{theirs} is there and is not used: no work is done in somebody's tree"
 
     async def check_workspace(self, module: Path) -> None:
         """Hold on when the workspace is not there: the program would take it for an empty one.

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ondeck.errors import Missing, OndeckError
+from ondeck.errors import Missing, OndeckError, Unreachable
 from ondeck.inventory.secretrefs import is_reference
 from ondeck.operate.ports import SecretQuestion
 from providers.vault.server import Denied, Place, Server, place_of
@@ -56,6 +56,7 @@ class Login:
         self._value = ""
         self._server: Server | None = None
         self._token: Token | None = None
+        self._timer: threading.Timer | None = None
 
     @property
     def token(self) -> Token | None:
@@ -82,10 +83,12 @@ class Login:
     def _by_token(self, question: SecretQuestion) -> Server:
         value = token_of(question)
         if value != self._value or self._server is None:
-            self._value, self._token = value, None
-            self._server = Server(self.place, value, self._timescale)
+            server = Server(self.place, value, self._timescale)
+            token: Token | None = None
             with suppress(Denied):
-                self._token = _looked_up(self._server)
+                token = _looked_up(server)
+            self._value, self._server = value, server
+            self._take(token)
         self._keep_alive()
         return self._server
 
@@ -106,7 +109,27 @@ class Login:
         said = Server(place, "", self._timescale).login(place.mount, role, secret)
         auth = said.get("auth") or {}
         self._server = Server(place, str(auth.get("client_token", "")), self._timescale)
-        self._token = _of_auth(auth)
+        self._take(_of_auth(auth))
+
+    def _take(self, token: Token | None) -> None:
+        """Know a token from now on, and renew it in time whether or not somebody asks: a night is long."""
+        self._token = token
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = time.time_ns()
+        if token is None or not token.renewable or token.ends <= now:
+            return
+        due = token.asked + (token.ends - token.asked) * 2 // 3
+        # Past that moment it was tried and not answered: again after a third of what is left.
+        wait = due - now if due > now else (token.ends - now) // 3
+        self._timer = threading.Timer(max(wait / SECOND, 0.2), self._renew_in_time)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _renew_in_time(self) -> None:
+        with self._lock:
+            self._keep_alive()
 
     def _keep_alive(self) -> None:
         """Renew when it is due; one that cannot be renewed goes on until it ends."""
@@ -114,10 +137,12 @@ class Login:
         if token is None or server is None or not token.renewable or not token.due(time.time_ns()):
             return
         try:
-            self._token = _of_auth(server.renew().get("auth") or {})
+            self._take(_of_auth(server.renew().get("auth") or {}))
+        except Unreachable:
+            self._take(token)
         except OndeckError:
             # Not due again for every request: it is looked up when it is refused.
-            self._token = msgspec.structs.replace(token, renewable=False)
+            self._take(msgspec.structs.replace(token, renewable=False))
 
     def look(self, question: SecretQuestion) -> Token:
         """Look the token up; logs in nowhere.
@@ -130,8 +155,9 @@ class Login:
             server = self._server if self.place.auth == "approle" else self._by_token(question)
             if server is None:
                 raise Denied("not logged in")
-            self._token = _looked_up(server)
-            return self._token
+            token = _looked_up(server)
+            self._take(token)
+            return token
 
 
 def _looked_up(server: Server) -> Token:

@@ -45,6 +45,8 @@ def place_of(question: SecretQuestion) -> Place:
     url = str(given.get("url") or environ.get("VAULT_ADDR") or environ.get("BAO_ADDR") or "")
     if not url:
         raise BadInput("nobody says where Vault is", hint="write: secrets: {vault: {url: https://...}}")
+    if "@" in url or not url.startswith(("http://", "https://")):
+        raise BadInput("VAULT_ADDR is no http or https address without a login in it")
     ca = given.get("ca")
     return Place(
         url=url.rstrip("/"),

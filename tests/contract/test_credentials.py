@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from lab.aws import proxy, site
+from lab.aws.site import AwsSite
 from lab.real.gnome_keyring import gnome_keyring
 from lab.real.openbao import openbao
 from ondeck.bench import Bench
@@ -23,6 +25,7 @@ from ondeck.operate.bench import FaceBench
 from ondeck.record.store import Record
 from ondeck.registry import Registry
 from ondeck.testing.credentials_suite import CredentialsSuite, Stand
+from tests.aws_place import account
 from tests.contract.sshd import settings
 from tests.required import cannot
 
@@ -155,3 +158,33 @@ class TestVault(CredentialsSuite):
         assert (row.what, row.state) == ("vault token", CredentialState.ENDING)
         assert 9 < (row.expires - time.time_ns()) / 60e9 < 10.1
         assert "default" in row.text
+
+
+class TestAws(CredentialsSuite):
+    provider = "aws"
+
+    @pytest.fixture
+    def stand(self, aws: AwsSite, tmp_path: Path) -> Stand:
+        def breaks() -> None:
+            aws.proxy.rules.append(proxy.cuts("GetCallerIdentity", late=False, times=1000))
+
+        place = account(aws.proxy.url, role="arn:aws:iam::123456789012:role/ops")
+        return Stand(
+            inventory=Inventory(revision=Revision(root=str(tmp_path)), accounts={"acme": place}),
+            bench=bench_over(tmp_path),
+            values=(site.SECRET,),
+            breaks=breaks,
+        )
+
+    def test_a_role_that_is_assumed_says_who_and_until_when(self, provided: Any, stand: Stand) -> None:
+        (row,) = self._rows(provided, stand, stand.inventory)
+        assert row.text.startswith("123456789012 assumed-role/ops")
+        assert row.expires > time.time_ns()
+
+    def test_an_expired_token_is_ended_and_says_what_to_do(
+        self, provided: Any, stand: Stand, aws: AwsSite
+    ) -> None:
+        aws.proxy.rules.append(proxy.refuses("ExpiredToken", "expired", action="GetCallerIdentity"))
+        (row,) = self._rows(provided, stand, stand.inventory)
+        assert row.state is CredentialState.ENDED
+        assert "aws sso login --profile acme-lab" in row.text

@@ -38,8 +38,9 @@ FAILED = (
     b"1795438579,null.a,error,Script exited with non-zero exit status: 4.Allowed exit codes are: [0]\n"
 )
 INSPECT_HCL = (
-    "1795912391,,ui,say,> builds:\\n\\n  > <unnamed build 0>:\\n\\n    sources:\\n\\n      file.image\\n\\n"
-    "      null.check\\n\\n    provisioners:\\n\\n      shell-local\\n\\n    post-processors:\\n\\n      0:\\n        manifest\\n\n"
+    "1795912391,,ui,say,> builds:\\n\\n  > <unnamed build 0>:\\n\\n    sources:\\n\\n      file.image"
+    "\\n\\n      null.check"
+    "\\n\\n    provisioners:\\n\\n      shell-local\\n\\n    post-processors:\\n\\n      0:\\n        manifest\\n\n"
 )
 INSPECT_JSON = "1795912391,,template-builder,qemu,qemu\n1795912391,,template-builder,ebs,amazon-ebs\n"
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from ondeck.errors import BadInput
 from ondeck.inventory.model import Deploy, Host, Service
 from ondeck.observe.records import ReleaseFacts
+from ondeck.operate.deploys.retention import to_remove
+from ondeck.operate.deploys.state import HostState, Kept
+from ondeck.operate.deploys.work import to_remember
 from ondeck.operate.wayback import Release, Runs, good_releases, last_good, way_back, way_of
-from providers.release.hoststate import HostState, Kept
 from providers.release.liveness import dead
 from providers.release.options import ReleaseDir, for_host, options_of, version_of
-from providers.release.retention import to_remove
-from providers.release.work import to_remember
 from tests.contract.release_site import SiteBench
 
 

@@ -21,7 +21,8 @@ DONE = (
 )
 SUMMARY = (
     b'{"@level":"info","@message":"Apply complete! Resources: 1 added, 0 changed, 0 destroyed.",'
-    b'"type":"change_summary","changes":{"add":1,"change":0,"import":0,"remove":0,"operation":"apply"}}\n'
+    b'"type":"change_summary",'
+    b'"changes":{"add":1,"change":0,"import":0,"remove":0,"operation":"apply"}}\n'
 )
 LOCKED_HTTP = (
     "Error message: HTTP remote state already locked: ID=7948284f-b709-6ae3-f06c-1ec92061d900\nLock Info:\n"
@@ -119,5 +120,5 @@ def test_a_stale_plan_a_lock_and_a_state_that_was_not_saved_are_told_apart() -> 
     )
     assert not other.stale
     assert not other.not_saved
-    assert other.lock is None
+    assert not other.lock
     assert other.trouble() == "local-exec provisioner error: exit status 3"

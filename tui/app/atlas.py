@@ -15,6 +15,7 @@ ROOTS: dict[str, str] = {
     "logs": "tui.app.panes.logs:LogsPane",
     "metrics": "tui.app.panes.metrics:MetricsPane",
     "provision": "tui.app.panes.provision:ProvisionPane",
+    "backups": "tui.app.panes.backups:BackupsPane",
     "jobs": "tui.app.panes.jobs:JobsPane",
 }
 """Panes of the bar."""
@@ -29,6 +30,8 @@ PAGES: dict[str, str] = {
     "get": "tui.app.panes.kinds:KindsPage",
     "describe": "tui.app.panes.describe:DescribePage",
     "thing": "tui.app.panes.thing:ThingPage",
+    "backup": "tui.app.panes.backup:BackupPage",
+    "snapshot": "tui.app.panes.backup:SnapshotPage",
     "stack": "tui.app.panes.stack:StackPage",
 }
 """Views by name; most take the name of a thing behind it."""

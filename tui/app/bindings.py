@@ -66,6 +66,7 @@ def _panes() -> list[Act]:
         ("4", "logs", "Logs", "Logs of the selected service or host"),
         ("5", "metrics", "Metrics", "Figures over time of the selected hosts"),
         ("7", "provision", "Prov", "Stacks: their locks, states and what is half done"),
+        ("8", "backups", "Backup", "Backups: what is lost, how far it is proven, what was promised"),
         ("0", "jobs", "Jobs", "What ondeck does and did"),
     )
     return [Act(f"pane.{name}", key, short, text, "Panes") for key, name, short, text in named]
@@ -75,7 +76,7 @@ ACTS: tuple[Act, ...] = (
     *_panes(),
     *(
         Act(f"pane.{key}", key, name, f"{name} is {LATER}", "Panes")
-        for key, name in (("6", "Alerts"), ("8", "Backups"), ("9", "Runbooks"))
+        for key, name in (("6", "Alerts"), ("9", "Runbooks"))
     ),
     Act("go.open", "enter", "open", "Open the selected row", "Move"),
     Act("go.back", "escape", "back", "Back; never leaves ondeck", "Move"),
@@ -101,6 +102,7 @@ ACTS: tuple[Act, ...] = (
         "Operate",
     ),
     Act("do.rollback", "R", "roll back", "Plan the way back of the selected service", "Operate"),
+    Act("do.hold", "H", "hold", "Plan to hold the selected snapshot, so that no forget takes it", "Operate"),
     Act("do.actions", "a", "actions", "Every operation for the selected row", "Operate"),
     Act("do.run", "x", "run", "Run a command on the marked hosts", "Operate"),
     Act("do.shell", "s", "shell", "Open a shell on the selected host", "Operate"),
@@ -200,6 +202,17 @@ PLAN_ACTS: tuple[Act, ...] = (
     Act("plan.help", "question_mark", "help", "Keys of the plan, as long as nothing is typed", "Plan"),
 )
 
+BACKUP_ACTS: tuple[Act, ...] = (
+    Act(
+        "do.restore",
+        "R",
+        "restore",
+        "Plan to restore the snapshot beside what is there",
+        "Operate",
+        "do.rollback",
+    ),
+)
+"""Second names of keys: for the hint line of views of backups."""
 STACK_ACTS: tuple[Act, ...] = (
     Act("do.apply", "D", "apply", "Plan an apply of the selected stack", "Operate", "do.deploy"),
 )
@@ -207,6 +220,7 @@ STACK_ACTS: tuple[Act, ...] = (
 
 ALL: tuple[Act, ...] = (
     *ACTS, *MOVE_ACTS, *LOG_ACTS, *LOG_VIEW_ACTS, *JOB_ACTS, *TYPED_ACTS, *DIALOG_ACTS, *PLAN_ACTS,
+    *BACKUP_ACTS,
     *STACK_ACTS,
 )  # fmt: skip
 BY_ID: dict[str, Act] = {act.id: act for act in ALL}

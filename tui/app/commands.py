@@ -21,7 +21,7 @@ PLACES: dict[str, str] = {
     "now": "now", "fleet": "fleet", "hosts": "fleet", "deploy": "deploy", "services": "deploy", "svc": "deploy",
     "logs": "logs", "metrics": "metrics", "top": "metrics", "jobs": "jobs", "units": "units",
     "changes": "changes", "locks": "locks", "certs": "certs", "creds": "creds", "record": "record",
-    "provision": "provision", "stacks": "provision",
+    "provision": "provision", "stacks": "provision", "backups": "backups",
 }  # fmt: skip
 """Words of the `:` line that name a view, and its address."""
 

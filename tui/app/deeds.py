@@ -342,7 +342,8 @@ class Deeds:
     def shell(self) -> None:
         """`s`: a shell on the selected host, on this terminal or in a new tmux window."""
         hosts = hosts_of(self.screen.view.meant("do.shell"))
-        spec = next((s for s in self.session.specs() if s.interactive), None)
+        shells = (s for s in self.session.specs() if s.interactive and s.target is TargetKind.HOSTS)
+        spec = next(shells, None)
         if len(hosts) != 1 or spec is None:
             self.desk.say("a shell needs one host under the cursor", "warn")
             return

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from ondeck.capabilities import Capabilities
 from ondeck.errors import BadInput, ExitCode, Missing, Refused
 from ondeck.inventory import secretrefs
 from ondeck.inventory.secretrefs import Reference
@@ -15,7 +16,7 @@ from ondeck.operate import creds as looks
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.creds import ReferenceLook, Resolves
 from ondeck.operate.ports import SecretQuestion, SecretStore
-from ondeck.operate.secrets import FIELD, question, schemes
+from ondeck.operate.secrets import question, schemes
 from ondeck.secret import Secret
 from tui.cli.face import Face, form_option, pass_face
 from tui.cli.out import At, Rows
@@ -110,13 +111,13 @@ def _store(face: Face, text: str) -> tuple[SecretStore, SecretQuestion]:
 
 
 def _store_of(face: Face, reference: Reference) -> SecretStore:
-    manifest = face.registry.serving(FIELD, reference.scheme)
-    if "secret_store" not in manifest.capabilities:
+    able = Capabilities(face.registry)
+    if not able.keeps(reference.scheme):
         raise BadInput(
-            f"ondeck does not keep secrets of scheme {reference.scheme!r}",
+            f"secrets of scheme {reference.scheme!r} are not kept from here",
             hint="write keyring:NAME, or use its own tools",
         )
-    store: SecretStore = face.deck.registry.load(manifest.name, "secret_store")
+    store: SecretStore = able.secrets(reference.scheme, "secret_store")
     return store
 
 
@@ -124,10 +125,9 @@ def _open_stores(face: Face) -> None:
     """What has to be typed is asked for before anything else, and only of a person."""
     if not face.may_ask:
         return
-    known = schemes(face.registry)
-    for use in secretrefs.uses(face.deck.inventory, known):
-        manifest = face.registry.serving(FIELD, use.reference.scheme)
-        if "secret_store" in manifest.capabilities:
+    able = Capabilities(face.registry)
+    for use in secretrefs.uses(face.deck.inventory, schemes(face.registry)):
+        if able.keeps(use.reference.scheme):
             _unlock(face, _store_of(face, use.reference), question(face.deck, use.reference))
             return
 

@@ -16,8 +16,8 @@ from ondeck.errors import BadInput, ExitCode
 from ondeck.inventory.live import HostFacts, Live
 from ondeck.inventory.model import Host
 from ondeck.observe.fleet import Standing, fullest
-from ondeck.observe.history import gather_changes, newest_first, silent
-from ondeck.observe.ports import ChangeReader, FactsReader
+from ondeck.observe.history import EveryChange, gather_changes, newest_first, silent
+from ondeck.observe.ports import FactsReader
 from ondeck.observe.records import Asked, Change, SourceState
 from ondeck.observe.sampling import AT_ONCE, sample_all, standings
 from tui.cli.face import Face, form_option, pass_face, selector_option
@@ -184,7 +184,7 @@ def _exit(lost: int, asked: int) -> ExitCode:
 async def _changes(face: Face, hosts: Sequence[Host], since: int) -> list[Asked]:
     bench = _bench(face)
     try:
-        reader = cast(ChangeReader, Capabilities(face.deck.registry).host("changes"))
+        reader = EveryChange(Capabilities(face.deck.registry).every("changes"))
         return await gather_changes(bench, reader, hosts, since)
     finally:
         await bench.aclose()

@@ -1,4 +1,4 @@
-"""`ondeck stack list|show|state|output`: what stacks are and hold, asked now."""
+"""`ondeck stack list`, `show`, `state` and `output`: what stacks are and hold, asked now."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.inventory.model import Host, Inventory
-from ondeck.observe.history import ask_changes
-from ondeck.observe.ports import ChangeReader, UnitReader
+from ondeck.observe.history import EveryChange, ask_changes
+from ondeck.observe.ports import UnitReader
 from ondeck.observe.records import Asked
 from tui.app.views import Answer, UnitsLook
 
@@ -77,7 +77,7 @@ class LiveQuestions:
         return lambda bench: reader.units(host, bench)
 
     def _changes_of(self, host: Host) -> Question:
-        reader: ChangeReader = self._capabilities.host("changes")
+        reader = EveryChange(self._capabilities.every("changes"))
         since = time.time_ns() - DAY
         return lambda bench: ask_changes(bench, reader, host, since)
 

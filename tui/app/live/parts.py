@@ -10,7 +10,9 @@ from ondeck.capabilities import Capabilities
 from ondeck.deck import Deck
 from ondeck.engine import Engine
 from ondeck.errors import BadInput
+from ondeck.inventory import discovering
 from ondeck.inventory.live import Live
+from ondeck.observe import discovery
 from ondeck.observe.fleet import judge
 from ondeck.observe.live import live, versions_of
 from ondeck.operate.bench import FaceBench
@@ -58,7 +60,19 @@ class Parts:
         self.engine.start()
         self.hosts.load()
         self.jobs.start()
+        self._ask_sources()
         self.outputs.start()
+
+    def _ask_sources(self) -> None:
+        """Live sources whose answers are old are asked beside everything else; the next start shows what is new."""
+        entries = discovering.entries(self._deck.inventory)
+        if not entries:
+            return
+
+        async def ask(bench: Bench) -> None:
+            await discovery.refresh(self._deck.registry, bench, entries, older=discovery.STALE)
+
+        self.engine.call(ask)
 
     def stop(self, within: float) -> None:
         """Stop reading."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ondeck.operate.deploys.state import HostState
 from ondeck.operate.wayback import Release
-from providers.release.hoststate import HostState
 
 
 def to_remove(

@@ -2,25 +2,62 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from ondeck.errors import LinkLost, RemoteFailed
-from ondeck.inventory.model import Migration
+from ondeck.inventory.model import Deploy, Host, Migration
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
+from ondeck.operate.deploys import claimed
+from ondeck.operate.deploys.doors import NOT_BEGUN
+from ondeck.operate.deploys.drafting import irreversible
+from ondeck.operate.deploys.uncut import uncut
+from ondeck.operate.deploys.work import Work
 from ondeck.operate.ports import Emit
 from ondeck.reach.detached import Detached, Look, Stage
-from providers.release import claimed
-from providers.release.commands import irreversible, migration_argv
-from providers.release.hoststate import HostState
-from providers.release.options import ReleaseDir
-from providers.release.traffic import NOT_BEGUN
-from providers.release.uncut import uncut
+from ondeck.settings import Settings
 
-if TYPE_CHECKING:
-    from providers.release.onhost import OnHost
+
+class Target(Protocol):
+    """One host of a deploy, as far as its commands before it are concerned."""
+
+    @property
+    def host(self) -> Host:
+        """The host."""
+        ...
+
+    @property
+    def deploy(self) -> Deploy:
+        """With the commands."""
+        ...
+
+    @property
+    def work(self) -> Work:
+        """Which of them have to run."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """For waiting times."""
+        ...
+
+    def seconds(self) -> float:
+        """How long one may take, before timescale."""
+        ...
+
+    def step(self, claim: str) -> Detached:
+        """The claimed step of a command."""
+        ...
+
+    def before_argv(self, name: str) -> list[str]:
+        """The command of that name."""
+        ...
+
+    async def has_run(self, name: str) -> bool | None:
+        """Whether a mark on the host says that it ran for this release; None where nothing marks that."""
+        ...
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -35,43 +72,41 @@ class Ran(msgspec.Struct, frozen=True):
         return f"{self.migration.name}: {self.look.finding().evidence}{ever}"
 
 
-def mine(on: OnHost) -> list[Migration]:
+def mine(on: Target) -> list[Migration]:
     """Those that this target runs, by the plan."""
     found = [m for m in on.deploy.before if m.name in on.work.migrations]
     return [m for m in found if m.on != "one" or on.host.name == on.work.pinned]
 
 
-def steps(on: OnHost, attempt: str) -> list[Detached]:
+def steps(on: Target, attempt: str) -> list[Detached]:
     """The claimed steps that an attempt may have left."""
     return [_step(on, attempt, migration) for migration in mine(on)]
 
 
-def _step(on: OnHost, attempt: str, migration: Migration) -> Detached:
+def _step(on: Target, attempt: str, migration: Migration) -> Detached:
     return on.step(f"{attempt}.before{on.deploy.before.index(migration)}")
 
 
-async def migrate(on: OnHost, attempt: Attempt, emit: Emit, pinned: OnHost | None, state: HostState) -> None:
+async def migrate(on: Target, attempt: Attempt, emit: Emit, pinned: Target | None) -> None:
     """Run what has not run for this release; a cancel waits for the end of each.
 
     Raises:
         RemoteFailed: One failed, or one that runs elsewhere has not run; nothing was switched.
         LinkLost: Not known what became of one.
     """
-    release = on.work.release
-    here = state.has(release.version)
     for migration in on.deploy.before:
         name = migration.name
-        if name not in on.work.migrations or (here and name in here.migrated):
+        if name not in on.work.migrations or await on.has_run(name):
             continue
         if migration.on == "one" and pinned is not None:
-            done = (await pinned.state()).has(release.version)
-            if isinstance(on.options, ReleaseDir) and not (done and name in done.migrated):
+            if await pinned.has_run(name) is False:
                 raise RemoteFailed(f"{name} has not run: it runs once, with {pinned.host.name}")
             continue
         emit.step(f"runs {name}")
-        argv = migration_argv(on.service, on.options, on.host, on.work, name)
-        seconds = on.settings.seconds(on.options.seconds())
-        ended = await uncut(claimed.run(_step(on, attempt.id, migration), argv, emit, seconds))
+        seconds = on.settings.seconds(on.seconds())
+        ended = await uncut(
+            claimed.run(_step(on, attempt.id, migration), on.before_argv(name), emit, seconds)
+        )
         if ended.look.stage is not Stage.ENDED:
             raise LinkLost(f"{name}: {ended.look.finding().evidence}; nothing was switched")
         if not ended.ok:
@@ -79,7 +114,7 @@ async def migrate(on: OnHost, attempt: Attempt, emit: Emit, pinned: OnHost | Non
             raise RemoteFailed(f"{name} failed: {ended.said()}{ever}; nothing was switched")
 
 
-async def ran(on: OnHost, attempt: Attempt) -> list[Ran]:
+async def ran(on: Target, attempt: Attempt) -> list[Ran]:
     """What was begun in an attempt, read from the claims; what was not begun cannot begin any more."""
     found = []
     for migration in mine(on):
@@ -89,7 +124,7 @@ async def ran(on: OnHost, attempt: Attempt) -> list[Ran]:
     return found
 
 
-def stays(on: OnHost) -> str:
+def stays(on: Target) -> str:
     """What a switched host keeps of them whatever it runs now: `; migrate cannot be taken back`."""
     names = [m.name for m in mine(on) if irreversible(m)]
     return f"; {', '.join(names)} cannot be taken back" if names else ""

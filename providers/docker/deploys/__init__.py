@@ -1,0 +1,1 @@
+"""Deploys of services of `kind: docker` onto the engines of plain hosts."""

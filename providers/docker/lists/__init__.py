@@ -1,0 +1,1 @@
+"""Live things of an engine or a swarm: what the lists of the manifest show."""
