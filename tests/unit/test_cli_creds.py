@@ -62,7 +62,7 @@ def test_doctor_says_what_is_not_to_be_had(
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
-        (("creds", "set", "vault:kv/x#y"), 2, "does not keep secrets of scheme 'vault'"),
+        (("creds", "set", "vault:kv/x#y"), 2, "secrets of scheme 'vault' are not kept from here"),
         (("creds", "set", "hunter2"), 2, "no reference to a secret"),
         (("creds", "set", "other:x"), 2, "nobody here knows"),
         (("creds", "set", "keyring:x"), 1, "no keyring is open here"),
