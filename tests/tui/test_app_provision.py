@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ondeck.inventory.model import Stack
+from ondeck.inventory.model import Build, Stack
 from ondeck.job.plan import Action, Batch, Change, Draft, Plan, Request, RolloutPlan
 from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 from ondeck.observe.asking import Question
@@ -31,6 +31,11 @@ STACK_SPECS = tuple(
         ("plan", "Plan a stack", Risk.READ), ("apply", "Apply a stack", Risk.CHANGE),
         ("unlock", "Break the lock of a state", Risk.DESTROY), ("push", "Push a state", Risk.DESTROY),
     )
+)  # fmt: skip
+
+RUN = OperationSpec(
+    name="build.run", title="Run a build", target=TargetKind.BUILD, params=NoParams, risk=Risk.CHANGE,
+    shortcut=Shortcut(("build", "run")),
 )  # fmt: skip
 
 
@@ -68,7 +73,7 @@ class Stacks(FakeSession):
         self.changes_planned: tuple[Change, ...] = ()
 
     def specs(self) -> tuple[OperationSpec, ...]:
-        return (*SPECS, *STACK_SPECS)
+        return (*SPECS, *STACK_SPECS, RUN)
 
     async def plan(self, wish: Wish) -> Card:
         self.planned.append(wish)
@@ -191,6 +196,24 @@ async def test_a_plan_is_a_tree_that_is_walked_and_unfolded_by_arrows_while_a_na
         await play.press("p")
         await play.until("p_")
         assert session.begun == []
+
+
+async def test_a_build_in_the_view_of_builds_can_be_run() -> None:
+    session = Stacks({})
+    session.inventory = msgspec.structs.replace(
+        session.inventory, builds={"golden": Build(name="golden", kind="packer", env="prod")}
+    )
+    async with playing(session, size=(80, 24)) as play:
+        await play.press(":")
+        await play.type("builds")
+        await play.press("enter")
+        await play.until("golden")
+        await play.press("a")
+        shown = await play.until("actions for golden")
+        assert "Run a build" in shown
+        await play.press("enter")
+        await play.until("to start:")
+        assert [(w.operation, w.subject) for w in session.planned] == [("build.run", "golden")]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
