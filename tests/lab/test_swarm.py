@@ -157,7 +157,7 @@ def test_scale_and_restart_wait_until_the_swarm_has_done_it(swarm: Swarm) -> Non
 def _tasks(swarm: Swarm) -> list[dict[str, Any]]:
     api = swarm.manager()
     try:
-        return [t for t in api.tasks(filters={"service": "shop_web", "desired-state": "running"})]
+        return list(api.tasks(filters={"service": "shop_web", "desired-state": "running"}))
     finally:
         api.close()
 
