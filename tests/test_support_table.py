@@ -15,7 +15,7 @@ _TEST = re.compile(r"`(tests/[a-z_/]+\.py)`")
 _KIND = re.compile(r"`([a-z-]+)`")
 _STANDS_IN = re.compile(r"^from lab\.aws\b|\bmoto\b", re.MULTILINE)
 
-_SHARED = re.compile(r"\b(real_hosts|trusted|deployed)\b")  # fixtures of the whole folder
+_SHARED = re.compile(r"\b(real_hosts|trusted|deployed|aws)\b")  # fixtures of the whole folder
 
 
 class Support(msgspec.Struct, frozen=True):
@@ -43,8 +43,8 @@ def table(page: str) -> list[Support]:
     return [Support(*(cell.strip() for cell in row)) for row in cells]
 
 
-def reach(checkout: Path, test: str) -> set[str]:
-    """A test's file and every file of the tests that it stands on."""
+def reach(checkout: Path, test: str, *, shared: bool = True) -> set[str]:
+    """A test's file and every file of the tests that it stands on, `shared` fixtures with them."""
     found: set[str] = set()
     todo = [test]
     while todo:
@@ -55,7 +55,7 @@ def reach(checkout: Path, test: str) -> set[str]:
         text = (checkout / name).read_text()
         imported = re.findall(r"^from (tests\.[\w.]+) import", text, re.MULTILINE)
         todo += [f"{module.replace('.', '/')}.py" for module in imported]
-        if _SHARED.search(text):
+        if shared and _SHARED.search(text):
             todo.append("tests/lab/conftest.py")
     return found - {"tests/required.py"}
 
