@@ -74,16 +74,17 @@ async def _lists(face: Face, where: Sequence[Asked]) -> list[Listing]:
 
 
 def _table(where: Sequence[Asked], listings: Sequence[Listing]) -> Rows:
-    """One table; the place stands before the things where there are several."""
+    """One table of what to type for each thing and its cells; a first cell that only says the same is left out."""
     spec = where[0][0]
     several = len(listings) > 1
-    titles = tuple(column.lower() for column in spec.columns)
+    things = [(listing.place, one) for listing in listings for one in listing.rows]
+    skipped = 1 if all(one.cells[0] == one.name for _, one in things) else 0
+    first = spec.columns[0].lower() if skipped else "thing"
     rows = tuple(
-        ((f"{listing.place}/{one.name}", listing.place, *one.cells) if several else (one.name, *one.cells))
-        for listing in listings
-        for one in listing.rows
+        (f"{place}/{one.name}" if several else one.name, *one.cells[skipped:]) for place, one in things
     )
-    return Rows((("thing", "place") if several else ("thing",)) + titles, rows, drop=("place", "thing"))
+    titles = (first, *(column.lower() for column in spec.columns[skipped:]))
+    return Rows(titles, rows, drop=("thing",))
 
 
 def _as_data(face: Face, listings: Sequence[Listing], form: str) -> None:
