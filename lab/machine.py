@@ -25,6 +25,9 @@ _TOOLS = (
     "packer",
     "prometheus",
     "systemd-run",
+    "gnome-keyring-daemon",
+    "dbus-daemon",
+    "bao",
 )
 
 

@@ -79,6 +79,21 @@ class Capabilities:
         except Missing:
             return False
 
+    def secrets(self, scheme: str, capability: str) -> Any:  # noqa: ANN401 - each capability has its own port
+        """What knows a scheme of secrets can do: `secrets`, `secret_store`.
+
+        Raises:
+            Missing: Nobody knows the scheme, or who does cannot.
+        """
+        return self._registry.load(self._registry.serving("secret.scheme", scheme).name, capability)
+
+    def keeps(self, scheme: str) -> bool:
+        """True when secrets of a scheme can be kept for the user here; imports nothing of its provider."""
+        try:
+            return "secret_store" in self._registry.serving("secret.scheme", scheme).capabilities
+        except Missing:
+            return False
+
     def check(self, kind: str) -> Any:  # noqa: ANN401 - the port is CheckReader
         """What evaluates a kind of check: `tls`.
 

@@ -30,7 +30,7 @@ class Deck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_inventory(settings: Settings) -> Inventory:
-    """Find the inventory and read it.
+    """Find the inventory and read it, with what its live sources answered last.
 
     Raises:
         BadInput: No inventory was found, or it has problems.
@@ -38,7 +38,12 @@ def read_inventory(settings: Settings) -> Inventory:
     from ondeck.inventory.find import find_root
     from ondeck.inventory.loader import load
 
-    return load(find_root(settings, Path.cwd()), cache=settings.cache)
+    found = load(find_root(settings, Path.cwd()), cache=settings.cache)
+    if not found.discover and not any("discover" in account.options for account in found.accounts.values()):
+        return found
+    from ondeck.inventory.discovering import with_kept
+
+    return with_kept(found, settings.cache)
 
 
 def open_deck(settings: Settings, inventory: Inventory | None = None) -> Deck:

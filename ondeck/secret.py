@@ -12,10 +12,17 @@ class Secret:
     formatting path can show it by accident.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("_ends", "_value")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, ends: int = 0) -> None:
+        """Hold a value; `ends` is when it stops being one (ns since 1970), 0 when it does not or nobody knows."""
         self._value = value
+        self._ends = ends
+
+    @property
+    def ends(self) -> int:
+        """When it stops being good, ns since 1970: the end of its lease; 0 when it has none."""
+        return self._ends
 
     def reveal(self) -> str:
         """The value itself. Never put it into argv, a log, an event or an exception."""

@@ -18,6 +18,7 @@ from ondeck.record.view import JobView
 from ondeck.registry import Registry
 from ondeck.settings import Settings
 from ondeck.testing.operators import MANIFEST
+from providers.secrets.manifest import MANIFEST as SECRETS
 
 YES = Consent(confirmed=True, reason="a test")
 TARGETS = ("web-1", "web-2", "web-3")
@@ -49,7 +50,7 @@ def deck(tmp: Path, *, read_only: bool = False, **rules: Any) -> Deck:
     own = settings(tmp, read_only=read_only)
     return Deck(
         inventory=inventory(**rules),
-        registry=Registry([MANIFEST]),
+        registry=Registry([MANIFEST, SECRETS]),
         record=Record(own),
         settings=own,
         manifests=("ondeck.testing.operators:MANIFEST",),

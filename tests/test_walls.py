@@ -18,7 +18,18 @@ _BARRED_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "mis
 _FORBIDDEN = re.compile(
     "|".join(["/wor" + "k/", "/root/" + r"\.", "artifact-" + "registry", "TO" + "DO", "FIX" + "ME"])
 )
-_HEAVY = ("textual", "rich", "asyncssh", "boto3", "botocore", "docker", "keyring")
+_HEAVY = (
+    "textual",
+    "rich",
+    "asyncssh",
+    "boto3",
+    "botocore",
+    "docker",
+    "keyring",
+    "secretstorage",
+    "hvac",
+    "requests",
+)
 
 
 def _tracked(checkout: Path) -> list[Path]:

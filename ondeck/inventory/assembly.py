@@ -17,6 +17,7 @@ from ondeck.inventory.model import (
     Environment,
     Host,
     Person,
+    SecretSource,
     Service,
     Stack,
 )
@@ -34,6 +35,7 @@ BUILD: dict[str, Callable[..., Any]] = {
     "builds": Build,
     "people": Person,
     "notify": Channel,
+    "secrets": SecretSource,
 }
 PLACEHOLDER = "${name}"
 

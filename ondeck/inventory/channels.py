@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ondeck.inventory.model import Channel
+from ondeck.inventory.secretrefs import is_reference
 
-REFERENCES = ("env", "file")
 SCHEMES = ("http", "https")
 
 
@@ -23,11 +23,6 @@ def problem(channel: Channel) -> str:
     if isinstance(webhook, str) and (is_reference(webhook) or not address_problem(webhook)):
         return ""
     return "webhook is a reference such as env:OPS_WEBHOOK"
-
-
-def is_reference(value: str) -> bool:
-    """True for `env:NAME` and `file:PATH`."""
-    return value.partition(":")[0] in REFERENCES
 
 
 def address_problem(address: str) -> str:

@@ -13,6 +13,7 @@ from ondeck.inventory.findings import Finding, Severity, note, warning
 from ondeck.inventory.model import Environment, Inventory, Protection, Service
 from ondeck.inventory.problems import nearest
 from ondeck.inventory.reads import too_wide
+from ondeck.inventory.secretrefs import in_the_open, is_reference
 from ondeck.inventory.serving import Serves, unserved
 from ondeck.inventory.tables import DEPLOY
 
@@ -28,6 +29,7 @@ def check(inventory: Inventory, serves: Serves) -> tuple[Finding, ...]:
         *_checks(inventory, serves.kinds.get("check.kind", ())),
         *_backups(inventory),
         *_channels(inventory),
+        *_secrets(inventory),
         *unserved(inventory, serves),
         *_files(Path(inventory.revision.root)),
     ]
@@ -166,15 +168,19 @@ def _backups(inventory: Inventory) -> Iterator[Finding]:
             yield note(f"backups.{name}", "no service says that its data is in it")
 
 
+def _secrets(inventory: Inventory) -> Iterator[Finding]:
+    for where in in_the_open(inventory):
+        hint = "write where it is: env:NAME, file:PATH, keyring:NAME or vault:kv/x#key"
+        yield warning(where, "who reads this file can read this secret", hint)
+
+
 def _channels(inventory: Inventory) -> Iterator[Finding]:
     used = {env.notify for env in inventory.environments.values()}
     for name, channel in inventory.notify.items():
         where = f"notify.{name}"
         if wrong := channels.problem(channel):
             yield warning(where, f"nobody can be told: {wrong}")
-        elif isinstance(address := channel.options.get("webhook"), str) and not channels.is_reference(
-            address
-        ):
+        elif isinstance(address := channel.options.get("webhook"), str) and not is_reference(address):
             yield warning(where, "who reads this file can post there", "write a reference: env:OPS_WEBHOOK")
         if name not in used:
             yield note(where, "no environment tells this channel")

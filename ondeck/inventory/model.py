@@ -92,6 +92,7 @@ class Host(Record, frozen=True, kw_only=True):
         user: Login; empty means what ssh_config or the user's login says.
         never_together: Hosts of the same group that are never touched in one batch.
         origin: `file:line` or the discovery that named it.
+        origins: Fields that the file leaves open and a discovery filled -> which one.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Host(Record, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     thresholds: dict[str, Threshold] = {}
     origin: str = ""
+    origins: dict[str, str] = {}
 
 
 class Cluster(Record, frozen=True, kw_only=True):
@@ -320,6 +322,13 @@ class Channel(Record, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
 
 
+class SecretSource(Record, frozen=True, kw_only=True):
+    """How secrets of one scheme are had; options hold references to what that needs, never a value."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
 class SshDefaults(Record, frozen=True, kw_only=True):
     """Defaults of the SSH transport; paths are absolute after loading."""
 
@@ -353,6 +362,23 @@ class Revision(Record, frozen=True, kw_only=True):
         return f"{base}+changes" if self.dirty else base
 
 
+class Source(Record, frozen=True, kw_only=True):
+    """A live source of hosts, as it answered last.
+
+    Attributes:
+        where: Where the inventory names it.
+        asked: When it answered, ns; 0 when it never did.
+        hosts: How many of its hosts are in the inventory.
+        error: Why it could not be asked last time.
+    """
+
+    name: str
+    where: str
+    asked: int = 0
+    hosts: int = 0
+    error: str = ""
+
+
 class Inventory(Record, frozen=True, kw_only=True):
     """Everything that exists, as of one revision."""
 
@@ -369,5 +395,7 @@ class Inventory(Record, frozen=True, kw_only=True):
     builds: dict[str, Build] = {}
     people: dict[str, Person] = {}
     notify: dict[str, Channel] = {}
+    secrets: dict[str, SecretSource] = {}
     metrics: dict[str, dict[str, Any]] = {}
     discover: tuple[dict[str, Any], ...] = ()
+    sources: tuple[Source, ...] = ()

@@ -6,6 +6,7 @@ from typing import Any
 
 from ondeck.errors import BadInput
 from ondeck.inventory.problems import nearest
+from ondeck.inventory.secretfields import Schemes
 from ondeck.inventory.tables import HOST, NAMED, SINGLE
 from ondeck.inventory.values import IDENTIFIER
 
@@ -38,6 +39,8 @@ def json_schema(kind: str) -> dict[str, Any]:
             "propertyNames": {"pattern": _names(section)},
             "additionalProperties": entry,
         }
+        if isinstance(fields, Schemes):
+            properties[section]["properties"] = fields.schemes_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ondeck inventory",

@@ -73,6 +73,8 @@ def _kinds(inventory: Inventory) -> Iterator[tuple[str, str, str]]:
         if section != "hosts":
             for name, place in places.places(inventory, section).items():
                 yield f"{section}.{name}", field, places.kind_of(place)
+    for name in inventory.secrets:
+        yield f"secrets.{name}", "secret.scheme", name
     for name, metrics in inventory.metrics.items():
         yield f"metrics.{name}", "metrics.kind", str(metrics.get("kind", ""))
     for number, found in enumerate(inventory.discover, 1):

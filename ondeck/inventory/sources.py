@@ -17,6 +17,7 @@ class Found(msgspec.Struct, kw_only=True):
     local: bool = False
     groups: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
 
 
 class Source(msgspec.Struct):

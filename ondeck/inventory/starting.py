@@ -36,12 +36,13 @@ class Report(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def write(target: Path, sources: Sequence[str]) -> Report:
+def write(target: Path, sources: Sequence[str], more: Sequence[Source] = ()) -> Report:
     """Write `ondeck.yml`, `hosts.yml` and `services.yml` into a folder; nothing is overwritten.
 
     Args:
         target: The folder; made when it is not there.
         sources: Such as `ansible:hosts.ini`, `ssh_config` or `ssh_config:FILE`; may be empty.
+        more: What live sources answered.
 
     Raises:
         BadInput: A source cannot be read, is of an unknown kind, a file is already there, or what would be
@@ -55,7 +56,7 @@ def write(target: Path, sources: Sequence[str]) -> Report:
                 where=str(target),
                 hint="name an empty folder",
             )
-    read = [_read(source) for source in sources]
+    read = [*(_read(source) for source in sources), *more]
     notes = [f"{source.name}: {note}" for source in read for note in source.notes]
     for source in read:
         if not source.hosts:
@@ -99,11 +100,8 @@ def _read(source: str) -> Source:
             raise BadInput("ansible needs a file", hint="--from ansible:hosts.ini")
         case "ssh_config":
             return sshconfig.read(Path(rest or "~/.ssh/config").expanduser())
-        case "aws":
-            raise BadInput(
-                "reading hosts from AWS is not built yet", hint="take --from ansible:FILE or ssh_config"
-            )
-    raise BadInput(f"unknown source {source!r}", hint=f"sources: ansible:FILE, {KINDS[1]}, {KINDS[1]}:FILE")
+    known = f"ansible:FILE, {KINDS[1]}, {KINDS[1]}:FILE, aws:PROFILE"
+    raise BadInput(f"unknown source {source!r}", hint=f"sources: {known}")
 
 
 def environment_of(host: Found) -> str:

@@ -32,6 +32,7 @@ from ondeck.inventory.model import (
     SshDefaults,
 )
 from ondeck.inventory.problems import Bad
+from ondeck.inventory.secretfields import Schemes
 from ondeck.inventory.thresholds import DEFAULTS
 
 
@@ -352,6 +353,7 @@ SSH = Fields(
     about="Defaults of the SSH transport.",
 )
 CHANNEL = Fields(rest="options", about="Where people are told; values may be references such as env:NAME.")
+SECRETS = Schemes()
 
 NAMED: dict[str, Fields] = {
     "environments": ENVIRONMENT,
@@ -364,6 +366,7 @@ NAMED: dict[str, Fields] = {
     "builds": BUILD,
     "people": PERSON,
     "notify": CHANNEL,
+    "secrets": SECRETS,
 }
 """Sections that map names to records."""
 

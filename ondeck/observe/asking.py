@@ -16,11 +16,12 @@ class Question(msgspec.Struct, frozen=True):
     """What is asked.
 
     Attributes:
-        capability: `resources`, `stacks`, `backups`; `describe` asks `resources` about one thing.
+        capability: `resources`, `stacks`, `backups`; `describe` asks `resources` about one thing, `entries` asks
+            `backups` what lies in a folder.
         section: Where the place stands in the inventory, e.g. `clusters`.
         place: Its name.
-        kind: Of a list, e.g. `containers`.
-        name: Of one thing.
+        kind: Of a list, e.g. `containers`; of `entries` the snapshot.
+        name: Of one thing; of `entries` the folder.
     """
 
     capability: str
@@ -44,4 +45,6 @@ async def ask(able: Capabilities, bench: Bench, question: Question) -> Any:  # n
         if question.capability == "describe":
             return await reader.describe(question.kind, place, question.name, bench)
         return await reader.list(question.kind, place, bench)
+    if question.capability == "entries":
+        return await able.place(place, "backups").entries(place, question.kind, question.name, bench)
     return await able.place(place, question.capability).look(place, bench)

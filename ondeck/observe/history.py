@@ -25,7 +25,8 @@ class EveryChange:
 
     async def changes(self, host: Host, bench: Bench, *, since: int) -> Asked:
         """What all of them answer, oldest first; whatever one could not ask is named."""
-        answers = await asyncio.gather(*(ask_changes(bench, reader, host, since) for reader in self._readers))
+        asked = await asyncio.gather(*(ask_changes(bench, reader, host, since) for reader in self._readers))
+        answers = [answer for answer in asked if not answer.absent]
         found = sorted((c for answer in answers for c in answer.changes), key=lambda change: change.time)
         errors = [answer.error for answer in answers if answer.error]
         silent_all = all(answer.error and not answer.partly for answer in answers)

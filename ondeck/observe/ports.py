@@ -10,12 +10,17 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ondeck.bench import Bench
-from ondeck.inventory.model import Check, Host, LogSource, Place, Service
+from ondeck.inventory.discovering import Discovered, Entry
+from ondeck.inventory.model import Backup, Check, Host, LogSource, Place, Service, Stack
 from ondeck.observe.records import Asked, FactsBatch, LogBatch, ReleaseFacts
 
 if TYPE_CHECKING:
+    from ondeck.observe.backups import BackupLook, Listed
     from ondeck.observe.checks import Served
+    from ondeck.observe.credentials import Credential
     from ondeck.observe.resources import Listing
+    from ondeck.observe.stacks import StackLook
+    from ondeck.secret import Secret
 
 LAST = 200
 """Lines of history that a source gives when no time is asked for."""
@@ -101,6 +106,68 @@ class CheckReader(Protocol):
         ...
 
 
+class CredentialReader(Protocol):
+    """Capability `credentials`: what we show who we are with, and until when."""
+
+    async def credentials(self, bench: Bench) -> Sequence[Credential]:
+        """A row for each credential of its system that the inventory uses, or that is at hand here.
+
+        Never raises and never logs in: what could not be asked is a row `UNKNOWN` that says why. Without
+        anything of its system in the inventory and none at hand there is no row.
+        """
+        ...
+
+
+class BackupReader(Protocol):
+    """Capability `backups`, of the provider that serves the backup's engine (`backup.engine`)."""
+
+    async def look(self, backup: Backup, bench: Bench) -> BackupLook:
+        """What its repository holds, whoever put it there; takes no lock of the repository.
+
+        Never raises for a backup: what keeps it from being asked is `error`, and then nothing else is of now.
+        """
+        ...
+
+    async def entries(self, backup: Backup, snapshot: str, path: str, bench: Bench) -> Listed:
+        """What a folder of a snapshot holds; the newest snapshot when none is named.
+
+        Raises:
+            OndeckError: It cannot be asked, or there is no such snapshot.
+        """
+        ...
+
+    async def find(self, backup: Backup, pattern: str, bench: Bench) -> Listed:
+        """Where a file of that name (`*` allowed) is, newest snapshot first.
+
+        Raises:
+            OndeckError: It cannot be asked.
+        """
+        ...
+
+    async def differences(self, backup: Backup, one: str, other: str, bench: Bench) -> Listed:
+        """What differs from one snapshot to the other.
+
+        Raises:
+            OndeckError: It cannot be asked, or there is no such snapshot.
+        """
+        ...
+
+
+class DiscoveryReader(Protocol):
+    """Capability `discovery`, of the provider that serves the source's kind (`discover.from`)."""
+
+    async def discover(self, entry: Entry, bench: Bench) -> Discovered:
+        """Hosts and clusters that a source knows now; only reads.
+
+        Without `error` the answer is whole; with `partly` the error names what is missing.
+
+        Raises:
+            BadInput: The entry makes no sense for this provider.
+            OndeckError: It could not be asked at all.
+        """
+        ...
+
+
 class ResourceReader(Protocol):
     """Capability `resources`, of a provider whose manifest has `lists`."""
 
@@ -118,5 +185,25 @@ class ResourceReader(Protocol):
         Raises:
             NoMatch: There is no such thing.
             Unreachable, LinkLost, AuthFailed, RemoteFailed: It could not be asked.
+        """
+        ...
+
+
+class StackReader(Protocol):
+    """Capability `stacks`, of the provider that serves the stack's kind (`stack.kind`)."""
+
+    async def look(self, stack: Stack, bench: Bench) -> StackLook:
+        """All that is known of a stack. Changes nothing of it and takes no lock.
+
+        Never raises for a stack: what could not be asked is named in `error`, beside what is known.
+        """
+        ...
+
+    async def reveal(self, stack: Stack, output: str, bench: Bench) -> Secret:
+        """The value of one output, also of a sensitive one, for whoever asked for exactly that.
+
+        Raises:
+            NoMatch: There is no such output.
+            RemoteFailed, Missing: It could not be asked.
         """
         ...

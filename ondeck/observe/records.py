@@ -151,11 +151,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         partly: With `error`: some of it was answered, and the error names the rest.
+        absent: There is nothing there that this reader could tell of, so its silence counts for nothing.
     """
 
     source: str
     error: str = ""
     partly: bool = False
+    absent: bool = False
     changes: tuple[Change, ...] = ()
     units: tuple[Unit, ...] = ()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -144,6 +143,7 @@ class FaceBench(WorkBench):
 
     def __init__(self, deck: Deck) -> None:
         super().__init__(deck.inventory, deck.registry, deck.record, deck.settings, {})
+        self._deck = deck
 
     async def secret(self, reference: str) -> Secret:
         """What a reference stands for now, found in a thread; nobody is asked for it.
@@ -152,5 +152,5 @@ class FaceBench(WorkBench):
             Missing: It is not to be had.
             BadInput: It is no reference.
         """
-        found = await asyncio.to_thread(resolve, [reference], os.environ)
+        found = await asyncio.to_thread(resolve, self._deck, [reference])
         return found[reference]

@@ -37,7 +37,7 @@ from ondeck.operate.attempt import (
 )
 from ondeck.operate.desk import Desk
 from ondeck.operate.herald import Herald
-from ondeck.operate.ports import Applying
+from ondeck.operate.ports import Applying, StopsGently
 from ondeck.operate.rollout import AskGate, Finish, Hold, OpenBatch, Rollout, Start
 from ondeck.settings import Settings
 
@@ -318,6 +318,8 @@ class Drive:
         match ask.what:
             case What.CANCEL:
                 self.cancel(who, hard=ask.hard)
+                if not ask.hard:
+                    await self._ask_to_stop()
             case What.PAUSE:
                 self._paused_by = who
                 self.rollout.hold(_by_hand(who))
@@ -333,16 +335,33 @@ class Drive:
                 await self._lend(ask, who)
 
     def cancel(self, who: str, *, hard: bool) -> None:
-        """Start nothing more; hard stops what is in flight as well, once."""
+        """Start nothing more; hard stops what is in flight as well, once, and what stops gently once more."""
         self.cancelled_by = self.cancelled_by or who
         self.rollout.stop(Ended.CANCELLED)
         if self._gate is not None:
             self._gate.cancel()
-        if hard and not self._hard:
+        gentle = isinstance(self.applying, StopsGently)
+        if hard and (gentle or not self._hard):
             self._hard = True
             for task in self._tasks.values():
                 task.cancel()
-            self._stop_by = asyncio.get_running_loop().time() + self.settings.seconds(STOP_SECONDS)
+            self._stop_by = asyncio.get_running_loop().time() + self.settings.seconds(self._stop_seconds())
+
+    def _stop_seconds(self) -> float:
+        own = self.applying.stop_seconds if isinstance(self.applying, StopsGently) else 0.0
+        return max(STOP_SECONDS, own)
+
+    async def _ask_to_stop(self) -> None:
+        """What is in flight comes to its next safe point, where its tool has one; else it is awaited."""
+        if not isinstance(self.applying, StopsGently):
+            return
+        for target in tuple(self.rollout.running):
+            try:
+                said = await self.applying.ask_to_stop(target)
+            except Exception as error:  # noqa: BLE001 - the boundary to a provider: told, and it is awaited
+                said = f"{target}: could not be asked to stop: {broken(error)}"
+            if said:
+                self.desk.note(said)
 
     def _give_up_stopping(self) -> None:
         """What did not stop in time is unknown: its task may no longer write."""
@@ -350,7 +369,7 @@ class Drive:
             return
         for target in tuple(self.rollout.running):
             row = self.desk.view.targets[target]
-            evidence = f"it did not stop within {STOP_SECONDS:.0f} s"
+            evidence = f"it did not stop within {self._stop_seconds():.0f} s"
             self.rollout.ended(target, Outcome.UNKNOWN)
             self._tasks.pop(target, None)
             self.desk.write(

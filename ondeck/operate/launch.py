@@ -28,6 +28,7 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         secrets: Reference -> value.
+        ends: Reference -> when the value ends, ns; only of those that do.
         route: How people are told when it needs one.
         lent: Environment that a person lends for this job.
         manifests: Dotted paths of further manifests; only tests and demos give any.
@@ -45,6 +46,7 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     read_only: bool
     secrets: dict[str, str] = {}
+    ends: dict[str, int] = {}
     route: Route | None = None
     lent: dict[str, str] = {}
     manifests: tuple[str, ...] = ()
@@ -91,6 +93,7 @@ def spawn(
         actor=settings.actor,
         read_only=settings.read_only,
         secrets={reference: secret.reveal() for reference, secret in secrets.items()},
+        ends={reference: secret.ends for reference, secret in secrets.items() if secret.ends},
         route=route,
         lent={name: os.environ[name] for name in _LENT if name in os.environ},
         manifests=manifests,

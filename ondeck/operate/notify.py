@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ondeck.errors import BadInput, Missing
+from ondeck.errors import OndeckError
 from ondeck.inventory import channels
-from ondeck.inventory.model import Inventory
-from ondeck.operate.secrets import resolve
+from ondeck.inventory.secretrefs import is_reference
+from ondeck.operate.secrets import Standing, resolve
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +48,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
 
 
-def route_of(inventory: Inventory, env: str, environ: Mapping[str, str]) -> Route | None:
+def route_of(at: Standing, env: str, environ: Mapping[str, str] | None = None) -> Route | None:
     """The route of an environment, or None when it names no channel. Never raises: trouble is in it."""
+    inventory = at.inventory
     own = inventory.environments.get(env)
     if own is None or not own.notify:
         return None
@@ -60,14 +61,14 @@ def route_of(inventory: Inventory, env: str, environ: Mapping[str, str]) -> Rout
         return Route(channel=channel.name, trouble=wrong)
     if command := channel.options.get("command"):
         return Route(channel=channel.name, command=tuple(command))
-    return _webhook(channel.name, channel.options["webhook"], environ)
+    return _webhook(at, channel.name, channel.options["webhook"], environ)
 
 
-def _webhook(name: str, value: str, environ: Mapping[str, str]) -> Route:
-    if channels.is_reference(value):
+def _webhook(at: Standing, name: str, value: str, environ: Mapping[str, str] | None) -> Route:
+    if is_reference(value):
         try:
-            value = resolve([value], environ)[value].reveal()
-        except (Missing, BadInput) as error:
+            value = resolve(at, [value], environ)[value].reveal()
+        except OndeckError as error:
             return Route(channel=name, trouble=error.message)
     trouble = channels.address_problem(value)
     return Route(channel=name, webhook="" if trouble else value, trouble=trouble)

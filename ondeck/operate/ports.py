@@ -4,15 +4,20 @@ progress, audit, command line and runbook step without writing any of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
 
 from ondeck.bench import Bench
 from ondeck.inventory.model import Inventory
+from ondeck.inventory.secretrefs import Reference
 from ondeck.job.finding import Attempt, Finding, Gate
 from ondeck.job.plan import Draft, Plan, Precondition, Request
 from ondeck.job.spec import Risk
+from ondeck.secret import Secret
+from ondeck.settings import Settings
 
 
 class Emit(Protocol):
@@ -69,6 +74,27 @@ class Applying(Protocol):
         ...
 
 
+@runtime_checkable
+class StopsGently(Protocol):
+    """An `Applying` whose tool has to come to a safe point of its own before it ends, as Terraform does.
+
+    Attributes:
+        stop_seconds: How long a stop may take, in seconds before timescale, before it is given up.
+
+    Being cancelled, its `apply` asks the tool once and waits; being cancelled again, it makes the tool leave.
+    """
+
+    stop_seconds: float
+
+    async def ask_to_stop(self, target: str) -> str:
+        """Ask what runs on a target to stop at its next safe point; its `apply` goes on and tells what was seen.
+
+        Returns:
+            What was done about it, for the job's log; empty when nothing runs there.
+        """
+        ...
+
+
 class Operator(Protocol):
     """Capability `operator`: plans and applies the operations that its manifest names."""
 
@@ -95,5 +121,77 @@ class TellsRisk(Protocol):
 
         Raises:
             BadInput: The parameters make no sense.
+        """
+        ...
+
+
+class SecretQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """One reference, and all that is needed to know what it stands for.
+
+    Attributes:
+        options: Of its scheme in the section `secrets:` of the inventory.
+        root: The inventory's folder; relative paths begin there.
+        environ: Variables of who asks.
+        inner: What another reference stands for (`env:VAULT_TOKEN`); raises as `SecretReader.read` does.
+    """
+
+    reference: Reference
+    options: Mapping[str, Any]
+    root: str
+    environ: Mapping[str, str]
+    settings: Settings
+    inner: Callable[[str], Secret]
+
+    def __repr__(self) -> str:
+        # Not its variables: among them are secrets.
+        return f"SecretQuestion({str(self.reference)!r})"
+
+
+class SecretReader(Protocol):
+    """Capability `secrets`, of the provider that serves a scheme (`secret.scheme`)."""
+
+    def read(self, question: SecretQuestion) -> Secret:
+        """The value, with its end where it has one. Blocks: it is called in a thread.
+
+        Nobody is asked for anything, on no terminal and in no window; what is locked is not there. No
+        error's text holds a value or a part of one.
+
+        Raises:
+            Missing: It is not there, or who we are may not read it.
+            BadInput: The reference or the options make no sense.
+            Unreachable: What would know it did not answer.
+        """
+        ...
+
+
+class SecretStore(Protocol):
+    """Capability `secret_store`: secrets that ondeck may keep for its user; asked by `ondeck creds` alone."""
+
+    def wants(self, question: SecretQuestion) -> str:
+        """What has to be typed before it opens (`password of FILE`); empty when nothing has, or nothing would help."""
+        ...
+
+    def unlock(self, question: SecretQuestion, password: Secret) -> None:
+        """Open it for this process with what was typed.
+
+        Raises:
+            Missing: It does not open with that.
+        """
+        ...
+
+    def keep(self, question: SecretQuestion, value: Secret) -> str:
+        """Keep a value under a reference, in place of what was there; says where.
+
+        Raises:
+            Missing: There is nothing that keeps it.
+            BadInput: The reference cannot name one, or the value cannot be kept as it is.
+        """
+        ...
+
+    def forget(self, question: SecretQuestion) -> str:
+        """Forget it; says where.
+
+        Raises:
+            Missing: It is not there, or nothing keeps secrets here.
         """
         ...

@@ -74,8 +74,8 @@ def tend(deck: Deck, job: str, ask: Ask, consent: Consent | None = None) -> str:
     if ask.what is What.SETTLE and (said := not_open(view, ask.target, short=bool(short))):
         raise Refused(f"{ask.target or 'the last gate'} of job {at.id} cannot be settled: {said}")
     name = at.ask(ask)
-    found = resolve(view.plan.draft.secrets, os.environ)
-    route = route_of(deck.inventory, view.plan.request.env, os.environ)
+    found = resolve(deck, view.plan.draft.secrets)
+    route = route_of(deck, view.plan.request.env)
     launch.spawn(at, deck.settings, mode, found, deck.manifests, route)
     return name
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -275,7 +274,7 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         raise
     if risk_of(deck.registry, deck.inventory, plan) is not Risk.READ:
         deck.record.audit.writable()
-    found = resolve(plan.draft.secrets, os.environ)
+    found = resolve(deck, plan.draft.secrets)
     given = Given(
         plan=drafted.digest,
         policy=rules_now,
@@ -287,7 +286,7 @@ def start(deck: Deck, drafted: Drafted, consent: Consent, *, lock_wait: float = 
         **asker(),
     )
     at = _write_folder(deck, drafted, inventory, given)
-    route = route_of(deck.inventory, plan.request.env, os.environ)
+    route = route_of(deck, plan.request.env)
     launch.spawn(at, deck.settings, Mode.RUN, found, deck.manifests, route)
     return at.id
 

@@ -18,7 +18,7 @@ from ondeck.job.plan import Plan
 from ondeck.operate.naming import thing_of
 from ondeck.record import folder
 
-_BESIDE = {"host": ("origin",), "environment": ("colour", "notify")}
+_BESIDE = {"host": ("origin", "origins"), "environment": ("colour", "notify")}
 """Fields that change nothing of what a plan does: where a host is written, how an environment looks."""
 _SHOWN = 5
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from ondeck import streams
+from ondeck import streams, times
 from ondeck.errors import OndeckError, StateBroken
 from ondeck.inventory.model import Inventory
 from ondeck.job.consent import Given
@@ -89,7 +89,10 @@ class Worker:
         self.short = "" if hand.mode is Mode.RUN else self.record.shortfall(self.desk.view)
         self.plan = self.desk.view.plan
         self.registry = _registry(hand.manifests)
-        self.secrets = {reference: Secret(value) for reference, value in hand.secrets.items()}
+        self.secrets = {
+            reference: Secret(value, ends=hand.ends.get(reference, 0))
+            for reference, value in hand.secrets.items()
+        }
         self.bench = self._new_bench()
         self.herald = self._new_herald()
         self.turn: Turn | None = None
@@ -143,6 +146,9 @@ class Worker:
         resumed = f"resumed by {self.given.actor}{begun}" if asked else ""
         said = (resumed, short(work_of(self.plan)), self.settings.rules_from)
         await self._audit("intent", "; ".join(filter(None, said)))
+        for reference, secret in self.secrets.items():
+            if secret.ends:
+                self.desk.note(f"secret {reference} ends {times.iso(secret.ends)}")
         await self._turn().wait()
         try:
             applying = await self._open()

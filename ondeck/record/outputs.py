@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -52,7 +53,7 @@ class Output:
         self._head = root / f"{name_of(target)}.out"
         self._tail = root / f"{name_of(target)}.tail"
         self._piece = max(1, tail // _PIECES)
-        self._most = -(-tail // self._piece) + 1
+        self._keep = tail
         self._limit = head
         self._path = self._head
         self._fd = -1
@@ -110,12 +111,19 @@ class Output:
             self._in_head = False
             folder.ensure(self._tail)
             self._open(self._tail / f"{self._end:015d}", self._end)
-            for old in _pieces(self._tail)[: -self._most]:
-                (self._tail / f"{old:015d}").unlink(missing_ok=True)
+            self._let_go()
         except (OSError, StateBroken) as error:
             self._end, self._in_head = max(0, self._end), False
             self._lose(0, error)
         self._room = self._piece
+
+    def _let_go(self) -> None:
+        """Remove what lies before the latest bytes; pieces of attempts that ended early may be short."""
+        pieces = _pieces(self._tail)
+        for old, following in pairwise(pieces):
+            if self._end - following < self._keep:
+                return
+            (self._tail / f"{old:015d}").unlink(missing_ok=True)
 
     def _open(self, path: Path, begin: int) -> None:
         self._path, self._at = path, begin

@@ -29,6 +29,7 @@ from ondeck.job.plan import (
 )
 from ondeck.job.spec import OperationSpec, Params, Risk, TargetKind
 from ondeck.operate.ports import Emit
+from ondeck.reach.detached import Detached
 from ondeck.registry import Manifest
 
 
@@ -154,6 +155,8 @@ class ScriptedApplying:
         emit.step("touching")
         self._effect(attempt, "" if word == "lost" else "0")
         emit.output(f"{attempt.target} touched\n".encode())
+        if self._plan.draft.secrets:
+            await self._spend(attempt, emit)
         try:
             await self._work(word)
         except asyncio.CancelledError:
@@ -161,6 +164,18 @@ class ScriptedApplying:
                 raise
             return Finding(outcome=Outcome.CANCELLED, evidence="scripted: seen to stop")
         return self._ending(word)
+
+    async def _spend(self, attempt: Attempt, emit: Emit) -> None:
+        """Hand the secrets to a command that outlives us; it tells their checksums, as `TARGET.sums` keeps them."""
+        names = {f"SECRET_{at}": reference for at, reference in enumerate(self._plan.draft.secrets)}
+        given = {name: await self._bench.secret(reference) for name, reference in names.items()}
+        script = "".join(f'printf %s "${name}" | sha256sum\n' for name in names) + "sleep 0.3\n"
+        job = Detached(await self._bench.here(), f"spend.{attempt.id}", self._bench.settings)
+        told = bytearray()
+        await job.launch(["sh", "-c", script], secret_env=given)
+        await job.follow(lambda data, err: told.extend(data))
+        emit.output(bytes(told))
+        (self._folder / f"{attempt.target}.sums").write_bytes(told)
 
     def _effect(self, attempt: Attempt, status: str) -> None:
         # The claim is a mkdir, as on a real host: a second try with the same id has no effect.

@@ -146,6 +146,13 @@ class SecretlyPromises:
                 assert b"0123" not in done.stderr
         assert not (tmp_path / "ran").exists()
 
+    async def test_a_host_without_what_reads_them_is_told_and_shows_none(self, link: Link) -> None:
+        """A shell that took half of it for a name would print it in its complaint."""
+        whole = secretly.packed({"PASS_WORD": Secret("0123456789\nabc=def")})
+        done = await link.run(["sh", "-c", "dd() { return 127; }\n" + secretly.READ], stdin=whole)
+        assert done.status == secretly.CUT_SHORT
+        assert done.stdout + done.stderr == b""
+
     async def test_a_detached_command_has_its_secrets_and_leaves_none(
         self, link: Link, job: Detached, tmp_path: Path
     ) -> None:

@@ -59,9 +59,9 @@ class DockerChanges:
         elif isinstance(host, Host):
             socket = socket_on(bench.inventory, host)
             if not socket:
-                return Asked(source=host.name)
+                return Asked(source=host.name, absent=True)
         else:
-            return Asked(source=host.name)
+            return Asked(source=host.name, absent=True)
         try:
             async with engine_of(host, bench, socket) as engine:
                 return await self._asked(engine, host, since)

@@ -13,6 +13,7 @@ MANIFEST = Manifest(
         "shell": "providers.ssh.shell:SshShell",
         "trust": "providers.ssh.trust:SshTrust",
         "live_check": "providers.ssh.checklive:SshLiveCheck",
+        "credentials": "providers.ssh.credentials:SshCredentials",
     },
     needs=("python:asyncssh", "ssh"),
 )

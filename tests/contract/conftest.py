@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.aws_place import aws, moto_session
 from tests.contract.release_site import Make, Site
+
+__all__ = ["aws", "make", "moto_session"]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ class TestBench:
     def reach(self, transport: str) -> Reach:
         return self._reach
 
-    def secret(self, reference: str) -> Secret:
+    async def secret(self, reference: str) -> Secret:
         raise Missing(reference)
 
     def remembered(self, key: str) -> str:

@@ -273,7 +273,7 @@ def test_a_redirect_is_not_followed(ops: Ops) -> None:
 )
 def test_only_http_addresses_are_posted_to(tmp_path: Path, address: str) -> None:
     on = deck(tmp_path, HOOK)
-    route = notify.route_of(on.inventory, "lab", {"OPS_WEBHOOK": address})
+    route = notify.route_of(on, "lab", {"OPS_WEBHOOK": address})
     assert route is not None
     assert route.webhook == ""
     assert notify.send(route, MESSAGE, 1.0) == "the webhook's address is no http or https address"

@@ -12,8 +12,11 @@ from lab.real import rootfs
 from lab.real.systemd_host import RealHost
 from lab.real.systemd_host import real_hosts as started
 from ondeck.errors import Missing
+from tests.aws_place import aws, moto_session
 from tests.lab.real_site import Site, site
 from tests.required import cannot
+
+__all__ = ["aws", "demo", "deployed", "moto_session", "real_hosts", "trusted", "unknown"]
 
 _CACHE = rootfs.cache()  # before a test's own HOME is set
 

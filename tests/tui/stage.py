@@ -24,6 +24,7 @@ from ondeck.observe.logstore import LogStore
 from ondeck.observe.records import Change, Health, Level, LogLine, ReleaseFacts, SourceState, Unit
 from ondeck.operate.interactive import Opened
 from ondeck.settings import Settings
+from tests.tui.creds_stage import CredsOnStage
 from tests.tui.fleet import SPECS, inventory
 from tui.app import commands
 from tui.app.session import Assent, Card, Rules, Wish
@@ -43,9 +44,8 @@ from tui.app.views import (
     UnitsLook,
 )
 
-S = 1_000_000_000
+S, M = 1_000_000_000, 60_000_000_000
 NOW = 1_763_953_985 * S  # 2025-11-24 03:13:05 UTC
-M = 60 * S
 
 
 class FakeFeed:
@@ -86,7 +86,7 @@ class FakeFeed:
         self.closed = True
 
 
-class FakeSession:
+class FakeSession(CredsOnStage):
     """The first night on a small fleet: checkout 2.15.0 fails on two of four hosts, one is lost."""
 
     def __init__(self, tmp: Path = Path("/nonexistent"), *, read_only: bool = False) -> None:

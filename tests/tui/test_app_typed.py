@@ -69,7 +69,7 @@ def test_a_word_that_is_nothing_is_answered_with_near_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["people", "clusters", "environments", "accounts", "stacks", "get backups", "person"]
+    "kind", ["people", "clusters", "environments", "accounts", "get stacks", "get backups", "person"]
 )
 async def test_every_kind_of_get_is_a_view(kind: str) -> None:
     async with playing() as play:

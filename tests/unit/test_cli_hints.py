@@ -21,7 +21,7 @@ _NO_COMMANDS = {"inventory", "stopped"}  # the name of a file kind, the word of 
 _HOLE = "X1"  # stands for what is filled in
 # Where the sentence goes on behind a command: a comma, a bracket, a full stop, a quote, or one of these words.
 _ENDS = re.compile(
-    r"[,)\]\"'](?= |$)|\.(?= |$)| (?:in|and|or|from|before|elsewhere|there|waits|see|by|opens)\b|: "
+    r"[,)\]\"'](?= |$)| \(|\.(?= |$)| (?:in|and|or|from|before|elsewhere|there|waits|see|by|opens)\b|: "
 )
 
 
@@ -55,20 +55,23 @@ def trouble_with(line: str) -> str:
     """Why the command line would not take it; empty when it would."""
     words = [word.strip("[]") for word in line.split()]
     context: click.Context = click.Context(root, obj=Face(Globals()))
-    command: click.Command | None = root
-    while isinstance(command, click.Group):
-        if not words:
-            return "" if command is not root else "no verb"
+    command: click.Command = root
+    while isinstance(command, click.Group) and not (
+        command.invoke_without_command and words[:1] == ["--check"]
+    ):
+        if not words or _HOLE in words[0]:
+            return "" if command is not root else "no verb"  # which one it is, only the text itself knows
         name = words.pop(0)
-        group, command = command, command.get_command(context, name)
-        if command is None:
-            return f"no {name!r} in {group.name or 'ondeck'}"
-        context = click.Context(command, parent=context, info_name=name, obj=context.obj)
-    assert command is not None
-    if not words:
-        return ""  # it is named, not spelt out
+        found = command.get_command(context, name)
+        if found is None:
+            return f"no {name!r} in {command.name or 'ondeck'}"
+        command, context = found, click.Context(found, parent=context, info_name=name, obj=context.obj)
+    return _usage(command, words, context.parent) if words else ""  # alone it is named, not spelt out
+
+
+def _usage(command: click.Command, words: list[str], parent: click.Context | None) -> str:
     try:
-        command.make_context(command.name, [*words], parent=context.parent, resilient_parsing=False)
+        command.make_context(command.name, [*words], parent=parent, resilient_parsing=False)
     except click.exceptions.Exit:
         return ""  # --help
     except click.MissingParameter as error:

@@ -135,13 +135,13 @@ environments: {lab: {}}
 hosts: {a: {env: lab}}
 services:
   one: {on: {lab: name=a}, deploy: {kind: relese-dir, path: /srv/one}}
-  two: {on: {lab: name=a}, deploy: {kind: docker}}
+  two: {on: {lab: name=a}, deploy: {kind: kubernetes}}
 """
     found = findings(tmp_path, text).splitlines()
     assert any(
         "warning: services.one.deploy" in line and "did you mean release-dir?" in line for line in found
     )
-    assert any("note: services.two.deploy: nothing here works with docker yet" in line for line in found)
+    assert any("note: services.two.deploy: nothing here works with kubernetes yet" in line for line in found)
 
 
 @pytest.mark.parametrize(
@@ -170,13 +170,13 @@ def test_check_says_when_a_channel_would_tell_nobody(tmp_path: Path, channel: st
 def test_check_names_what_nothing_here_reaches(tmp_path: Path) -> None:
     found = findings(
         tmp_path,
-        "environments: {prod: {protection: {terminate: confirm, rollback: confirm, destroy: confirm}}}\n"
+        "environments: {prod: {protection: {evaporate: confirm, rollback: confirm, destroy: confirm}}}\n"
         "hosts: {a: {env: prod, transport: carrier-pigeon}, b: {env: prod}, c: {env: prod, transport: local}}\n"
         "clusters: {k: {kind: kubernetes, env: prod}}\n"
         "services: {shop: {on: {prod: host=b}, deploy: {kind: by-hand}}}\n",
     )
     for expected in (
-        "environments.prod.protection.terminate: no operation here has this name",
+        "environments.prod.protection.evaporate: no operation here has this name",
         "hosts.a.transport: no provider carries 'carrier-pigeon'",
         "clusters.k: nothing here works with kubernetes yet",
         "services.shop.deploy: nothing here works with by-hand yet",

@@ -150,7 +150,7 @@ def test_hostile_names_and_addresses_are_left_out_and_named(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "source", ["aws:prod", "ansible", "ansible:/nowhere", "ssh_config:/nowhere", "puppet:x"]
+    "source", ["azure:prod", "ansible", "ansible:/nowhere", "ssh_config:/nowhere", "puppet:x"]
 )
 def test_a_source_that_cannot_be_read_writes_nothing(tmp_path: Path, source: str) -> None:
     with pytest.raises(BadInput):

@@ -83,7 +83,7 @@ def test_read_only_opens_no_shell(tmp_path: Path) -> None:
 
 def test_a_shell_is_for_one_host_and_never_a_job(tmp_path: Path) -> None:
     on = deck(tmp_path)
-    with pytest.raises(BadInput, match="one host"):
+    with pytest.raises(BadInput, match="one target"):
         drafted(on, "a", "b")
     with pytest.raises(OndeckError, match="cannot run as a job"):
         road.start(on, drafted(on, "a"), Consent(confirmed=True))

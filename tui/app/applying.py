@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.app.panes.job_orders import pointless
 from tui.app.session import Session
-from tui.app.views import Kind, Selected
+from tui.app.views import OF_PLACES, Kind, Selected
 
 _THINGS = (Kind.HOST, Kind.SERVICE)
 
@@ -17,9 +17,10 @@ def applies(session: Session, chosen: Selected, name: str) -> bool:
         return job is not None and not pointless(job, what)
     match name:
         case "go.open":
-            return chosen.kind in (*_THINGS, Kind.JOB, Kind.THING) and bool(chosen.name)
-        case "do.deploy" | "do.rollback":
-            return not session.settings.read_only and bool(services_of(session, chosen))
+            return _opens(chosen)
+        case "do.deploy" | "do.rollback" | "do.apply":
+            meant = chosen.kind is Kind.PLACE if what == "apply" else bool(services_of(session, chosen))
+            return meant and not session.settings.read_only
         case "do.actions":
             return chosen.kind in (*_THINGS, Kind.PLACE, Kind.THING)
         case "see.metrics" | "see.describe":
@@ -34,6 +35,11 @@ def applies(session: Session, chosen: Selected, name: str) -> bool:
             return bool(chosen.name)
         case _:
             return True
+
+
+def _opens(chosen: Selected) -> bool:
+    kinds = (*_THINGS, Kind.JOB, Kind.THING, Kind.LINE)
+    return bool(chosen.name) and (chosen.kind in kinds or chosen.section in OF_PLACES)
 
 
 def hosts_of(chosen: Selected) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ ROOTS: dict[str, str] = {
     "deploy": "tui.app.panes.deploy:DeployPane",
     "logs": "tui.app.panes.logs:LogsPane",
     "metrics": "tui.app.panes.metrics:MetricsPane",
+    "provision": "tui.app.panes.provision:ProvisionPane",
+    "backups": "tui.app.panes.backups:BackupsPane",
     "jobs": "tui.app.panes.jobs:JobsPane",
 }
 """Panes of the bar."""
@@ -22,11 +24,15 @@ PAGES: dict[str, str] = {
     "units": "tui.app.panes.units:UnitsPage",
     "changes": "tui.app.panes.changes:ChangesPage",
     "certs": "tui.app.panes.certs:CertsPage",
+    "creds": "tui.app.panes.creds:CredsPage",
     "locks": "tui.app.panes.locks:LocksPage",
     "record": "tui.app.panes.record:RecordPage",
     "get": "tui.app.panes.kinds:KindsPage",
     "describe": "tui.app.panes.describe:DescribePage",
     "thing": "tui.app.panes.thing:ThingPage",
+    "backup": "tui.app.panes.backup:BackupPage",
+    "snapshot": "tui.app.panes.backup:SnapshotPage",
+    "stack": "tui.app.panes.stack:StackPage",
 }
 """Views by name; most take the name of a thing behind it."""
 

@@ -65,6 +65,8 @@ def _panes() -> list[Act]:
         ("3", "deploy", "Deploy", "Services, what they run and where they can go"),
         ("4", "logs", "Logs", "Logs of the selected service or host"),
         ("5", "metrics", "Metrics", "Figures over time of the selected hosts"),
+        ("7", "provision", "Prov", "Stacks: their locks, states and what is half done"),
+        ("8", "backups", "Backup", "Backups: what is lost, how far it is proven, what was promised"),
         ("0", "jobs", "Jobs", "What ondeck does and did"),
     )
     return [Act(f"pane.{name}", key, short, text, "Panes") for key, name, short, text in named]
@@ -74,7 +76,7 @@ ACTS: tuple[Act, ...] = (
     *_panes(),
     *(
         Act(f"pane.{key}", key, name, f"{name} is {LATER}", "Panes")
-        for key, name in (("6", "Alerts"), ("7", "Provision"), ("8", "Backups"), ("9", "Runbooks"))
+        for key, name in (("6", "Alerts"), ("9", "Runbooks"))
     ),
     Act("go.open", "enter", "open", "Open the selected row", "Move"),
     Act("go.back", "escape", "back", "Back; never leaves ondeck", "Move"),
@@ -92,8 +94,15 @@ ACTS: tuple[Act, ...] = (
     Act("list.all", "asterisk", "mark all", "Mark every row shown", "Lists"),
     Act("list.sort", "o", "sort", "Sort by the next column; in Metrics the next figure", "Lists"),
     Act("list.reverse", "O", "reverse", "Reverse the order; in Metrics another stretch of time", "Lists"),
-    Act("do.deploy", "D", "deploy", "Plan a deploy of the selected service", "Operate"),
+    Act(
+        "do.deploy",
+        "D",
+        "deploy",
+        "Plan a deploy of the selected service, an apply of the stack",
+        "Operate",
+    ),
     Act("do.rollback", "R", "roll back", "Plan the way back of the selected service", "Operate"),
+    Act("do.hold", "H", "hold", "Plan to hold the selected snapshot, so that no forget takes it", "Operate"),
     Act("do.actions", "a", "actions", "Every operation for the selected row", "Operate"),
     Act("do.run", "x", "run", "Run a command on the marked hosts", "Operate"),
     Act("do.shell", "s", "shell", "Open a shell on the selected host", "Operate"),
@@ -187,11 +196,32 @@ PLAN_ACTS: tuple[Act, ...] = (
     Act("plan.up", "up", "scroll", "Scroll the plan up", "Plan"),
     Act("plan.page_down", "pagedown,ctrl+d", "page", "Scroll further down", "Plan"),
     Act("plan.page_up", "pageup,ctrl+u", "page", "Scroll further up", "Plan"),
+    Act("plan.unfold", "right", "unfold", "Unfold a module or a resource of the plan", "Plan"),
+    Act("plan.fold", "left", "fold", "Fold it again", "Plan"),
+    Act("plan.all", "f4", "unfold all", "Unfold everything of the plan, or fold it", "Plan"),
     Act("plan.help", "question_mark", "help", "Keys of the plan, as long as nothing is typed", "Plan"),
 )
 
+BACKUP_ACTS: tuple[Act, ...] = (
+    Act(
+        "do.restore",
+        "R",
+        "restore",
+        "Plan to restore the snapshot beside what is there",
+        "Operate",
+        "do.rollback",
+    ),
+)
+"""Second names of keys: for the hint line of views of backups."""
+STACK_ACTS: tuple[Act, ...] = (
+    Act("do.apply", "D", "apply", "Plan an apply of the selected stack", "Operate", "do.deploy"),
+)
+"""Second names of keys: for the hint line of views of stacks."""
+
 ALL: tuple[Act, ...] = (
     *ACTS, *MOVE_ACTS, *LOG_ACTS, *LOG_VIEW_ACTS, *JOB_ACTS, *TYPED_ACTS, *DIALOG_ACTS, *PLAN_ACTS,
+    *BACKUP_ACTS,
+    *STACK_ACTS,
 )  # fmt: skip
 BY_ID: dict[str, Act] = {act.id: act for act in ALL}
 
@@ -273,7 +303,7 @@ _TOGETHER: tuple[frozenset[str], ...] = (
 """Kinds of actions whose keys are heard at the same time."""
 _TYPING = frozenset({"prompt.leave", "prompt.older", "prompt.newer", "prompt.complete", "dialog.leave", "dialog.copy",
                      "palette.down", "palette.up", "plan.reason", "plan.everything", "plan.down", "plan.up",
-                     "plan.page_down", "plan.page_up"})  # fmt: skip
+                     "plan.page_down", "plan.page_up", "plan.unfold", "plan.fold", "plan.all"})  # fmt: skip
 """Actions whose keys are heard while a text is typed."""
 
 

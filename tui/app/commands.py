@@ -20,7 +20,8 @@ from tui.app.views import Kind, Selected
 PLACES: dict[str, str] = {
     "now": "now", "fleet": "fleet", "hosts": "fleet", "deploy": "deploy", "services": "deploy", "svc": "deploy",
     "logs": "logs", "metrics": "metrics", "top": "metrics", "jobs": "jobs", "units": "units",
-    "changes": "changes", "locks": "locks", "certs": "certs", "record": "record",
+    "changes": "changes", "locks": "locks", "certs": "certs", "creds": "creds", "record": "record",
+    "provision": "provision", "stacks": "provision", "backups": "backups",
 }  # fmt: skip
 """Words of the `:` line that name a view, and its address."""
 

@@ -43,6 +43,10 @@ async def _unchosen(title: str, choices: Sequence[Choice]) -> str | None:
     return None
 
 
+def _unwished(operation: str, subject: str, params: Mapping[str, Any]) -> None:
+    del operation, subject, params
+
+
 def _nothing(verb: str, chosen: Selected) -> None:
     del verb, chosen
 
@@ -59,6 +63,7 @@ class Desk:
         spawn: Run a flow that waits.
         ask: Let the person type one line.
         operate: Plan the operation of a service with this verb.
+        wish: Plan an operation on a named thing, with these parameters.
         choose: Let the person choose one line, by its key or with enter on it.
     """
 
@@ -73,6 +78,7 @@ class Desk:
     spawn: Callable[[Coroutine[Any, Any, None]], object] = _unheard
     ask: Callable[..., Awaitable[str | None]] = _unasked
     operate: Callable[[str, Selected], None] = _nothing
+    wish: Callable[[str, str, Mapping[str, Any]], None] = _unwished
     choose: Callable[[str, Sequence[Choice]], Awaitable[str | None]] = _unchosen
 
     def clock(self, time: int) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ondeck.job.spec import TargetKind
-from tui.app import clipboard, commands, phrases
+from ondeck.job.spec import OperationSpec, TargetKind
+from tui.app import bindings, clipboard, commands, phrases
 from tui.app.applying import hosts_of
 from tui.app.operating import Operating
 from tui.app.rows import fit
-from tui.app.views import Kind, Selected
+from tui.app.views import OF_PLACES, Kind, Selected
 
 if TYPE_CHECKING:
     import asyncio
@@ -108,6 +108,10 @@ class Deeds:
             self.screen.open(chosen.name)
         elif chosen.kind is Kind.THING:
             self.screen.open(f"thing {chosen.listed} {chosen.section} {chosen.name}")
+        elif chosen.kind is Kind.LINE:
+            self.screen.spawn(self.perform(commands.parse(chosen.name, self.session)))
+        elif chosen.kind is Kind.PLACE and chosen.section in OF_PLACES:
+            self.screen.open(f"{OF_PLACES[chosen.section]} {chosen.name}")
         else:
             self.desk.say("nothing to open here", "dim")
 
@@ -215,9 +219,10 @@ class Deeds:
     # -- looking ------------------------------------------------------------------------------------
 
     def chosen(self) -> tuple[Selected, ...]:
-        """Marked rows, else the one under the cursor."""
+        """Marked rows, else the one under the cursor; a line for the colon stands for what its view is about."""
         view = self.screen.view
-        return view.marked() or (view.selected(),)
+        one = view.selected()
+        return view.marked() or (view.meant("do.actions") if one.kind is Kind.LINE else one,)
 
     def _look(self, place: str) -> None:
         chosen = self.screen.view.selected()
@@ -268,7 +273,10 @@ class Deeds:
     # -- operating --------------------------------------------------------------------------------------
 
     def verb(self, verb: str, *chosen: Selected) -> None:
-        """Plan the operation of services with this verb."""
+        """Plan the operation of services with this verb; of a place the one that has its key."""
+        if meant := self._of_place(verb):
+            self.operating.begin(*meant)
+            return
         spec = next(
             (s for s in self.session.specs() if s.verb == verb and s.target is TargetKind.SERVICE), None
         )
@@ -276,6 +284,16 @@ class Deeds:
             self.desk.say(f"no provider here can {verb}", "warn")
         else:
             self.operating.begin(spec, chosen)
+
+    def _of_place(self, verb: str) -> tuple[OperationSpec, tuple[Selected, ...]] | None:
+        """The operation that shares the key of a verb of services, where a place is meant: `D` applies a stack."""
+        one = self.screen.view.meant(f"do.{verb}")
+        key = bindings.BY_ID[f"do.{verb}"].keys
+        if one.kind is not Kind.PLACE:
+            return None
+        specs = (s for s in self.session.specs() if s.key == key and commands.fits(s, one, self.session))
+        spec = next(specs, None)
+        return (spec, (one,)) if spec is not None else None
 
     def actions(self) -> None:
         """`a`: every operation for what is selected."""

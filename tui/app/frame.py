@@ -77,6 +77,7 @@ class DeckScreen(Screen[None]):
         self.desk.say, self.desk.open = self.say, self.open
         self.desk.redraw = self.refresh_all
         self.desk.spawn, self.desk.ask, self.desk.choose = self.spawn, self.ask, self.choose
+        self.desk.wish = lambda name, subject, params: self.deeds.operating.named(name, subject, params)
         self.desk.operate = lambda verb, chosen: self.deeds.verb(verb, chosen)
         self.query_one(SaidLine).clear_words()
         self.reveal()

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ondeck.settings import Settings
-from tui.app import terminal
+from tui.app import terminal, unlocking
 
 if TYPE_CHECKING:
     from ondeck.deck import Deck
@@ -30,6 +30,7 @@ def open_app(settings: Settings) -> int:
 
     inventory = read_inventory(settings)
     folder.ensure(settings.state)
+    unlocking.ask_before_drawing(settings, inventory)
     from tui.app import theming
     from tui.app.bindings import read_keymap
     from tui.app.frame import OndeckApp

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ondeck.job.spec import OperationSpec, Risk, TargetKind
 from ondeck.operate.naming import thing_of
@@ -37,6 +38,16 @@ class Operating:
         """Start the flow of an operation; from this moment no key reaches the panes until it asks or ends."""
         self.hold(f"{spec.title}: looking first")
         self._worker = self.screen.spawn(self.on_selected(spec, chosen))
+
+    def named(self, operation: str, subject: str, params: Mapping[str, Any]) -> None:
+        """Start the flow of an operation on a thing that is named, with what is known already."""
+        spec = next((s for s in self.session.specs() if s.name == operation), None)
+        if spec is None:
+            self.desk.say(f"no provider here has {operation}", "warn")
+            return
+        self.hold(f"{spec.title}: looking first")
+        wish = Wish(operation=operation, subject=subject, params=dict(params))
+        self._worker = self.screen.spawn(self.wish(spec, wish))
 
     def hold(self, words: str) -> None:
         """Cover the panes while something is asked for; esc gives up."""

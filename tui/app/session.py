@@ -17,6 +17,7 @@ from ondeck.observe.records import SourceState
 from ondeck.settings import Settings
 from tui.app.views import (
     Answer,
+    CredsLook,
     HostLook,
     JobLook,
     Known,
@@ -272,6 +273,13 @@ class Session(Protocol):
 
     def checks(self) -> tuple[CheckLook, ...]:
         """Every declared check on every member, as far as it is known; asks again when it is old."""
+        ...
+
+    def creds(self, *, ask: bool = False) -> CredsLook:
+        """References to secrets and credentials, as far as they are known; asks again when that is old.
+
+        With `ask` every reference is asked for, also at servers, keyrings and commands.
+        """
         ...
 
     def units(self, host: str) -> UnitsLook:

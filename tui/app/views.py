@@ -6,13 +6,17 @@ Times are nanoseconds since 1970, UTC. None, an empty version and `Health` other
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ondeck.inventory.live import HostFacts
 from ondeck.observe.now import Wait, failing, not_known, wait_of
 from ondeck.observe.records import Change, Health, ReleaseFacts, SourceState, Unit
+
+if TYPE_CHECKING:
+    from ondeck.observe.credentials import Credential
+    from ondeck.operate.creds import ReferenceLook
 
 
 class Kind(StrEnum):
@@ -24,8 +28,10 @@ class Kind(StrEnum):
     UNIT = "unit"
     CHANGE = "change"
     LOCK = "lock"
+    CREDENTIAL = "credential"
     PLACE = "place"
     THING = "thing"
+    LINE = "line"
     NONE = "none"
 
 
@@ -33,7 +39,8 @@ class Selected(msgspec.Struct, frozen=True):
     """What keys act on: the row under the cursor, or the thing a page is about.
 
     Attributes:
-        name: `web-1`, `checkout@prod`, a job's id, a place, a thing as `PLACE/THING`.
+        name: `web-1`, `checkout@prod`, a job's id, a place, a thing as `PLACE/THING`, of a line what is typed
+            behind the colon.
         hosts: Hosts it stands on, for commands, logs and shells.
         section: Of a place or thing: where the place stands in the inventory, e.g. `clusters`.
         listed: Of a thing: the kind of list it stands in, e.g. `containers`.
@@ -48,6 +55,9 @@ class Selected(msgspec.Struct, frozen=True):
 
 
 NOTHING = Selected(Kind.NONE, "")
+
+OF_PLACES = {"stacks": "stack"}
+"""Section of the inventory -> the page of one of its places."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,6 +291,16 @@ class UnitsLook(msgspec.Struct, frozen=True, kw_only=True):
     asking: bool = False
     error: str = ""
     units: tuple[Unit, ...] = ()
+
+
+class CredsLook(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are where, and the secrets that the inventory refers to, with how old the answer is."""
+
+    asked: int = 0
+    asking: bool = False
+    error: str = ""
+    references: tuple[ReferenceLook, ...] = ()
+    credentials: tuple[Credential, ...] = ()
 
 
 class RecordLook(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,6 +106,22 @@ def _inventory(face: Face) -> Iterator[Finding]:
     yield Finding("inventory", "ok", f"{inventory.revision.root}, {counted(len(inventory.hosts), 'host')}")
 
 
+def _secrets(face: Face) -> Iterator[Finding]:
+    from ondeck.operate import creds
+
+    try:
+        looks = creds.references(face.deck)
+    except OndeckError:
+        return
+    lost = [look.reference for look in looks if look.resolves is creds.Resolves.NO]
+    if lost:
+        yield Finding("secrets", "warn", f"not to be had: {', '.join(dict.fromkeys(lost))}", "ondeck creds")
+    elif looks:
+        yield Finding(
+            "secrets", "ok", f"{counted(len(looks), 'reference')}; to ask for each: ondeck creds --check"
+        )
+
+
 def _agent(face: Face) -> Iterator[Finding]:
     socket = os.environ.get("SSH_AUTH_SOCK", "")
     if not socket:
@@ -168,6 +184,7 @@ _LOOKS: tuple[Callable[[Face], Iterator[Finding]], ...] = (
     _locks,
     _rules,
     _inventory,
+    _secrets,
     _agent,
     _providers,
 )

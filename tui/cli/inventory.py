@@ -56,6 +56,10 @@ def get(face: Face, kind: str, name: tuple[str, ...], selectors: tuple[str, ...]
                 f"-l chooses hosts, and {kind} live in other places: name those", hint=f"get {kind} PLACE"
             )
         return listing.show(face, live[kind], name, form)
+    if kinds.plural(kind) in ("hosts", "clusters"):
+        from tui.cli import discovery
+
+        discovery.tell_stale(face)
     names, figures = judged_now(face, selectors)
     found = kinds.rows(face.deck.inventory, kind, name, names)
     if found.kind == "hosts" and figures:
@@ -193,14 +197,17 @@ def _junit(cases: Sequence[tuple[str, str]]) -> str:
     "sources",
     multiple=True,
     metavar="SOURCE",
-    help="ansible:FILE or ssh_config[:FILE]; repeatable.",
+    help="ansible:FILE, ssh_config[:FILE] or aws:PROFILE[:REGION,...]; repeatable.",
 )
 @pass_face
 def init(face: Face, folder: Path, sources: tuple[str, ...]) -> int:
     """Write a first inventory into FOLDER, to look over and commit; overwrites nothing."""
     from ondeck.inventory import starting
+    from tui.cli import discovery
 
-    written = starting.write(folder, sources)
+    live = tuple(source for source in sources if discovery.is_live(source))
+    more = discovery.found(face, live) if live else ()
+    written = starting.write(folder, [source for source in sources if source not in live], more)
     face.say(
         f"{counted(written.hosts, 'host')}; look the files over, run `ondeck -i {folder} check`, commit them"
     )

@@ -150,7 +150,11 @@ _reason = click.option("--reason", default="", help="Why; goes into the job and 
 @_reason
 @pass_face
 def cancel(face: Face, job: str, now: bool, reason: str) -> int:
-    """Cancel a job: what runs finishes and nothing new starts; --now really stops what runs."""
+    """Cancel a job: what runs finishes and nothing new starts; --now really stops what runs.
+
+    A tool that has safe points of its own (terraform) is asked to stop at the next one; once more, with --now,
+    makes it leave at once, which may lose its state.
+    """
     ask = Ask(what=What.CANCEL, by=face.settings.actor, reason=reason, hard=now)
     return _ask(face, job, ask, f"asked; see how it ends with: ondeck attach {job}")
 

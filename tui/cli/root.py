@@ -25,6 +25,13 @@ _VERBS: dict[str, tuple[str, str, str, str]] = {
     "top": ("reading", "top", "look", "Figures of hosts, worst first"),
     "changes": ("reading", "changes", "look", "What changed, and which sources did not answer"),
     "certs": ("certs", "certs", "look", "Certificates that members serve, the soonest to end first"),
+    "creds": ("creds", "creds", "look", "Who we are where until when; secrets that the inventory refers to"),
+    "discover": (
+        "discovery",
+        "discover",
+        "look",
+        "Ask the live sources of hosts now: AWS, Ansible, kubeconfig",
+    ),
     "plan": ("plans", "plan", "change", "Plan any operation by name, without starting it"),
     "apply": ("plans", "apply", "change", "Start exactly a plan that was made before"),
     "mark": ("notes", "mark", "change", "Note a change that was made elsewhere (CI, by hand)"),
@@ -42,12 +49,14 @@ _VERBS: dict[str, tuple[str, str, str, str]] = {
     "report": ("records", "report_", "jobs", "What happened since a time, as Markdown"),
     "handover": ("records", "handover", "jobs", "What the next person on call has to know"),
     "check": ("inventory", "check", "set up", "Is the inventory right; --live: can we log in everywhere"),
-    "init": ("inventory", "init", "set up", "Write a first inventory from ssh_config or Ansible"),
+    "init": ("inventory", "init", "set up", "Write a first inventory from ssh_config, Ansible or AWS"),
     "trust": ("trust", "trust", "set up", "Enrol host keys into the inventory's known_hosts"),
     "schema": ("inventory", "schema", "set up", "JSON Schema of a file kind, for editors"),
     "doctor": ("doctor", "doctor", "set up", "What this machine has, what is missing"),
     "demo": ("demo", "demo", "set up", "Play on six embedded hosts; everything ends with it"),
 }
+# Group of operations -> the module whose COMMANDS are verbs of it too: they look and change nothing.
+_LOOKS = {"backup": "backups", "stack": "stacks"}
 Screen = Callable[[Face], int]
 _SECTIONS = ("look", "change", "jobs", "set up")
 
@@ -92,6 +101,8 @@ class Root(click.Group):
         if len(specs[0].shortcut.verb if specs[0].shortcut else ()) == 1:
             return command_of(specs[0])
         commands = [command_of(spec) for spec in specs]
+        if module := _LOOKS.get(cmd_name):
+            commands.extend(importlib.import_module(f"tui.cli.{module}").COMMANDS)
         return click.Group(cmd_name, commands, help=f"{_said_of(cmd_name, specs)}.")
 
     def resolve_command(

@@ -17,6 +17,7 @@ from tui.app.context import Desk
 from tui.app.dialogs.base import Dialog
 from tui.app.dialogs.help import KeysHelp
 from tui.app.dialogs.plan_rows import EXACT, plan_rows
+from tui.app.dialogs.plan_tree import ChangeTree, is_tree
 from tui.app.rows import Part, Row, fit, row, rule
 from tui.app.session import Assent, Card
 
@@ -26,7 +27,8 @@ LEAST_HEIGHT = 14
 _SCROLL = {"plan.down": 1, "plan.up": -1, "plan.page_down": 10, "plan.page_up": -10}
 _SHOWN = ("plan.reason", "plan.everything", "dialog.copy", "plan.down", "plan.help")
 """Keys of the dialog that its line shows: none is a letter, so none can be part of a name that is typed."""
-_HELP = ("plan.reason", "plan.everything", "dialog.copy", *_SCROLL, "plan.help", "dialog.leave")
+_FOLDS = ("plan.unfold", "plan.fold", "plan.all")
+_HELP = ("plan.reason", "plan.everything", "dialog.copy", *_SCROLL, *_FOLDS, "plan.help", "dialog.leave")
 
 
 class PlanDialog(Dialog[Assent]):
@@ -47,7 +49,10 @@ class PlanDialog(Dialog[Assent]):
         self.everything = False
         self.broken = False
         self.ready = False
-        acts = (*_SCROLL, *_SHOWN)
+        changes = card.plan.draft.changes
+        self.folds = ChangeTree(changes) if is_tree(changes) else None
+        self._built: tuple[object, list[Row]] = (None, [])
+        acts = (*_SCROLL, *_SHOWN, *_FOLDS)
         self._ids = {key: name for name in acts for key in bindings.keys_of(name, desk.keymap)}
         self._hold: Timer | None = None
         self.plan_board = Board(desk.roles)
@@ -98,8 +103,21 @@ class PlanDialog(Dialog[Assent]):
         if width > 10:
             env = self.card.plan.request.env
             band = (f" {env.upper()} ", self.desk.env_band(env))
-            rows = plan_rows(self.card, self.reason, width, everything=self.everything)
-            self.plan_board.show([Row((band, (" ", ""), *rows[0].parts), rows[0].right), *rows[1:]])
+            # A plan may have thousands of lines: they are made again when they are others, not for a typed key.
+            made_of = (
+                self.desk.roles.version,
+                band,
+                width,
+                self.reason,
+                self.everything,
+                self.folds.version if self.folds else 0,
+            )
+            if self._built[0] != made_of:
+                first, *rest = plan_rows(
+                    self.card, self.reason, width, everything=self.everything, tree=self.folds
+                )
+                self._built = (made_of, [Row((band, (" ", ""), *first.parts), first.right), *rest])
+                self.plan_board.show(self._built[1])
             self.ask_board.show(self.question(width))
 
     @property
@@ -123,7 +141,7 @@ class PlanDialog(Dialog[Assent]):
         lines = [
             rule("rules", width, self._place()),
             row((fit(said, width).rstrip(), role)),
-            row((keys_line(width, self.desk.keymap), "dim")),
+            row((keys_line(width, self.desk.keymap, folds=self.folds is not None), "dim")),
         ]
         ask = self._ask_row()
         if not self._fits(ask, width):
@@ -177,7 +195,10 @@ class PlanDialog(Dialog[Assent]):
         event.prevent_default()
         name = self._ids.get(event.key, "")
         if name in _SCROLL:
-            self.plan_board.scroll_relative(y=_SCROLL[name], animate=False)
+            self._move(_SCROLL[name])
+            self.call_after_refresh(self._draw)
+        elif name in _FOLDS and self.folds is not None:
+            self._fold(self.folds, name)
             self.call_after_refresh(self._draw)
         elif name == "plan.help" and not self.typed:
             keymap = self.desk.keymap
@@ -188,6 +209,21 @@ class PlanDialog(Dialog[Assent]):
         elif not self.too_small:
             self._act(name, event)
             self._draw()
+
+    def _move(self, lines: int) -> None:
+        """Through the tree where there is one; else the page moves."""
+        if self.folds is None:
+            self.plan_board.scroll_relative(y=lines, animate=False)
+        elif abs(lines) == 1:
+            self.plan_board.action_move(lines)
+        else:
+            self.plan_board.action_page(1 if lines > 0 else -1)
+
+    def _fold(self, tree: ChangeTree, name: str) -> None:
+        if name == "plan.all":
+            tree.turn_all()
+        else:
+            tree.turn(self.plan_board.key, unfold=name == "plan.unfold")
 
     def command(self) -> str:
         """What a person would type for the same."""
@@ -282,9 +318,10 @@ class PlanDialog(Dialog[Assent]):
         self.call_after_refresh(self._draw)
 
 
-def keys_line(width: int, keymap: Mapping[str, str]) -> str:
+def keys_line(width: int, keymap: Mapping[str, str], *, folds: bool = False) -> str:
     """The keys as one line; where room lacks the words give way, never a key."""
-    shown = {name: bindings.key_of(name, keymap) for name in _SHOWN}
+    names = (*_SHOWN[:-1], "plan.unfold", _SHOWN[-1]) if folds else _SHOWN
+    shown = {name: bindings.key_of(name, keymap) for name in names}
     shown["plan.down"] = f"{bindings.key_of('plan.up', keymap)}/{shown['plan.down']}"
     keys = [(key, bindings.BY_ID[name].short) for name, key in shown.items()]
     words = [f"{key} {short}" for key, short in keys]

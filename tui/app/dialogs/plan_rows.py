@@ -8,6 +8,7 @@ from textwrap import wrap
 from ondeck.job.plan import Action, Change, Draft, changes_nothing, undo_words
 from ondeck.record.lock import REACH
 from tui.app.commands import with_reason
+from tui.app.dialogs.plan_tree import ChangeTree
 from tui.app.phrases import count_of, verb_of
 from tui.app.rows import Part, Row, fit, row, rule
 from tui.app.session import Card
@@ -21,8 +22,10 @@ _ROLES = {
 }
 
 
-def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[Row]:
-    """The scrolling part of the cockpit."""
+def plan_rows(
+    card: Card, reason: str, width: int, *, everything: bool, tree: ChangeTree | None = None
+) -> list[Row]:
+    """The scrolling part of the cockpit; changes of one target as a tree."""
     draft = card.plan.draft
     looked = f"plan {card.digest[:6]}  reads only so far, {card.seconds:.1f}s"
     title = f"{verb_of(card.plan.request.operation)} {card.plan.request.subject}"
@@ -45,7 +48,7 @@ def plan_rows(card: Card, reason: str, width: int, *, everything: bool) -> list[
             width,
             "warn",
         )
-    rows += _changes(draft.changes, width)
+    rows += tree.rows(width) if tree is not None else _changes(draft.changes, width)
     rows += _preflight(draft, width)
     rows += _rollout(draft, width)
     if draft.lock_key:

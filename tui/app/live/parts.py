@@ -10,13 +10,16 @@ from ondeck.capabilities import Capabilities
 from ondeck.deck import Deck
 from ondeck.engine import Engine
 from ondeck.errors import BadInput
+from ondeck.inventory import discovering
 from ondeck.inventory.live import Live
+from ondeck.observe import discovery
 from ondeck.observe.fleet import judge
 from ondeck.observe.live import live, versions_of
 from ondeck.operate.bench import FaceBench
 from tui.app.live.answers import LiveAnswers
 from tui.app.live.asking import LiveQuestions
 from tui.app.live.checks import LiveChecks
+from tui.app.live.creds import LiveCreds
 from tui.app.live.feed import LiveFeed
 from tui.app.live.hosts import LiveHosts
 from tui.app.live.jobs import LiveJobs
@@ -39,6 +42,7 @@ class Parts:
         )
         self.hosts = LiveHosts(inventory, self.engine, self.capabilities, settings)
         self.checks = LiveChecks(inventory, self.engine, self.capabilities)
+        self.creds = LiveCreds(deck, self.engine)
         self.questions = LiveQuestions(inventory, self.engine, self.capabilities)
         self.answers = LiveAnswers(self.engine, self.capabilities)
         self.jobs = LiveJobs(deck.record, lambda: tuple(self.services.looks), settings.seconds(0.5))
@@ -56,7 +60,19 @@ class Parts:
         self.engine.start()
         self.hosts.load()
         self.jobs.start()
+        self._ask_sources()
         self.outputs.start()
+
+    def _ask_sources(self) -> None:
+        """Live sources whose answers are old are asked beside everything else; the next start shows what is new."""
+        entries = discovering.entries(self._deck.inventory)
+        if not entries:
+            return
+
+        async def ask(bench: Bench) -> None:
+            await discovery.refresh(self._deck.registry, bench, entries, older=discovery.STALE)
+
+        self.engine.call(ask)
 
     def stop(self, within: float) -> None:
         """Stop reading."""
@@ -67,7 +83,7 @@ class Parts:
 
     def drain(self) -> bool:
         """Everything that came since the last turn."""
-        waited = (self.checks, self.hosts, self.services, self.questions, self.answers)
+        waited = (self.checks, self.creds, self.hosts, self.services, self.questions, self.answers)
         changed = [*[one.drain() for one in waited], self.jobs.changed(), self.outputs.changed()]
         return any(changed)
 

@@ -20,6 +20,7 @@ from tui.app.live.agent import AgentWatch
 from tui.app.session import Assent, Card, Rules, Wish
 from tui.app.views import (
     Answer,
+    CredsLook,
     HostLook,
     JobLook,
     Known,
@@ -230,6 +231,10 @@ class LiveSession:
     def checks(self) -> tuple[CheckLook, ...]:
         """Declared checks."""
         return self._parts.checks.looks() if self._parts is not None else ()
+
+    def creds(self, *, ask: bool = False) -> CredsLook:
+        """References to secrets and credentials."""
+        return self._parts.creds.look(ask=ask) if self._parts is not None else CredsLook()
 
     def units(self, host: str) -> UnitsLook:
         """Units of a host."""

@@ -1,0 +1,1 @@
+"""Hosts and clusters that files of other tools name."""

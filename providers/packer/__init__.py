@@ -1,0 +1,1 @@
+"""Packer: builds of images from a pinned commit, with what they made remembered."""

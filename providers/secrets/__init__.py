@@ -1,0 +1,1 @@
+"""Secrets that need nobody: variables, files, and commands that the inventory names."""
