@@ -27,7 +27,7 @@ def test_the_gate_stops_at_the_first_host_and_r_takes_it_back(night: Bastion) ->
     environment = {**night.environment, "TERM": "xterm-256color"}
     with Terminal([ONDECK], env=environment, pace=0.08) as terminal:
         terminal.type("3")
-        terminal.wait_for(re.compile(r"checkout +2\.15\.0"), 40)
+        terminal.wait_for(re.compile(r"checkout +prod +2\.15\.0"), 40)
         terminal.type(":", *"deploy checkout@prod 2.16.0", "enter")
         plan = terminal.wait_for("y starts it", 30)
         assert "2.16.0" in plan
@@ -41,7 +41,7 @@ def test_the_gate_stops_at_the_first_host_and_r_takes_it_back(night: Bastion) ->
         assert "went back to 2.15.0, healthy" in targets["web-1"]["evidence"]
         night.end_jobs()
         terminal.type("3")
-        terminal.wait_for(re.compile(r"checkout +2\.15\.0"), 40)
+        terminal.wait_for(re.compile(r"checkout +prod +2\.15\.0"), 40)
         terminal.type("R")
         plan = terminal.wait_for("y starts it", 40)
         assert "ROLLBACK checkout@prod" in plan
