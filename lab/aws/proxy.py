@@ -123,10 +123,10 @@ class Proxy:
                 return given
         answer = self._once_per_token(call, method, path, body)
         self.served.append(call)
-        if late is not None:
-            raise late
         for edit in tuple(self.edits):
             answer = Answer(answer.status, edit(call, answer.body), answer.headers)
+        if late is not None:
+            raise late
         return answer
 
     def _once_per_token(self, call: Call, method: str, path: str, body: bytes) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from lab.aws import proxy, server
 
 REGIONS = ("eu-west-1", "eu-central-1")
 PROFILE = "acme-lab"
+_IMAGE = re.compile(rb"<imageId>(ami-[0-9a-f]+)</imageId>")
 KEY, SECRET = "LABKEYID", "lab-secret-key"
 
 TEMPLATE: dict[str, Any] = {
@@ -109,6 +111,18 @@ class AwsSite:
             Filters=[{"Name": "instance-id", "Values": [instance]}]
         )["Reservations"]
         return str(found[0]["Instances"][0]["State"]["Name"]) if found else ""
+
+
+def tag_copy(site: AwsSite, call: proxy.Call, body: bytes) -> bytes:
+    """An edit for the proxy: the tags of a CopyImage are put on, which EC2 does and moto does not."""
+    found = _IMAGE.search(body) if call.action == "CopyImage" else None
+    fields, number, tags = call.fields, 1, []
+    while (key := f"TagSpecification.1.Tag.{number}.Key") in fields:
+        tags.append({"Key": fields[key], "Value": fields.get(key.replace("Key", "Value"), "")})
+        number += 1
+    if found and tags:
+        site.client("ec2", call.region).create_tags(Resources=[found[1].decode()], Tags=tags)
+    return body
 
 
 def login(home: Path) -> None:

@@ -112,24 +112,26 @@ def recall(remembered: Remembered, name: str) -> Proofs:
     for word in remembered(f"proof {name}").split():
         key, _, rest = word.partition(":")
         first, _, second = rest.partition(":")
-        if first.isdigit():
-            snapshots[key] = Proven(int(first), int(second) if second.isdigit() else 0)
+        if first.isdecimal():
+            snapshots[key] = Proven(int(first), int(second) if second.isdecimal() else 0)
     of, *parts = remembered(f"parts {name}").split() or ["0"]
     read = dict(part.split(":", 1) for part in parts if ":" in part)
     when, _, text = remembered(f"damage {name}").partition(" ")
     return Proofs(
         snapshots=snapshots,
-        of=int(of) if of.isdigit() else 0,
-        parts={int(n): int(t) for n, t in read.items() if n.isdigit() and t.isdigit()},
-        damage=Damage(int(when) * NS, text) if when.isdigit() else None,
+        of=int(of) if of.isdecimal() else 0,
+        parts={int(n): int(t) for n, t in read.items() if n.isdecimal() and t.isdecimal()},
+        damage=Damage(int(when) * NS, text) if when.isdecimal() else None,
         last_restore=_recalled(remembered(f"restored {name}")),
     )
 
 
 def _recalled(line: str) -> LastRestore | None:
     match line.split():
-        case [when, seconds, size, key, host, kind] if when.isdigit() and size.isdigit():
-            return LastRestore(int(when) * NS, float(seconds), int(size), key, host, kind == "drill")
+        case [when, seconds, size, key, host, kind]:
+            whole = when.isdecimal() and size.isdecimal() and seconds.replace(".", "", 1).isdecimal()
+            if whole:
+                return LastRestore(int(when) * NS, float(seconds), int(size), key, host, kind == "drill")
     return None
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ondeck.bench import Bench
-from ondeck.errors import OndeckError, RemoteFailed
+from ondeck.errors import AuthFailed, OndeckError, RemoteFailed
 from ondeck.secret import Secret
 from ondeck.settings import Settings
 from providers.aws.clients import THREADS, Clients
@@ -158,6 +158,8 @@ class Calls:
                 return work(self._clients.get(self.account, region, service, once=once))
             except Exception as error:  # every exception of boto3 is told in our words
                 told = meant(error, self.account, region, sent=once)
+                if isinstance(told, AuthFailed):
+                    self._clients.forget(self.account)  # somebody logs in again: the next call reads anew
                 if once and code_of(error) in THROTTLED:
                     raise _Throttled(told.message, where=told.where, hint=told.hint) from error
                 raise told from error

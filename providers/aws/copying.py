@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import mimetypes
 import os
+import shlex
 import tempfile
 import threading
 from collections.abc import Callable
@@ -135,7 +136,7 @@ def _undo(at: Thing, path: str, *, up: bool, there: bool) -> str:
         return (
             "the version before, where the bucket keeps versions"
             if there
-            else f"ondeck s3 delete {at.target}"
+            else f"ondeck s3 delete {shlex.quote(at.target)}"
         )
     return "irreversible: the file before is overwritten" if there else f"remove {safe_line(path)}"
 

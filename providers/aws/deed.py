@@ -105,14 +105,17 @@ def subject_of(request: Request, targets: Sequence[str]) -> str:
 def under_way(target: str) -> Iterator[None]:
     """After the change was sent, not being able to look means that its outcome is not known.
 
-    That also holds for a login that ended meanwhile: the change was sent with it.
+    That also holds for a login that ended meanwhile, and for a look that is throttled or not allowed: what was
+    sent goes on all the same.
 
     Raises:
         LinkLost: AWS could not be asked.
     """
     try:
         yield
-    except Unreachable as error:
+    except LinkLost:
+        raise
+    except OndeckError as error:
         raise LinkLost(f"sent, and then AWS could not be asked: {error.message}", where=target) from error
 
 

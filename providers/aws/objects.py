@@ -16,7 +16,9 @@ _PAGE = 1000
 async def buckets(calls: Calls) -> list[Resource]:
     """Every bucket with the region that it is in; S3 has one list for all regions."""
     first = calls.account.options.regions[0]
-    listed = (await calls.read(first, "s3", "list_buckets"))["Buckets"]
+    # With a size of page S3 tells the region too ("ListBuckets", S3 API); others have to be asked one by one.
+    size_of_page = {"PageSize": _PAGE}
+    listed = await calls.pages(first, "s3", "list_buckets", "Buckets", PaginationConfig=size_of_page)
 
     async def region_of(bucket: str) -> str:
         answer = await calls.read(first, "s3", "get_bucket_location", Bucket=bucket)

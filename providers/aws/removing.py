@@ -78,6 +78,8 @@ class Removing(Deed):
 
     async def do(self, at: Thing, attempt: Attempt, emit: Emit) -> Finding:
         """Delete, look."""
+        if (await self.facts(at))[OBJECT] == ABSENT:
+            return Finding(outcome=Outcome.SUCCEEDED, evidence="it is gone already")
         bucket, key, version = object_of(at.name)
         more = {"VersionId": version} if version else {}
         answer = await self.calls.change(at.region, "s3", "delete_object", Bucket=bucket, Key=key, **more)

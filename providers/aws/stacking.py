@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -147,9 +148,7 @@ def _draft(
         preflight=(Preflight(name="change set worked out", ok=1, note=text(found.get("ChangeSetName"))),),
         rollout=rollout(request.targets),
         lock_key=lock_of("cfnstack", request.targets),
-        undo=f"ondeck cfnstack deploy {at.target} --template {request.params.get('template')} --ref COMMIT-BEFORE"
-        if stand(there) != _NONE
-        else f"ondeck cfnstack delete {at.target}",
+        undo=_undo(request, at, fresh=stand(there) == _NONE),
         data={
             "set": arn,
             "stack": str(found.get("StackId") or (there or {}).get("StackId") or at.name),
@@ -158,6 +157,13 @@ def _draft(
         },
         confirm=f"{at.name} {destroys}" if destroys else "",
     )  # fmt: skip
+
+
+def _undo(request: Request, at: Thing, *, fresh: bool) -> str:
+    if fresh:
+        return f"ondeck cfnstack delete {shlex.quote(at.target)}"
+    file = shlex.quote(str(request.params.get("template")))
+    return f"ondeck cfnstack deploy {shlex.quote(at.target)} --template {file} --ref COMMIT-BEFORE"
 
 
 class OnStack(Deed):

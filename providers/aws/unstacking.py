@@ -82,6 +82,8 @@ class Deleting(OnStack):
 
     async def do(self, at: Thing, attempt: Attempt, emit: Emit) -> Finding:
         """Send, and follow the events."""
+        if await self._begun(at):
+            return await self.watched(at, emit, total=int(self.plan.draft.data["total"]))
         await self.calls.change(
             at.region, "cloudformation", "delete_stack",
             StackName=self.stack_id(), ClientRequestToken=request_token(attempt),

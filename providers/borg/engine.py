@@ -18,7 +18,12 @@ from providers.borg import output
 OLDEST = (1, 2)
 _LISTED = 2000
 _SEARCHED = 20
-_QUIET = ("--log-json", "--bypass-lock")
+_QUIET = ("--log-json", "--bypass-lock", "--lock-wait=20")
+_WAITS = ("--log-json", "--lock-wait=600")
+"""Processes of one user share a lock on their cache: one that is at work is waited for."""
+
+# Reading with the cache of those who write would wait for them: it needs none, so it gets one of its own.
+_READ = """BORG_CACHE_DIR=$HOME/.cache/ondeck-borg; export BORG_CACHE_DIR; exec borg "$@"\n"""
 
 # Files of locks that its processes leave in a repository that is a folder.
 _LOCKS = """cd -- "$1" 2>/dev/null || exit 0
@@ -86,7 +91,7 @@ class Borg:
         return printed
 
     async def _out(self, seat: Seat, *words: str) -> bytes:
-        return self._good(seat, await seat.run(["borg", *words])).stdout
+        return self._good(seat, await seat.run(["sh", "-c", _READ, "borg", *words])).stdout
 
     def _good(self, seat: Seat, done: Completed) -> Completed:
         if not done.ok:
@@ -109,7 +114,10 @@ class Borg:
 
     async def measure(self, seat: Seat, snapshot: Snapshot) -> tuple[int, int]:
         """Bytes and files of a restore of it."""
-        return output.stats(await self._out(seat, "info", "--json", *_QUIET, f"::{snapshot.id}"))
+        done = await seat.run(
+            ["borg", "info", "--json", "--log-json", "--bypass-lock", "--lock-wait=5", f"::{snapshot.id}"]
+        )
+        return output.stats(self._good(seat, done).stdout)
 
     async def retention(self, seat: Seat, options: BorgOptions) -> Retention:
         """Borg's own dry run over the backup's names; it locks the repository for as long as that takes."""
@@ -168,7 +176,7 @@ class Borg:
     def backup(self, options: BorgOptions, backup: str, host: str) -> list[str]:
         """An archive called after prefix and time; what others call theirs does not matter."""
         what, prefix = options.what, options.prefix or f"{backup}-"
-        words = ["borg", "create", "--log-json", "--progress", "--comment", f"ondeck:{ATTEMPT}"]
+        words = ["borg", "create", *_WAITS, "--progress", "--comment", f"ondeck:{ATTEMPT}"]
         if options.compression:
             words += ["--compression", options.compression]
         name = f"::{prefix}{{utcnow:%Y-%m-%dT%H:%M:%S.%f}}"
@@ -178,30 +186,30 @@ class Borg:
 
     def check(self, part: int, of: int) -> list[str]:
         """Repository and archives; with data every chunk is decrypted and compared."""
-        words = ["borg", "check", "--log-json"]
+        words = ["borg", "check", *_WAITS]
         return [*words, "--verify-data"] if part else words
 
     def restore(self, snapshot: Snapshot, include: Sequence[str]) -> list[str]:
         """Into the current folder; chunks are compared with their hashes on the way."""
         inside = [path.lstrip("/") for path in include]
-        return ["borg", "extract", "--log-json", "--progress", f"::{snapshot.id}", *inside]
+        return ["borg", "extract", *_WAITS, "--progress", f"::{snapshot.id}", *inside]
 
     def forget(self, snapshots: Sequence[Snapshot]) -> list[str]:
         """Exactly these; room is made by `prune`, which is `borg compact`."""
         first, *rest = (snapshot.id for snapshot in snapshots)
-        return ["borg", "delete", "--log-json", f"::{first}", *rest]
+        return ["borg", "delete", *_WAITS, f"::{first}", *rest]
 
     def hold(self, snapshot: Snapshot, tag: str) -> list[str]:
         """Another name: no prune of the backup's names matches it, whoever runs that."""
-        return ["borg", "rename", "--log-json", f"::{snapshot.id}", f"{output.HELD}{snapshot.id}"]
+        return ["borg", "rename", *_WAITS, f"::{snapshot.id}", f"{output.HELD}{snapshot.id}"]
 
     def release(self, snapshot: Snapshot, tag: str) -> list[str]:
         """Its own name again."""
-        return ["borg", "rename", "--log-json", f"::{snapshot.id}", output.plain(snapshot.id)]
+        return ["borg", "rename", *_WAITS, f"::{snapshot.id}", output.plain(snapshot.id)]
 
     def prune(self) -> list[str]:
         """Segments that nobody needs."""
-        return ["borg", "compact", "--log-json"]
+        return ["borg", "compact", *_WAITS]
 
     def unlock(self) -> list[str]:
         """Who takes the lock removes stale ones first, and fails on others; `break-lock` would remove them all."""

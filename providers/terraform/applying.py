@@ -73,7 +73,9 @@ class StackApplying:
         return self._set
 
     async def ready(self) -> dict[str, Finding]:
-        """The checkout is there, the program answers, the secrets are there."""
+        """The checkout is there, the program answers, the secrets are there; a read was made while it was planned."""
+        if self._work.operation in READS:
+            return {}
         try:
             ready = await self._ready()
             await ready.program.secret_env()

@@ -274,6 +274,7 @@ async def final(ready: Ready, work: Work, look: Look, progress: Progress) -> Fin
             outcome=Outcome.FAILED, evidence=f"{found.evidence}: {errors_in(text)}", status=look.status
         )
     if work.operation == "stack.unlock":
+        await asyncio.to_thread(ready.folders.refused.unlink, missing_ok=True)
         return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0, the lock is gone", status=0)
     now = (await ready.state()).seen
     if now.label() == work.seen or now.label() == NO_STATE:

@@ -271,3 +271,192 @@ class UploadSite(AwsCase):
     def in_place(self, target: str) -> bool:
         found = self.aws.client("s3").list_objects_v2(Bucket="acme-releases").get("Contents", [])
         return [(o["Key"], o["Size"]) for o in found] == [(self.key, 9 << 20)]
+
+
+class TerminateSite(StopSite):
+    """Two instances that are terminated; while one lags EC2 says `shutting-down`."""
+
+    operation = "instance.terminate"
+
+    def _lag(self, call: proxy.Call, body: bytes) -> bytes:
+        asked = call.fields.get("InstanceId.1", "")
+        if call.action == "DescribeInstances" and any(asked in target for target in self.lagging if asked):
+            return body.replace(b"<name>terminated</name>", b"<name>shutting-down</name>")
+        return body
+
+    def effects(self, target: str) -> int:
+        name = target.rpartition("/")[2]
+        sent = (
+            c for c in self.aws.proxy.served if c.action == "TerminateInstances" and "DryRun" not in c.fields
+        )
+        return sum(c.fields.get("InstanceId.1") == name for c in sent)
+
+    def in_place(self, target: str) -> bool:
+        return self.aws.state(target.rpartition("/")[2]) in ("terminated", "")
+
+
+class RebootSite(StopSite):
+    """Two instances that are rebooted, of which EC2 keeps no trace."""
+
+    operation = "instance.reboot"
+
+    def effects(self, target: str) -> int:
+        name = target.rpartition("/")[2]
+        sent = (
+            c for c in self.aws.proxy.served if c.action == "RebootInstances" and "DryRun" not in c.fields
+        )
+        return sum(c.fields.get("InstanceId.1") == name for c in sent)
+
+    def in_place(self, target: str) -> bool:
+        return self.effects(target) == 1
+
+
+class DeregisterSite(AwsCase):
+    """An image that goes; while it lags EC2 still shows it as it was."""
+
+    operation = "ami.deregister"
+
+    def __init__(self, aws: AwsSite, tmp: Path) -> None:
+        aws.fresh()
+        self.image = aws.image("acme-web-1")
+        self.held = b""
+        super().__init__(aws, tmp, f"{REGION}/{self.image}")
+
+    def _lag(self, call: proxy.Call, body: bytes) -> bytes:
+        if call.action != "DescribeImages":
+            return body
+        if self.image.encode() in body:
+            self.held = body
+        return self.held if self.lagging else body
+
+    def disturb(self, target: str) -> None:
+        self.aws.instances(["web-1"], self.image)
+
+    def effects(self, target: str) -> int:
+        return self.served("DeregisterImage")
+
+    def in_place(self, target: str) -> bool:
+        images = self.aws.client("ec2").describe_images(Owners=["self"])["Images"]
+        return self.image not in {image["ImageId"] for image in images}
+
+
+class CopyImageSite(ImageSite):
+    """An image that is copied into another region; moto's copies carry no tags, EC2's do."""
+
+    operation = "ami.copy"
+
+    def __init__(self, aws: AwsSite, tmp: Path) -> None:
+        aws.fresh()
+        self.image = aws.image("acme-web-1")
+        AwsCase.__init__(self, aws, tmp, f"{REGION}/{self.image}", to=REGIONS[1])
+        aws.proxy.edits.insert(0, self._tagged)
+
+    def _tagged(self, call: proxy.Call, body: bytes) -> bytes:
+        return site.tag_copy(self.aws, call, body)
+
+    def disturb(self, target: str) -> None:
+        self.aws.image("acme-web-1", REGIONS[1])
+
+    def effects(self, target: str) -> int:
+        return self.served("CopyImage")
+
+    def in_place(self, target: str) -> bool:
+        return len(self.aws.client("ec2", REGIONS[1]).describe_images(Owners=["self"])["Images"]) == 1
+
+
+class DeleteStackSite(StackSite):
+    """A stack that is deleted; while it lags CloudFormation says DELETE_IN_PROGRESS."""
+
+    operation = "cfnstack.delete"
+
+    def __init__(self, aws: AwsSite, tmp: Path) -> None:
+        aws.fresh()
+        aws.client("cloudformation").create_stack(StackName="orders", TemplateBody=json.dumps(TEMPLATE))
+        AwsCase.__init__(self, aws, tmp, f"{REGION}/orders")
+
+    def _lag(self, call: proxy.Call, body: bytes) -> bytes:
+        if call.action != "DescribeStacks" or not self.lagging:
+            return body
+        return body.replace(b"<StackStatus>DELETE_COMPLETE", b"<StackStatus>DELETE_IN_PROGRESS")
+
+    def effects(self, target: str) -> int:
+        return self.served("DeleteStack")
+
+    def in_place(self, target: str) -> bool:
+        return self.aws.client("cloudformation").describe_stacks()["Stacks"] == []
+
+
+class DeleteObjectSite(AwsCase):
+    """An object that is deleted."""
+
+    operation = "s3.delete"
+
+    def __init__(self, aws: AwsSite, tmp: Path) -> None:
+        aws.fresh()
+        s3 = aws.client("s3")
+        s3.create_bucket(Bucket="acme-releases", CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_object(Bucket="acme-releases", Key="a,b?c", Body=b"x")
+        super().__init__(aws, tmp, f"{REGION}/acme-releases/a%2Cb%3Fc")
+
+    def disturb(self, target: str) -> None:
+        self.aws.client("s3").put_object(Bucket="acme-releases", Key="a,b?c", Body=b"other")
+
+    def effects(self, target: str) -> int:
+        return sum(c.action.startswith("DELETE /") for c in self.aws.proxy.served)
+
+    def in_place(self, target: str) -> bool:
+        return "Contents" not in self.aws.client("s3").list_objects_v2(Bucket="acme-releases")
+
+
+class TagSite(AwsCase):
+    """A tag that is set and one that goes."""
+
+    operation = "instance.tag"
+
+    def __init__(self, aws: AwsSite, tmp: Path) -> None:
+        aws.fresh()
+        (self.instance,) = aws.instances(["web-1"], aws.image("acme-web-1"))
+        super().__init__(aws, tmp, f"{REGION}/{self.instance}", put=["Owner=shop"], remove=["Role"])
+
+    def tags(self) -> dict[str, str]:
+        found = self.aws.client("ec2").describe_tags(
+            Filters=[{"Name": "resource-id", "Values": [self.instance]}]
+        )
+        return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+
+    def disturb(self, target: str) -> None:
+        self.aws.client("ec2").create_tags(Resources=[self.instance], Tags=[{"Key": "Owner", "Value": "pay"}])
+
+    def effects(self, target: str) -> int:
+        return min(1, self.served("CreateTags"))
+
+    def in_place(self, target: str) -> bool:
+        now = self.tags()
+        return now.get("Owner") == "shop" and "Role" not in now
+
+
+class DownloadSite(AwsCase):
+    """An object that is written to a file here."""
+
+    operation = "s3.copy"
+
+    def __init__(self, aws: AwsSite, tmp: Path) -> None:
+        aws.fresh()
+        s3 = aws.client("s3")
+        s3.create_bucket(Bucket="acme-releases", CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_object(Bucket="acme-releases", Key="README", Body=b"hello")
+        self.file = tmp / "README"
+        self.file.unlink(missing_ok=True)
+        super().__init__(aws, tmp, f"{REGION}/acme-releases/README", download=str(self.file))
+
+    def world(self) -> str:
+        return f"{super().world()} {sorted(one.name for one in self.tmp.iterdir())}"
+
+    def disturb(self, target: str) -> None:
+        self.file.write_text("somebody else's")
+
+    def effects(self, target: str) -> int:
+        return int(self.file.exists())
+
+    def in_place(self, target: str) -> bool:
+        return self.file.exists() and self.file.read_bytes() == b"hello"

@@ -268,3 +268,30 @@ def test_a_busy_instance_shows_its_processor_and_one_without_data_says_so(
 
     assert processor(busy) == "▁▅█ 99 % at last, 10 to 99 % in 3 h"
     assert processor(silent) == "no data in the last 3 h"
+
+
+def test_keys_that_are_renewed_in_the_file_are_used_at_the_next_ask(aws: AwsSite, tmp_path: Path) -> None:
+    """A face stands for days: it must not go on with the keys of yesterday."""
+    site.seed(aws)
+    aws.proxy.rules.append(
+        lambda call: proxy.refusal(call, "ExpiredToken", "expired") if call.key == site.KEY else None
+    )
+    assert "have expired" in listed(aws, tmp_path, "instances").error
+    credentials = Path.home() / ".aws/credentials"
+    credentials.write_text(credentials.read_text().replace(site.KEY, "RENEWEDKEY"))
+    assert listed(aws, tmp_path, "instances").error == ""
+
+
+def test_drift_is_shown_as_it_was_last_detected(aws: AwsSite, tmp_path: Path) -> None:
+    """moto detects none: the answer is given the words of CloudFormation's own."""
+    site.seed(aws)
+    said = b"<DriftInformation><StackDriftStatus>DRIFTED</StackDriftStatus></DriftInformation>"
+    aws.proxy.edits.append(
+        lambda call, body: (
+            body.replace(b"<StackName>orders</StackName>", b"<StackName>orders</StackName>" + said)
+            if call.action == "DescribeStacks"
+            else body
+        )
+    )
+    (row,) = listed(aws, tmp_path, "cfn-stacks").rows
+    assert row.cells[3] == "drifted"

@@ -9,11 +9,28 @@ from typing import Any
 
 import pytest
 
+from lab.aws import proxy
 from lab.aws.site import AwsSite
+from ondeck.errors import LinkLost
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
-from ondeck.testing.operator_suite import Make, OperatorSuite, Quiet, _until, planned
-from tests.contract.aws_sites import AwsCase, ImageSite, LaunchSite, StackSite, StopSite, UploadSite
+from ondeck.testing.operator_suite import Make, OperatorSuite, Quiet, _settled, _until, planned
+from tests.contract.aws_sites import (
+    AwsCase,
+    CopyImageSite,
+    DeleteObjectSite,
+    DeleteStackSite,
+    DeregisterSite,
+    DownloadSite,
+    ImageSite,
+    LaunchSite,
+    RebootSite,
+    StackSite,
+    StopSite,
+    TagSite,
+    TerminateSite,
+    UploadSite,
+)
 
 
 class AwsSuite(OperatorSuite):
@@ -75,3 +92,118 @@ class TestStackDeploy(AwsSuite):
 
 class TestUpload(AwsSuite):
     case = UploadSite
+
+
+class TestTerminate(_Irrevocable):
+    case = TerminateSite
+
+
+class TestDeleteStack(_Irrevocable):
+    case = DeleteStackSite
+
+
+class TestCopyImage(AwsSuite):
+    case = CopyImageSite
+
+
+class _AtOnce(AwsSuite):
+    """What is done within one request or two: there is nothing to wait for, so nothing to call back."""
+
+    async def test_cancelling_really_stops_the_work(self, make: Make) -> None:
+        """Cancelled at whatever moment: what is said of it is what is there."""
+        for turns in range(0, 24, 6):
+            site = await make()
+            plan = await planned(site)
+            attempt = Attempt(id=f"suite-{turns}", job="suite", target=plan.targets[0])
+            async with site.operator.open(plan, site.bench) as applying:
+                task = asyncio.create_task(applying.apply(attempt, Quiet()))
+                await asyncio.sleep(turns * 0.003)
+                task.cancel()
+                ended = (await asyncio.gather(task, return_exceptions=True))[0]
+                assert isinstance(ended, Finding), ended
+                found = await _settled(applying, attempt)
+                for said in (ended, found):
+                    if said.outcome is Outcome.SUCCEEDED:
+                        assert site.in_place(attempt.target), (turns, said)
+                    if said.outcome in (Outcome.CANCELLED, Outcome.NOT_STARTED):
+                        assert not site.in_place(attempt.target), (turns, said)
+
+    async def test_a_stop_that_was_not_observed_is_unknown(self, make: Make) -> None:
+        """Cancelled and lost at once: found out afterwards."""
+        site = await make()
+        plan = await planned(site)
+        attempt = Attempt(id="suite-d", job="suite", target=plan.targets[0])
+        async with site.operator.open(plan, site.bench) as applying:
+            task = asyncio.create_task(applying.apply(attempt, Quiet()))
+            await asyncio.sleep(0)
+            site.cuts.after(0)
+            task.cancel()
+            ended = (await asyncio.gather(task, return_exceptions=True))[0]
+            site.cuts.heal()
+            assert isinstance(ended, LinkLost) or ended.outcome is not Outcome.SUCCEEDED, ended
+            found = await _settled(applying, attempt)
+            assert found.outcome in (Outcome.NOT_STARTED, Outcome.FAILED, Outcome.SUCCEEDED)
+            assert (found.outcome is Outcome.SUCCEEDED) is site.in_place(attempt.target)
+
+
+class TestDeregister(_AtOnce):
+    case = DeregisterSite
+
+
+class TestDeleteObject(_AtOnce):
+    case = DeleteObjectSite
+
+
+class TestTag(_AtOnce):
+    case = TagSite
+
+
+class TestDownload(_AtOnce):
+    case = DownloadSite
+
+
+class TestReboot(_AtOnce):
+    case = RebootSite
+    tells_the_end = False
+
+    async def test_a_stop_that_was_not_observed_is_unknown(self, make: Make) -> None:
+        """Cancelled and lost at once: nothing was sent, or nobody will ever know."""
+        site = await make()
+        plan = await planned(site)
+        attempt = Attempt(id="suite-d", job="suite", target=plan.targets[0])
+        async with site.operator.open(plan, site.bench) as applying:
+            task = asyncio.create_task(applying.apply(attempt, Quiet()))
+            await asyncio.sleep(0)
+            site.cuts.after(0)
+            task.cancel()
+            ended = (await asyncio.gather(task, return_exceptions=True))[0]
+            site.cuts.heal()
+            assert isinstance(ended, LinkLost) or ended.outcome is not Outcome.SUCCEEDED, ended
+            found = await _settled(applying, attempt)
+            assert found.outcome in (Outcome.NOT_STARTED, Outcome.UNKNOWN)
+            assert found.outcome is Outcome.UNKNOWN or not site.in_place(attempt.target)
+
+
+@pytest.mark.parametrize("rule", [proxy.throttles, proxy.refuses], ids=["throttled", "not allowed"])
+async def test_a_look_that_is_refused_while_it_waits_makes_no_failure_of_what_was_sent(
+    aws: AwsSite, tmp_path: Path, rule: Any
+) -> None:
+    """EC2 took the stop; that we may not look now says nothing of it."""
+    site = StopSite(aws, tmp_path)
+    plan = await planned(site)
+    attempt = Attempt(id="suite-w", job="suite", target=plan.targets[0])
+    site.slow(plan.targets[0])
+    async with site.operator.open(plan, site.bench) as applying:
+        task = asyncio.create_task(applying.apply(attempt, Quiet()))
+        await _until(lambda: site.effects(plan.targets[0]) > 0)
+        refusal = (
+            rule(10_000, "DescribeInstances")
+            if rule is proxy.throttles
+            else rule("UnauthorizedOperation", "no", action="DescribeInstances", status=403)
+        )
+        aws.proxy.rules.append(refusal)
+        with pytest.raises(LinkLost, match="sent, and then AWS could not be asked"):
+            await task
+        aws.proxy.rules.remove(refusal)
+        site.hurry(plan.targets[0])
+        assert (await applying.reconcile(attempt)).outcome is Outcome.SUCCEEDED

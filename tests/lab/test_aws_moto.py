@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -271,3 +272,24 @@ def test_a_first_inventory_is_written_from_a_profile(acme: AwsHome, aws: AwsSite
     text = (acme.folder / "ops/hosts.yml").read_text()
     assert re.search(r"web-1: \{env: prod, group: \[web, prod\], address: 10\.", text)
     acme.run("-i", str(acme.folder / "ops"), "check")
+
+
+def test_keys_by_reference_reach_the_job_and_stand_nowhere(aws: AwsSite, tmp_path: Path) -> None:
+    """No profile: the inventory names where the keys are, and the job is given them with the plan."""
+    site.seed(aws)
+    keys = {"id": "env:LAB_KEY_ID", "secret": "env:LAB_SECRET"}
+    acme = aws_home(tmp_path, aws, profile="", keys=keys)
+    one = ids(aws)["web-1"]
+    words = [ONDECK, "instance", "stop", one, "-y"]
+    given = {**acme.environment, "LAB_KEY_ID": "BORROWEDKEY", "LAB_SECRET": "hunter2-hunter2"}
+    done = subprocess.run(words, env=given, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done
+    assert state(aws, one) == "stopped"
+    assert {c.key for c in aws.proxy.calls if c.action == "StopInstances"} == {"BORROWEDKEY"}
+    held = [
+        path for path in (tmp_path / "home").rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()
+    ]
+    assert held == []
+    missing = acme.run("instance", "start", one, code=None)
+    assert missing.code != 0
+    assert "LAB_KEY_ID" in missing.err

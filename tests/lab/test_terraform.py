@@ -184,6 +184,7 @@ def test_a_secret_reaches_terraform_and_no_command_line(tmp_path: Path) -> None:
     canary = "canary-7d1f"
     with StackSite(tmp_path / "site", more="secret_env: {TF_VAR_token: 'env:NET_TOKEN'}") as site:
         player = Player(site, timescale=0.2, more={"NET_TOKEN": canary})  # type: ignore[arg-type]
+        assert canary not in str(stack(player, "plan", NET))
         site.wait_here()
         job = apply(player, NET, "--detach").out.strip()
         eventually(lambda: site.begun() >= 3)

@@ -7,15 +7,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from ondeck.inventory.model import Stack
+from ondeck.inventory.model import Build, Stack
 from ondeck.job.plan import Action, Batch, Change, Draft, Plan, Request, RolloutPlan
-from ondeck.job.spec import OperationSpec, Risk, Shortcut, TargetKind
+from ondeck.job.spec import OperationSpec, Params, Risk, Shortcut, TargetKind
 from ondeck.observe.asking import Question
 from ondeck.observe.stacks import Drift, StackLock, StackLook, StateSeen, StateWaiting
 from tests.tui.playing import playing
-from tests.tui.stage import NOW, SPECS, FakeSession, M, NoParams
+from tests.tui.stage import NOW, SPECS, FakeSession, M
 from tui.app.session import Card, Rules, Wish
 from tui.app.views import Known
+
+
+class NoParams(Params, frozen=True, kw_only=True):
+    pass
+
 
 STACK_SPECS = tuple(
     OperationSpec(
@@ -26,6 +31,11 @@ STACK_SPECS = tuple(
         ("plan", "Plan a stack", Risk.READ), ("apply", "Apply a stack", Risk.CHANGE),
         ("unlock", "Break the lock of a state", Risk.DESTROY), ("push", "Push a state", Risk.DESTROY),
     )
+)  # fmt: skip
+
+RUN = OperationSpec(
+    name="build.run", title="Run a build", target=TargetKind.BUILD, params=NoParams, risk=Risk.CHANGE,
+    shortcut=Shortcut(("build", "run")),
 )  # fmt: skip
 
 
@@ -63,7 +73,7 @@ class Stacks(FakeSession):
         self.changes_planned: tuple[Change, ...] = ()
 
     def specs(self) -> tuple[OperationSpec, ...]:
-        return (*SPECS, *STACK_SPECS)
+        return (*SPECS, *STACK_SPECS, RUN)
 
     async def plan(self, wish: Wish) -> Card:
         self.planned.append(wish)
@@ -131,7 +141,9 @@ async def test_enter_on_a_way_out_begins_it_and_nothing_runs_before_its_plan_is_
         await play.until("STACK net-prod")
         await play.press("g", "enter")
         await play.until("to start:")
-        assert [wish.operation for wish in session.planned] == ["stack.push"]
+        assert [wish.operation for wish in session.planned] == ["stack.unlock"], (
+            "nothing is pushed past a lock"
+        )
         assert session.planned[0].subject == "net-prod"
         assert session.begun == []
 
@@ -184,6 +196,24 @@ async def test_a_plan_is_a_tree_that_is_walked_and_unfolded_by_arrows_while_a_na
         await play.press("p")
         await play.until("p_")
         assert session.begun == []
+
+
+async def test_a_build_in_the_view_of_builds_can_be_run() -> None:
+    session = Stacks({})
+    session.inventory = msgspec.structs.replace(
+        session.inventory, builds={"golden": Build(name="golden", kind="packer", env="prod")}
+    )
+    async with playing(session, size=(80, 24)) as play:
+        await play.press(":")
+        await play.type("builds")
+        await play.press("enter")
+        await play.until("golden")
+        await play.press("a")
+        shown = await play.until("actions for golden")
+        assert "Run a build" in shown
+        await play.press("enter")
+        await play.until("to start:")
+        assert [(w.operation, w.subject) for w in session.planned] == [("build.run", "golden")]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])

@@ -24,6 +24,8 @@ from tui.app.session import Assent, Card
 QUIET = 0.5
 """Seconds after the dialog is drawn, or after a stray key, in which keys count for nothing."""
 LEAST_HEIGHT = 14
+LONG = 20
+"""Characters of a name from which on it stands on a line of its own."""
 _SCROLL = {"plan.down": 1, "plan.up": -1, "plan.page_down": 10, "plan.page_up": -10}
 _SHOWN = ("plan.reason", "plan.everything", "dialog.copy", "plan.down", "plan.help")
 """Keys of the dialog that its line shows: none is a letter, so none can be part of a name that is typed."""
@@ -141,12 +143,24 @@ class PlanDialog(Dialog[Assent]):
         lines = [
             rule("rules", width, self._place()),
             row((fit(said, width).rstrip(), role)),
-            row((keys_line(width, self.desk.keymap, folds=self.folds is not None), "dim")),
+            self._above_ask(width),
         ]
         ask = self._ask_row()
         if not self._fits(ask, width):
             ask = row(("too small to confirm: make the terminal larger. esc leaves, nothing ran", "bad"))
         return [*lines, ask]
+
+    @property
+    def _is_long(self) -> bool:
+        """What has to be typed takes a line of its own: the id of a lock, say."""
+        return len(self.name_to_type) > LONG and self.ready and not self.closed
+
+    def _above_ask(self, width: int) -> Row:
+        """The keys; in their place what has to be typed, where it leaves no room for anything beside it."""
+        if not self._is_long:
+            return row((keys_line(width, self.desk.keymap, folds=self.folds is not None), "dim"))
+        name = (self.name_to_type, "prod" if self._is_red() else "bold")
+        return row("type  ", name, "  to start; esc leaves")
 
     def _place(self) -> str:
         """`lines 1-16 of 22` while a part of the plan is out of sight."""
@@ -166,6 +180,8 @@ class PlanDialog(Dialog[Assent]):
             return row(("REFUSED  ", "bad"), *glass, right=leave)
         if not self.ready:
             return row(("look at it first: keys count in a moment", "dim"), right=leave)
+        if self._is_long:
+            return row(("alone, loudly  " if self.broken else "  ", ""), (f"{self.typed}_", "key"))
         if self.name_to_type:
             lead = "alone, loudly: type  " if self.broken else "type  "
             return row(
@@ -178,7 +194,8 @@ class PlanDialog(Dialog[Assent]):
         return self.desk.env_band(self.card.plan.request.env) == "prod"
 
     def _fits(self, ask: Row, width: int) -> bool:
-        return len(ask.text) + 3 <= width and self.size.height >= LEAST_HEIGHT
+        above = len(self._above_ask(width).text) if self._is_long else 0
+        return max(len(ask.text) + 3, above) <= width and self.size.height >= LEAST_HEIGHT
 
     @property
     def too_small(self) -> bool:

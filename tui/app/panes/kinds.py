@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ondeck.inventory import kinds
+from ondeck.inventory import kinds, places
 from ondeck.text import safe_line
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
@@ -15,7 +15,9 @@ from tui.app.views import NOTHING, Kind, Selected
 class KindsPage(BoardView):
     """One line a record."""
 
-    hints: ClassVar[tuple[str, ...]] = ("list.filter", "go.open", "copy.name", "copy.command", "go.back")
+    hints: ClassVar[tuple[str, ...]] = (
+        "list.filter", "go.open", "do.actions", "copy.name", "copy.command", "go.back",
+    )  # fmt: skip
 
     def __init__(self, desk: Desk, name_of: str) -> None:
         super().__init__(desk, name_of)
@@ -37,7 +39,7 @@ class KindsPage(BoardView):
         return [head, *grid(columns, lines, width)]
 
     def of_key(self, key: str) -> Selected:
-        """Hosts and services can be opened; of the others the name is copied."""
+        """Hosts and services can be opened, places acted on; of the others the name is copied."""
         name = key.partition(" ")[2]
         inventory = self.session.inventory
         if self.kind == "hosts" and name in inventory.hosts:
@@ -45,6 +47,8 @@ class KindsPage(BoardView):
         if self.kind == "services" and name:
             subjects = [one for one in self.session.subjects() if one.partition("@")[0] == name]
             return Selected(Kind.SERVICE, subjects[0], subjects[0].partition("@")[2]) if subjects else NOTHING
+        if name and self.kind in places.FIELDS and name in (known := places.places(inventory, self.kind)):
+            return Selected(Kind.PLACE, name, known[name].env, section=self.kind)
         return Selected(Kind.NONE, name) if name else NOTHING
 
     def command(self) -> str:

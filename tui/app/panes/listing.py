@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from ondeck.inventory import places
@@ -9,6 +10,7 @@ from ondeck.inventory.model import Place
 from ondeck.job.listing import ListSpec
 from ondeck.observe.asking import Question
 from ondeck.observe.resources import Listing, Resource, ResourceState
+from ondeck.text import safe_line
 from tui.app.context import Desk
 from tui.app.panes.base import BoardView
 from tui.app.rows import BLANK, Column, Line, Row, grid, heading, row
@@ -81,22 +83,21 @@ class ListingPage(BoardView):
         count = "" if listing is None else f"  {len(rows)}"
         asking = "asking" if known.busy else f"data {self.desk.age(known.asked)}"
         head = heading(f"{spec.title.upper()} of {place.name}{count}", right=[(asking, "dim")])
-        said = self._trouble(known, listing)
+        said = _said(self._trouble(known, listing), width)
         if listing is None:
-            return [head, said or row(("asking", "dim"))]
+            return [head, *(said or [row(("asking", "dim"))])]
         lines = [self._line(place, one, stale=bool(known.error)) for one in rows]
         columns = tuple(Column(title, len(title), _WIDEST) for title in spec.columns)
         empty = [] if said else [row((f"no {self.kind} there", "dim"))]
-        return [head, *([said] if said else []), *(grid(columns, lines, width) if lines else empty)]
+        return [head, *said, *(grid(columns, lines, width) if lines else empty)]
 
     @staticmethod
-    def _trouble(known: Known, listing: Listing | None) -> Row | None:
+    def _trouble(known: Known, listing: Listing | None) -> str:
         if known.error:
-            return row((f"could not ask: {known.error}", "lost"))
+            return f"could not ask: {known.error}"
         if listing is not None and listing.error:
-            words = "could not ask all of it" if listing.partly else "could not ask"
-            return row((f"{words}: {listing.error}", "lost"))
-        return None
+            return f"could not ask{' all of it' if listing.partly else ''}: {listing.error}"
+        return ""
 
     def _line(self, place: Place, one: Resource, *, stale: bool) -> Line:
         role = "dim" if stale else ROLES[one.state]
@@ -114,3 +115,8 @@ class ListingPage(BoardView):
     def command(self) -> str:
         """The same as text."""
         return f"ondeck get {self.kind} {self.place}".rstrip()
+
+
+def _said(text: str, width: int) -> list[Row]:
+    """What went wrong, whole: on as many lines as it takes."""
+    return [row((line, "lost")) for line in textwrap.wrap(safe_line(text), max(20, width))]

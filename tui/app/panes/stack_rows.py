@@ -160,14 +160,18 @@ def ways(name: str, look: StackLook | None, width: int) -> list[Row]:
     found: list[tuple[str, str]] = []
     if look is not None and look.lock is not None and look.lock.job:
         found.append((look.lock.job, "open the job that holds the lock"))
-    if look is not None and look.waiting:
-        found.append((f"stack push {name}", "put the state that waits where it belongs"))
     if (
         look is not None
+        and (look.lock is None or not look.lock.alive)
         and not (look.lock is None and look.lock_known)
-        and not (look.lock and look.lock.alive)
     ):
-        found.append((f"stack unlock {name}", "who holds the lock; break it by typing its id"))
+        unlock = (f"stack unlock {name}", "who holds the lock; break it by typing its id")
+        push = (f"stack push {name}", "put the state that waits where it belongs")
+        # Nothing is pushed past a lock; where nobody knows of one, the state that waits comes first.
+        both = (unlock, push) if look.lock is not None else (push, unlock)
+        found += both if look.waiting else [unlock]
+    elif look is not None and look.waiting:
+        found.append((f"stack push {name}", "put the state that waits where it belongs"))
     found += [
         (f"stack plan {name}", "what the pinned commit would change"),
         (f"stack plan {name} --drift", "what changed outside"),
