@@ -74,7 +74,7 @@ def _home() -> Iterator[Path]:
             os.environ["HOME"] = before
 
 
-async def _slowest(account: Account, bench: Any) -> float:  # noqa: ANN401 - the little bench above
+async def _slowest(account: Account, bench: Any) -> float:
     calls = Calls(aws_of(account), bench.settings)
     longest = 0.0
     for region in DELAYS:
@@ -84,7 +84,7 @@ async def _slowest(account: Account, bench: Any) -> float:  # noqa: ANN401 - the
     return longest
 
 
-async def _list(account: Account, bench: Any) -> float:  # noqa: ANN401 - the little bench above
+async def _list(account: Account, bench: Any) -> float:
     begin = time.perf_counter()
     found = await AwsReader().list("instances", account, bench)
     taken = time.perf_counter() - begin

@@ -33,7 +33,7 @@ for tick in range(seconds * 20):
 """
 
 
-def _deck(folder: Path, server: Any) -> Any:  # noqa: ANN401 - a server of tests.contract.sshd, a Deck
+def _deck(folder: Path, server: Any) -> Any:
     from ondeck import settings
     from ondeck.deck import open_deck
 
@@ -48,7 +48,7 @@ def _deck(folder: Path, server: Any) -> Any:  # noqa: ANN401 - a server of tests
     return open_deck(settings.load(inventory=place))
 
 
-def _tails(deck: Any, paths: list[Path]) -> Any:  # noqa: ANN401 - Tails of each host's own file
+def _tails(deck: Any, paths: list[Path]) -> Any:
     from ondeck.capabilities import Capabilities
     from ondeck.inventory.model import LogSource
     from ondeck.observe.logs import Tail
@@ -60,7 +60,7 @@ def _tails(deck: Any, paths: list[Path]) -> Any:  # noqa: ANN401 - Tails of each
     ]
 
 
-def _until(feed: Any, done: Any, what: str) -> None:  # noqa: ANN401 - a LiveFeed, a question
+def _until(feed: Any, done: Any, what: str) -> None:
     begun = time.monotonic()
     while not done():
         if time.monotonic() - begun > _LONGEST:
@@ -69,7 +69,7 @@ def _until(feed: Any, done: Any, what: str) -> None:  # noqa: ANN401 - a LiveFee
         feed.drain()
 
 
-def _follow(folder: Path, server: Any) -> tuple[float, int]:  # noqa: ANN401 - a server of tests.contract.sshd
+def _follow(folder: Path, server: Any) -> tuple[float, int]:
     """CPU seconds over wall seconds while the lines came, and lines that did not come."""
     from ondeck.engine import Engine
     from ondeck.observe.logs import merged

@@ -27,6 +27,7 @@ _RESTARTS = ("no", "always", "unless-stopped", "on-failure")
 _PORT = re.compile(
     r"(?:(?:(?P<address>\[[0-9a-fA-F:]+\]|[0-9.]+):)?(?P<host>\d*):)?(?P<container>\d+)(?:/(?P<protocol>tcp|udp))?"
 )
+_FOREIGN = re.compile(r"\$(?!\{[a-z_]+\})\{?\w*\}?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _IGNORED = ("image",)
 """The image's name stands in the inventory, its version in the request."""
@@ -55,6 +56,10 @@ class _Section:
             return ""
         if not isinstance(value, str):
             raise self.wrong(key, f"expected one value, found {shown(value)}")
+        if strange := _FOREIGN.search(value.replace("$$", "")):
+            raise self.wrong(
+                key, f"{strange[0]} is not known here", "a dollar is $$; ondeck's own are in small letters"
+            )
         try:
             return "$".join(filled(part, self._values) for part in value.split("$$"))
         except BadInput as error:

@@ -87,10 +87,12 @@ def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swarm]:
         api.create_service(
             docker.types.TaskTemplate(
                 docker.types.ContainerSpec(image, stop_grace_period=2 * 10**9),
-                restart_policy=docker.types.RestartPolicy(delay=10**9),
+                restart_policy=docker.types.RestartPolicy(condition="any", delay=10**9),
             ),
             name="shop_web", mode=docker.types.ServiceMode("replicated", 2),
-            update_config=docker.types.UpdateConfig(parallelism=1, failure_action="pause", monitor=3 * 10**9),
+            update_config=docker.types.UpdateConfig(
+                parallelism=1, delay=3 * 10**9, failure_action="pause", monitor=3 * 10**9
+            ),
         )  # fmt: skip
         api.close()
         eventually(lambda: found.versions() == ["2.13.2"] * 2, 60)
@@ -181,7 +183,8 @@ def test_a_node_is_drained_and_taken_back_in(swarm: Swarm) -> None:
     swarm.run("apply", made, "--yes", "--reason", "kernel")
     assert swarm.versions() == []
     plan = swarm.run("plan", "node.activate", target).out
-    swarm.run("apply", plan.rpartition("ondeck apply ")[2].split()[0], "--yes", "--reason", "done")
+    done = swarm.run("apply", plan.rpartition("ondeck apply ")[2].split()[0], "--yes", "--reason", "done")
+    assert "is active" in done.err
     eventually(lambda: swarm.versions() == ["2.15.0"] * 3, 60)
 
 
