@@ -68,7 +68,20 @@ def test_a_word_that_is_nothing_is_answered_with_near_ones() -> None:
     assert "web-1" in trouble("wbe-1")
 
 
-@pytest.mark.parametrize("kind", ["people", "clusters", "environments", "accounts", "get builds", "person"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "people",
+        "clusters",
+        "environments",
+        "accounts",
+        "get builds",
+        "get backups",
+        "get stacks",
+        "get hosts",
+        "person",
+    ],
+)
 async def test_every_kind_of_get_is_a_view(kind: str) -> None:
     async with playing() as play:
         await play.press(":")

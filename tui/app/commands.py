@@ -84,29 +84,34 @@ def parse(text: str, session: Session, marked: Sequence[str] = ()) -> Typed:
 
 
 def _place(first: str, rest: Sequence[str], session: Session) -> Typed:
-    got = first == "get" and bool(rest)
-    if got:
+    if first == "get" and rest:
         first, rest = rest[0], rest[1:]
+        if (named := kinds.plural(first)) is not None:
+            return Go(f"get {named}")
     if first in PLACES:
         address = PLACES[first]
         return Go(f"{address} {rest[0]}" if rest else address)
     later = next((act.help for act in LATER_PANES if act.short.lower() == first.lower()), "")
-    if (plural := kinds.plural(first)) is not None and (got or not later):
+    if (plural := kinds.plural(first)) is not None and not later:
         return Go(f"get {plural}")
     if first in session.lists():
         return Go(f"{first} {rest[0]}" if rest else first)
     if first in session.subjects() or first in session.inventory.hosts or session.job(first):
         return Go(first)
     if first in session.inventory.services:
-        subjects = [s for s in session.subjects() if s.partition("@")[0] == first]
-        if len(subjects) == 1:
-            return Go(subjects[0])
-        return Trouble(f"{first} stands in several environments: {' '.join(subjects)}")
+        return _service(first, session)
     if later:
         return Trouble(later)
     if first == "job" and rest:
         return Go(rest[0])
     return Trouble(_nothing_named(first, session))
+
+
+def _service(name: str, session: Session) -> Typed:
+    subjects = [subject for subject in session.subjects() if subject.partition("@")[0] == name]
+    if len(subjects) == 1:
+        return Go(subjects[0])
+    return Trouble(f"{name} stands in several environments: {' '.join(subjects)}")
 
 
 def _nothing_named(word: str, session: Session) -> str:
