@@ -13,17 +13,30 @@ from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.desk import Desk
 from ondeck.operate.ports import Applying
 from ondeck.record.audit import Audit
-from ondeck.record.view import not_open
+from ondeck.record.view import JobView, not_open
+
+Finish = Callable[[Applying, tuple[str, ...]], Awaitable[None]]
 
 
 class Aftermath:
     """Answers the requests to settle and to reconcile, and names an outcome for every target."""
 
     def __init__(
-        self, desk: Desk, audit: Audit, connect: Callable[[], Awaitable[Applying]], *, short: str = ""
+        self,
+        desk: Desk,
+        audit: Audit,
+        connect: Callable[[], Awaitable[Applying]],
+        finish: Finish | None = None,
+        *,
+        short: str = "",
     ) -> None:
-        """Connections are opened only when somebody asks to look, and never when the log lacks records."""
+        """Connections are opened only when somebody asks to look, and never when the log lacks records.
+
+        `finish` does what comes after the last batch, where the job turns out to have come through it; None
+        where somebody else is at work on the same thing.
+        """
         self._short = short
+        self._finish = finish
         self._desk = desk
         self._audit = audit
         self._connect = connect
@@ -31,7 +44,8 @@ class Aftermath:
     async def find_out(self) -> str:
         """Take the requests, look where it was asked, close what is open; the summary of it all."""
         while self._desk.asks():
-            if await self._take_asks() and self._desk.view.doubts and not self._short:
+            view = self._desk.view
+            if await self._take_asks() and (view.doubts or came_through(view)) and not self._short:
                 await self._look()
         await self._name_the_rest()
         view = self._desk.view
@@ -118,6 +132,8 @@ class Aftermath:
             )
 
         await self._ask_gate(applying)
+        if self._finish is not None and came_through(self._desk.view):
+            await self._finish(applying, tuple(self._desk.view.targets))
 
     async def _ask_gate(self, applying: Applying) -> None:
         """The last gate once more, if nobody knows what it says."""
@@ -153,3 +169,9 @@ class Aftermath:
                     attempt=row.attempt,
                 )
             await self._desk.record(ended)
+
+
+def came_through(view: JobView) -> bool:
+    """All of it succeeded, past every gate, and what comes after the last batch was not done yet."""
+    gates = not view.plan.draft.rollout.gate or all(batch.verdict for batch in view.batches)
+    return view.verdict() is Outcome.SUCCEEDED and gates and not view.remembered

@@ -40,7 +40,7 @@ from ondeck.job.plan import work_of
 from ondeck.job.spec import Risk
 from ondeck.operate import admission, again, policy, seal
 from ondeck.operate.admission import Stopped
-from ondeck.operate.aftermath import Aftermath
+from ondeck.operate.aftermath import Aftermath, came_through
 from ondeck.operate.attempt import broken, honest, short
 from ondeck.operate.bench import WorkBench
 from ondeck.operate.desk import Desk
@@ -183,11 +183,12 @@ class Worker:
         await self.desk.record(Resumed(by=self.given.actor, decision=self.given.decision, reason=reason))
 
     async def _reconcile(self) -> tuple[Ended, str]:
-        if self.desk.view.unsettled:
-            self._turn().take(partial(_of_others, self.record, self.at.id))
-        return Ended.BROKEN, await Aftermath(
-            self.desk, self.record.audit, self._open, short=self.short
-        ).find_out()
+        ours = False
+        if self.desk.view.unsettled or came_through(self.desk.view):
+            ours = self._turn().take(partial(_of_others, self.record, self.at.id)) is None
+        finish = self._finish if ours else None
+        aftermath = Aftermath(self.desk, self.record.audit, self._open, finish, short=self.short)
+        return Ended.BROKEN, await aftermath.find_out()
 
     # --- before the first change
 
@@ -283,7 +284,7 @@ class Worker:
         why = await drive.run()
         await self._name_the_rest(drive, why)
         if why is Ended.COMPLETE:
-            await self._finish(drive.applying, rollout)
+            await self._finish(drive.applying, rollout.passed())
         return why, self._summary()
 
     async def _ready(self, applying: Applying, rollout: Rollout) -> None:
@@ -305,13 +306,13 @@ class Worker:
             drive.rollout.ended(target, Outcome.NOT_STARTED)
             self.desk.write(TargetEnded(target=target, outcome=Outcome.NOT_STARTED, evidence=text))
 
-    async def _finish(self, applying: Applying, rollout: Rollout) -> None:
+    async def _finish(self, applying: Applying, passed: tuple[str, ...]) -> None:
         def tell(text: str) -> None:
             if not self.desk.full:
                 self.desk.write(Step(target="", text=short(text)))
 
         try:
-            facts = await applying.finish(rollout.passed(), tell)
+            facts = await applying.finish(passed, tell)
         except Exception as error:  # noqa: BLE001 - the boundary to a provider: it shows in the job's end
             self.untidy = broken(error)
             self.desk.note(f"tidying up after the last batch failed: {self.untidy}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
@@ -14,10 +15,10 @@ from ondeck.capabilities import Capabilities
 from ondeck.engine import Engine
 from ondeck.errors import OndeckError
 from ondeck.observe.asking import Question, ask
-from ondeck.text import safe_line
 from tui.app.views import Known
 
-AT_ONCE = 8
+AT_ONCE = 6
+"""Questions of one capability at once: what hangs in one pane holds up no other."""
 EVERY = 10.0
 """Seconds that an answer counts as new where its kind says nothing else."""
 MOST = 200
@@ -51,8 +52,11 @@ class LiveAnswers:
             self._next()
 
     def _next(self) -> None:
-        while self._wanted and len(self._asking) < AT_ONCE:
-            question = next(iter(self._wanted))
+        busy = Counter(question.capability for question in self._asking)
+        for question in tuple(self._wanted):
+            if busy[question.capability] >= AT_ONCE:
+                continue
+            busy[question.capability] += 1
             del self._wanted[question]
             self._begun[question] = time.monotonic()
             self._asking[question] = self._engine.call(self._coroutine(question))
@@ -80,7 +84,17 @@ class LiveAnswers:
             said = f"{error.message}{f' ({error.hint.splitlines()[0]})' if error.hint else ''}"
             self._known[question] = msgspec.structs.replace(before, error=said)
         except Exception as error:  # noqa: BLE001 - whatever went wrong is the answer of that place
-            said = safe_line(f"{type(error).__name__}: {error}")
+            # The kind alone: the text of an exception that nobody meant for people may hold a secret.
+            said = f"this broke in ondeck itself: {type(error).__name__}"
             self._known[question] = msgspec.structs.replace(before, error=said)
         else:
-            self._known[question] = Known(answer=answer, asked=time.time_ns())
+            self._known[question] = _newer(before, answer)
+
+
+def _newer(before: Known, answer: Any) -> Known:  # noqa: ANN401 - each port's own record
+    """What is known now: an answer that only says why there is none leaves the one before, with its age."""
+    error = getattr(answer, "error", "")
+    unasked = bool(error) and not getattr(answer, "partly", False)
+    if unasked and before.answer is not None and not getattr(before.answer, "error", ""):
+        return msgspec.structs.replace(before, error=error)
+    return Known(answer=answer, asked=time.time_ns())
