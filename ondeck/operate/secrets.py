@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Protocol
@@ -87,8 +88,9 @@ def looked_up(
     asking = [_Asking(at, scheme, asked, here) for scheme, asked in by_scheme.items()]
     for one in asking:
         one.start()
+    until = time.monotonic() + patience(at.settings)
     for one in asking:
-        one.ended.wait(patience(at.settings))
+        one.ended.wait(max(0.0, until - time.monotonic()))
         one.told(found, errors)
     return found, {text: errors[text] for text in wanted if text in errors}
 
