@@ -76,6 +76,7 @@ class Drive:
         self._standing = ""
         self._paused_by = ""
         self._hard = False
+        self._gently: asyncio.Task[None] | None = None
         self._stop_by: float | None = None
         self.wake = asyncio.Event()
         self.cancelled_by = ""
@@ -114,6 +115,9 @@ class Drive:
             if self._tasks:
                 await asyncio.wait(self._tasks.values(), timeout=self.settings.seconds(STOP_SECONDS))
             raise
+        finally:
+            if self._gently is not None:
+                self._gently.cancel()
 
     async def _loop(self) -> Ended:
         while True:
@@ -319,7 +323,8 @@ class Drive:
             case What.CANCEL:
                 self.cancel(who, hard=ask.hard)
                 if not ask.hard:
-                    await self._ask_to_stop()
+                    # Beside the loop: a tool that does not answer must not keep `cancel --now` waiting.
+                    self._gently = asyncio.create_task(self._ask_to_stop())
             case What.PAUSE:
                 self._paused_by = who
                 self.rollout.hold(_by_hand(who))
@@ -357,7 +362,8 @@ class Drive:
             return
         for target in tuple(self.rollout.running):
             try:
-                said = await self.applying.ask_to_stop(target)
+                async with asyncio.timeout(self.settings.seconds(STOP_SECONDS)):
+                    said = await self.applying.ask_to_stop(target)
             except Exception as error:  # noqa: BLE001 - the boundary to a provider: told, and it is awaited
                 said = f"{target}: could not be asked to stop: {broken(error)}"
             if said:
