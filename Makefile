@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime
 STAMP := $(VENV)/.installed
 # Tests wait more than they work; files go to so many processes at once.
-WORKERS ?= 2
+WORKERS ?= 4
 
 .PHONY: demo test lint bench screenshots lab clean
 
