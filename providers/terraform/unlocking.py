@@ -45,8 +45,15 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     job: str = ""
 
 
-def judge(lock: LockInfo, found: Process | None, *, here: bool) -> Held:
-    """Whether the holder lives: its process on this machine, or that there is none, or that nobody can know."""
+def judge(lock: LockInfo, found: Process | None, *, here: bool, doubt: str = "") -> Held:
+    """Whether the holder lives: its process on this machine, or that there is none, or that nobody can know.
+
+    Args:
+        lock: What is told of the lock.
+        found: Its holder.
+        here: It was taken on this machine.
+        doubt: Why its holder may live though no process was found.
+    """
     if found is not None:
         job = "-".join(found.attempt.split("-")[:3])  # an attempt's id begins with that of its job
         since = ago(int(found.started * 1e9), time.time_ns())
@@ -54,6 +61,8 @@ def judge(lock: LockInfo, found: Process | None, *, here: bool) -> Held:
         return Held(
             lock=lock, alive=True, why=f"{why}, ondeck attempt {found.attempt}" if job else why, job=job
         )
+    if doubt:
+        return Held(lock=lock, alive=None, why=doubt)
     if here:
         return Held(lock=lock, alive=False, why="no such process runs on this machine, where it was taken")
     where = lock.who.rpartition("@")[2]
@@ -84,20 +93,36 @@ async def look(ready: Ready, *, probe: bool) -> Held | None:
 
 
 def _local(state: Path) -> Held | None:
-    pid = holder.local_holder(state)
+    """The lock of a state that is a file: whether it is held the kernel says, whoever holds it."""
     info = holder.local_info(state)
-    if not pid:
-        return judge(info, None, here=True) if info is not None else None
-    found = holder.process(pid)
-    return judge(info or LockInfo(id="?"), found, here=True)
+    try:
+        pid = holder.local_holder(state)
+        shared = holder.is_shared(state)
+    except OSError as error:
+        raise RemoteFailed(
+            f"cannot find out who holds the lock of {state}: {error.strerror or error}"
+        ) from error
+    if pid is None:
+        if info is None:
+            return None
+        elsewhere = shared and not holder.is_here(info)
+        doubt = "its file lies on a network file system, and a lock of another machine may not be seen"
+        return judge(info, None, here=True, doubt=doubt if elsewhere else "")
+    lock = info or LockInfo(id="?")
+    # A number that a network file system tells is that of a process of whatever machine.
+    known = pid and not (shared and not holder.is_here(lock))
+    if known and (found := holder.process(pid)) is not None:
+        return judge(lock, found, here=True)
+    named = f"by pid {pid}, which is" if known else "by a process that is"
+    return Held(lock=lock, alive=True, why=f"the kernel says it is locked {named} not seen from here")
 
 
 def of_process(ready: Ready, lock: LockInfo) -> Held:
     """What is known here of the holder of a lock."""
     names = (Path(ready.program.binary).name, "terraform", "tofu")
-    here = holder.is_here(lock)
-    if here:
-        return judge(lock, holder.holder_here(lock, names), here=True)
+    if holder.is_here(lock):
+        found = holder.holder_here(lock, names)
+        return judge(lock, found, here=True, doubt="" if found else holder.doubt(lock))
     if not lock.who:
         return judge(lock, holder.working_in(ready.folders.work, names), here=False)
     return judge(lock, None, here=False)
