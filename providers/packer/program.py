@@ -146,7 +146,7 @@ async def set_up(bench: Bench, name: str, *, ref: str = "") -> Ready:
     shelf = Shelf(bench.work_folder("packer", name))
     source = source_of(bench.inventory, options)
     pinned = await pin(link, source, ref or options.ref)
-    folder = await check_out(link, source, pinned, shelf.trees, holds=shelf.holds)
+    folder = await check_out(link, source, pinned, shelf.trees, bench.settings, holds=shelf.holds)
     return Ready(
         build=build,
         options=options,

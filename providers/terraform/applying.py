@@ -14,7 +14,7 @@ from ondeck.job.finding import Attempt, Finding, Gate
 from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Plan, Precondition
 from ondeck.operate.ports import Emit
-from ondeck.reach.checkout import pin
+from ondeck.reach.checkout import in_use, pin, tree_of
 from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.text import safe_line
@@ -57,6 +57,11 @@ class StackApplying:
         self._ended: list[Attempt] = []
         self._asked: set[str] = set()
         self._running: dict[str, Detached] = {}
+        self._uses = contextlib.ExitStack()
+
+    def close(self) -> None:
+        """Let go of the checkout."""
+        self._uses.close()
 
     async def _here(self) -> Link:
         if self._link is None or self._link.closed:
@@ -67,9 +72,11 @@ class StackApplying:
         if self._set is None:
             pinned = "" if self._work.commit.startswith("tree-") else self._work.commit
             fresh = self._work.operation in (INIT,)
-            self._set = await set_up(
+            found = await set_up(
                 self._bench, self._work.stack, await self._here(), ref=pinned, workspace=not fresh
             )
+            self._uses.enter_context(in_use(tree_of(found.module, found.pinned)))
+            self._set = found
         return self._set
 
     async def ready(self) -> dict[str, Finding]:

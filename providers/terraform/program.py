@@ -84,13 +84,16 @@ class Program:
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
-            "TF_PLUGIN_CACHE_DIR": str(self.bench.work_folder("terraform-plugins")),
+            "TF_PLUGIN_CACHE_DIR": str(self._plugins()),
             **account_env(self.bench.inventory, self.stack, self.options),
             **self.options.env,
         }
         if workspace and self.options.workspace != "default":
             env["TF_WORKSPACE"] = self.options.workspace
         return env
+
+    def _plugins(self) -> Path:
+        return self.bench.work_folder("terraform-plugins")
 
     async def secret_env(self) -> Mapping[str, Secret]:
         """Variables whose values are secrets."""
@@ -170,7 +173,7 @@ class Program:
         """
         wanted = self._digest(version)
         if _read(module / ".terraform" / _READY) != wanted:
-            async with alone(self.folders.trees):
+            async with alone(self.folders.trees, self.bench.settings, f"init of {self.stack.name}"):
                 await self.init(module, version)
         return self._backend(module)
 
@@ -186,7 +189,10 @@ class Program:
             words.append("-upgrade")
         elif pinned:
             words.append("-lockfile=readonly")
-        done = await self.run(module, *words, workspace=False)
+        # All stacks share one plugin cache, which the vendor's page on CLI configuration calls not
+        # guaranteed to be safe for several runs of `init` at once.
+        async with alone(self._plugins(), self.bench.settings, f"init of {self.stack.name}"):
+            done = await self.run(module, *words, workspace=False)
         if not done.ok:
             raise RemoteFailed(f"{self.binary} init: {words_of(done)}", where=self.stack.name)
         self._backend(module)

@@ -134,7 +134,7 @@ async def set_up(bench: Bench, name: str, link: Link, *, ref: str = "", workspac
     version = await program.version()
     source = source_of(bench.inventory, options)
     pinned = await pin(link, source, ref or options.ref)
-    module = await check_out(link, source, pinned, folders.trees, holds=folders.holds)
+    module = await check_out(link, source, pinned, folders.trees, bench.settings, holds=folders.holds)
     backend = await program.ready(module, version)
     if workspace:
         await program.check_workspace(module)
