@@ -19,6 +19,7 @@ from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.text import safe_line
 from providers.terraform import reads, surgery, unlocking
+from providers.terraform import state as states
 from providers.terraform.ending import final
 from providers.terraform.options import options_of, source_of, stack_of
 from providers.terraform.progress import Progress
@@ -114,6 +115,8 @@ class StackApplying:
             seen=seen.label(),
             workspace=options.workspace,
             version=await ready.program.version(),
+            vars=work.vars,
+            vars_sum=await asyncio.to_thread(file_sum, Path(work.vars)) if work.vars else "",
         )
         return (*preconditions(now), *await unlocking.more_facts(ready, work))
 
@@ -172,6 +175,8 @@ class StackApplying:
                 hint="plan again",
             )
         await asyncio.to_thread(keep_copy, ready.folders, now, f"before-{attempt.id}")
+        lies = await asyncio.to_thread(ready.folders.unsaved, ready.module)
+        await asyncio.to_thread(states.write_private, ready.folders.begun(attempt.id), lies.encode())
         return now.seen
 
     async def _follow(self, job: Detached, progress: Progress) -> None:
@@ -180,7 +185,7 @@ class StackApplying:
 
     async def _final(self, attempt: Attempt, look: Look, progress: Progress, before: Seen | None) -> Finding:
         ready = await self._ready()
-        found = await final(ready, self._work, look, progress, before)
+        found = await final(ready, self._work, attempt.id, look, progress, before)
         if look.stage is Stage.ENDED:
             self._ended.append(attempt)
         return found
@@ -269,6 +274,7 @@ class StackApplying:
         if self._work.plan:
             await asyncio.to_thread(Path(self._work.plan).unlink, missing_ok=True)
         for attempt in self._ended:
+            await asyncio.to_thread(ready.folders.begun(attempt.id).unlink, missing_ok=True)
             try:
                 await Detached(await self._here(), attempt.id, self._bench.settings).forget()
             except (OndeckError, TimeoutError) as error:

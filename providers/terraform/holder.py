@@ -231,3 +231,16 @@ def working_in(folder: Path, names: tuple[str, ...]) -> Process | None:
         if at.is_relative_to(folder.resolve()):
             return found
     return None
+
+
+def attempt_in(folder: Path) -> Process | None:
+    """What an ondeck job started and what runs below a folder now, whatever its program is called."""
+    top = folder.resolve()
+    for pid in _pids():
+        try:
+            ours = Path(f"/proc/{pid}/cwd").readlink().is_relative_to(top)
+        except OSError:
+            continue
+        if ours and (found := process(pid)) is not None and found.attempt:
+            return found
+    return None

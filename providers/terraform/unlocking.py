@@ -14,17 +14,19 @@ from pathlib import Path
 import msgspec
 
 from ondeck.bench import Bench
-from ondeck.errors import BadInput, Refused, RemoteFailed
+from ondeck.errors import BadInput, OndeckError, Refused, RemoteFailed
+from ondeck.job.finding import Finding
+from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Action, Change, Draft, Precondition, Preflight, Request
 from ondeck.job.spec import Risk
-from ondeck.text import decode
+from ondeck.text import decode, safe_line
 from ondeck.times import ago
 from providers.terraform import holder
 from providers.terraform.holder import Process
 from providers.terraform.planning import lock_of, lock_words
 from providers.terraform.program import words_of
 from providers.terraform.stream import LOCKED, LockInfo, lock_info, unframed
-from providers.terraform.surgery import draft_of, work_of
+from providers.terraform.surgery import draft_of, running_fact, work_of
 from providers.terraform.work import Ready, Work, file_sum, set_up
 
 FREE = "nobody holds it"
@@ -201,6 +203,24 @@ def _fact(stack: str, held: Held | None) -> Precondition:
     return Precondition(target=stack, fact="lock", expected=said)
 
 
+async def seen_after(ready: Ready, work: Work) -> Finding:
+    """What became of the lock, after the command that breaks it ended with 0."""
+    try:
+        held = await look(ready, probe=True)
+    except (OndeckError, TimeoutError) as error:
+        said = error.message if isinstance(error, OndeckError) else "no answer in time"
+        text = f"exit 0, but nobody saw whether the lock is gone: {safe_line(said)}"
+        return Finding(outcome=Outcome.UNKNOWN, evidence=text, status=0)
+    if held is None:
+        await asyncio.to_thread(ready.folders.refused.unlink, missing_ok=True)
+        return Finding(outcome=Outcome.SUCCEEDED, evidence=f"exit 0, looked afterwards: {FREE}", status=0)
+    if held.lock.id == work.lock:
+        text = f"exit 0, but the lock is still there: {lock_words(held.lock)}"
+        return Finding(outcome=Outcome.FAILED, evidence=text, status=0)
+    text = f"exit 0, lock {work.lock} is gone; another is there by now: {lock_words(held.lock)}"
+    return Finding(outcome=Outcome.SUCCEEDED, evidence=text, status=0)
+
+
 async def facts(ready: Ready, work: Work) -> tuple[Precondition, ...] | None:
     """The preconditions of an unlock as they are now; None for every other operation."""
     if work.operation != "stack.unlock":
@@ -210,8 +230,10 @@ async def facts(ready: Ready, work: Work) -> tuple[Precondition, ...] | None:
 
 async def more_facts(ready: Ready, work: Work) -> tuple[Precondition, ...]:
     """What a push reads again beside the rest."""
-    del ready
     if work.operation != "stack.push":
         return ()
     sum_now = await asyncio.to_thread(file_sum, Path(work.file))
-    return (Precondition(target=work.stack, fact="sha256 of the state", expected=sum_now),)
+    return (
+        Precondition(target=work.stack, fact="sha256 of the state", expected=sum_now),
+        await running_fact(ready),
+    )
