@@ -16,18 +16,23 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
 from ondeck.counting import counted
 from ondeck.errors import BadInput, Missing, RemoteFailed
 from ondeck.reach.ports import Completed, Link
+from ondeck.settings import Settings
 from ondeck.text import decode, safe_line
 from ondeck.times import ago
 
 _SECONDS = 120.0
 _DONE = ".ondeck-tree"
 _KEPT = 4
+ALONE = 600.0
+"""Seconds that somebody waits for another's checkout or set-up: providers of a stack are hundreds of MB."""
+_AGAIN = 0.05
 _MOST = 64 << 20  # bytes of a folder outside git that are copied
 
 
@@ -176,11 +181,67 @@ def _outside(source: Path) -> Pinned:
 
 
 @contextlib.asynccontextmanager
-async def alone(trees: Path) -> AsyncIterator[None]:
-    """Checkouts below one folder are made, and set up, one at a time, whichever process does it."""
-    with trees.with_suffix(".lock").open("w") as file:
-        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+async def alone(folder: Path, settings: Settings, what: str) -> AsyncIterator[None]:
+    """What is done in one folder is done by one at a time, whichever process does it.
+
+    Args:
+        folder: Such as one of checkouts; the lock is a file beside it.
+        settings: For how long to wait.
+        what: What will be done, for whoever waits meanwhile.
+
+    Raises:
+        RemoteFailed: Somebody did not let go of it in time.
+    """
+    file = folder.with_suffix(".lock")
+    with file.open("a+") as lock:
+        until = time.monotonic() + settings.seconds(ALONE)
+        while not _taken(lock, fcntl.LOCK_EX):
+            if time.monotonic() > until:
+                lock.seek(0)
+                said = safe_line(lock.read(300)) or "somebody"
+                raise RemoteFailed(
+                    f"cannot begin with {what}: {folder} was held for {settings.seconds(ALONE):.0f} s by {said}",
+                    hint="wait for it, or end that process when it hangs",
+                )
+            await asyncio.sleep(_AGAIN)
+        lock.truncate(0)
+        lock.write(f"pid {os.getpid()}, which does {what}")
+        lock.flush()
         yield
+
+
+def _taken(file: TextIO | int, how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def in_use(tree: Path) -> Iterator[None]:
+    """While somebody works in a checkout it is not removed by who needs room.
+
+    This holds as long as this process lives. What it started and left behind is found by the folder it works in.
+
+    Raises:
+        RemoteFailed: It was removed just now.
+    """
+    try:
+        held = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        raise RemoteFailed(f"the checkout {tree} was removed just now", hint="do it again") from None
+    try:
+        if not _taken(held, fcntl.LOCK_SH) or not _is_made(tree):
+            raise RemoteFailed(f"the checkout {tree} is being removed just now", hint="do it again")
+        yield
+    finally:
+        os.close(held)
+
+
+def tree_of(folder: Path, pinned: Pinned) -> Path:
+    """The checkout that the folder which is worked in lies in."""
+    return folder if pinned.module == "." else folder.parents[len(Path(pinned.module).parts) - 1]
 
 
 def _nothing(tree: Path) -> bool:
@@ -189,7 +250,13 @@ def _nothing(tree: Path) -> bool:
 
 
 async def check_out(
-    link: Link, source: Path, pinned: Pinned, trees: Path, *, holds: Callable[[Path], bool] = _nothing
+    link: Link,
+    source: Path,
+    pinned: Pinned,
+    trees: Path,
+    settings: Settings,
+    *,
+    holds: Callable[[Path], bool] = _nothing,
 ) -> Path:
     """The folder of a pinned commit in a tree of our own; made when it is not there.
 
@@ -198,6 +265,7 @@ async def check_out(
         source: The folder as somebody keeps it.
         pinned: What `pin` found.
         trees: A folder of ours for checkouts.
+        settings: For waiting times.
         holds: Whether a checkout holds something that somebody waits for, so that it must stay.
 
     Raises:
@@ -205,7 +273,7 @@ async def check_out(
     """
     tree = trees / pinned.commit
     if not _is_made(tree):
-        async with alone(trees):
+        async with alone(trees, settings, f"the checkout of {pinned.label()}"):
             if not _is_made(tree):
                 await _make(link, source, pinned, tree, holds)
     os.utime(tree)
@@ -226,12 +294,41 @@ async def _make(link: Link, source: Path, pinned: Pinned, tree: Path, holds: Cal
 
 
 def _begin(tree: Path, holds: Callable[[Path], bool]) -> None:
-    """Room for a new one: older ones that hold nothing go."""
-    others = [path for path in tree.parent.iterdir() if path.is_dir() and path != tree and not holds(path)]
+    """Room for a new one: older ones that hold nothing and that nobody works in go."""
+    busy = _worked_in(tree.parent)
+    others = [
+        path
+        for path in tree.parent.iterdir()
+        if path.is_dir() and path != tree and path.name not in busy and not holds(path)
+    ]
     others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for spare in others[_KEPT - 1 :]:
-        shutil.rmtree(spare, ignore_errors=True)
+        _remove(spare)
     tree.mkdir(mode=0o700, exist_ok=True)
+
+
+def _remove(tree: Path) -> None:
+    held = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _taken(held, fcntl.LOCK_EX):
+            (tree / _DONE).unlink(missing_ok=True)
+            shutil.rmtree(tree, ignore_errors=True)
+    finally:
+        os.close(held)
+
+
+def _worked_in(trees: Path) -> set[str]:
+    """Names of the checkouts that a process works in: a detached one goes on when who started it is gone."""
+    trees = trees.resolve()
+    found = set()
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - one scan of many
+        try:
+            at = Path(f"/proc/{entry}/cwd").readlink() if entry.isdecimal() else None
+        except OSError:
+            continue
+        if at is not None and at != trees and at.is_relative_to(trees):
+            found.add(at.relative_to(trees).parts[0])
+    return found
 
 
 def _copy(source: Path, tree: Path) -> None:

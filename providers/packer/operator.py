@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ from ondeck.job.plan import (
 from ondeck.job.spec import Params, Risk
 from ondeck.operate.naming import thing_of
 from ondeck.operate.ports import Applying, Emit
-from ondeck.reach.checkout import freshness, pin
+from ondeck.reach.checkout import freshness, in_use, pin, tree_of
 from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.text import safe_line
 from ondeck.times import iso
@@ -93,7 +94,12 @@ class PackerOperator:
 @asynccontextmanager
 async def _opened(plan: Plan, bench: Bench) -> AsyncIterator[Applying]:
     work = msgspec.convert(plan.draft.data, Work)
-    yield Running(plan, work, bench) if plan.request.operation == "build.run" else Promoting(work, bench)
+    if plan.request.operation != "build.run":
+        yield Promoting(work, bench)
+        return
+    running = Running(plan, work, bench)
+    with contextlib.closing(running):
+        yield running
 
 
 async def _plan_run(request: Request, params: RunParams, bench: Bench) -> Draft:
@@ -184,11 +190,18 @@ class Running:
         self._bench = bench
         self._set: Ready | None = None
         self._ended: list[Attempt] = []
+        self._uses = contextlib.ExitStack()
+
+    def close(self) -> None:
+        """Let go of the checkout."""
+        self._uses.close()
 
     async def _ready(self) -> Ready:
         if self._set is None or self._set.link.closed:
             pinned = "" if self._work.commit.startswith("tree-") else self._work.commit
-            self._set = await set_up(self._bench, self._work.build, ref=pinned)
+            found = await set_up(self._bench, self._work.build, ref=pinned)
+            self._uses.enter_context(in_use(tree_of(found.folder, found.pinned)))
+            self._set = found
         return self._set
 
     async def ready(self) -> dict[str, Finding]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +27,8 @@ LEAST = (1, 6)
 _WHERE = "the package packer, or https://developer.hashicorp.com/packer/install"
 _NUMBERS = re.compile(r"(\d+)\.(\d+)")
 _SECONDS = 300.0
+_OLD = 7200.0
+"""Seconds: a plan is good for an hour."""
 _SOCKET_ROOM = 80
 
 
@@ -59,8 +63,11 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
         """Flags for variables and builders, then the template."""
         words = [f"-var-file={file}" for file in self.options.var_files]
         if self.options.vars:
-            file = self.shelf.work / "vars.pkrvars.json"
-            write_private(file, msgspec.json.encode(self.options.vars))
+            # Named by what they are: what is planned later never changes what an earlier plan was shown with.
+            data = msgspec.json.encode(self.options.vars, order="sorted")
+            file = self.shelf.vars / f"{hashlib.sha256(data).hexdigest()[:32]}.pkrvars.json"
+            write_private(file, data)
+            _tidy(file)
             words.append(f"-var-file={file}")
         if self.options.only:
             words.append(f"-only={','.join(self.options.only)}")
@@ -99,6 +106,13 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
         """Names of the builders that will run; empty when the program does not tell them."""
         done = await self.run("inspect", "-machine-readable", *(self.template()[-1:]))
         return chosen(sources(decode(done.stdout)), self.options.only)
+
+
+def _tidy(file: Path) -> None:
+    """Older files go when no plan can be started any more that names them."""
+    for old in file.parent.glob("*.pkrvars.json"):
+        if old != file and time.time() - old.stat().st_mtime > _OLD:
+            old.unlink(missing_ok=True)
 
 
 def short(folder: Path, cwd: Path) -> str:
@@ -146,7 +160,7 @@ async def set_up(bench: Bench, name: str, *, ref: str = "") -> Ready:
     shelf = Shelf(bench.work_folder("packer", name))
     source = source_of(bench.inventory, options)
     pinned = await pin(link, source, ref or options.ref)
-    folder = await check_out(link, source, pinned, shelf.trees, holds=shelf.holds)
+    folder = await check_out(link, source, pinned, shelf.trees, bench.settings, holds=shelf.holds)
     return Ready(
         build=build,
         options=options,

@@ -42,6 +42,13 @@ class Shelf:
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
+    @property
+    def vars(self) -> Path:
+        """Variables of the inventory, as the program reads them."""
+        path = self.work / "vars"
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
     def made(self) -> list[Made]:
         """All that is remembered, newest first.
 

@@ -14,11 +14,12 @@ from ondeck.job.finding import Attempt, Finding, Gate
 from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Plan, Precondition
 from ondeck.operate.ports import Emit
-from ondeck.reach.checkout import pin
+from ondeck.reach.checkout import in_use, pin, tree_of
 from ondeck.reach.detached import Detached, Look, Stage
 from ondeck.reach.ports import Link
 from ondeck.text import safe_line
 from providers.terraform import reads, surgery, unlocking
+from providers.terraform import state as states
 from providers.terraform.ending import final
 from providers.terraform.options import options_of, source_of, stack_of
 from providers.terraform.progress import Progress
@@ -57,6 +58,11 @@ class StackApplying:
         self._ended: list[Attempt] = []
         self._asked: set[str] = set()
         self._running: dict[str, Detached] = {}
+        self._uses = contextlib.ExitStack()
+
+    def close(self) -> None:
+        """Let go of the checkout."""
+        self._uses.close()
 
     async def _here(self) -> Link:
         if self._link is None or self._link.closed:
@@ -67,9 +73,11 @@ class StackApplying:
         if self._set is None:
             pinned = "" if self._work.commit.startswith("tree-") else self._work.commit
             fresh = self._work.operation in (INIT,)
-            self._set = await set_up(
+            found = await set_up(
                 self._bench, self._work.stack, await self._here(), ref=pinned, workspace=not fresh
             )
+            self._uses.enter_context(in_use(tree_of(found.module, found.pinned)))
+            self._set = found
         return self._set
 
     async def ready(self) -> dict[str, Finding]:
@@ -107,6 +115,8 @@ class StackApplying:
             seen=seen.label(),
             workspace=options.workspace,
             version=await ready.program.version(),
+            vars=work.vars,
+            vars_sum=await asyncio.to_thread(file_sum, Path(work.vars)) if work.vars else "",
         )
         return (*preconditions(now), *await unlocking.more_facts(ready, work))
 
@@ -165,6 +175,8 @@ class StackApplying:
                 hint="plan again",
             )
         await asyncio.to_thread(keep_copy, ready.folders, now, f"before-{attempt.id}")
+        lies = await asyncio.to_thread(ready.folders.unsaved, ready.module)
+        await asyncio.to_thread(states.write_private, ready.folders.begun(attempt.id), lies.encode())
         return now.seen
 
     async def _follow(self, job: Detached, progress: Progress) -> None:
@@ -173,7 +185,7 @@ class StackApplying:
 
     async def _final(self, attempt: Attempt, look: Look, progress: Progress, before: Seen | None) -> Finding:
         ready = await self._ready()
-        found = await final(ready, self._work, look, progress, before)
+        found = await final(ready, self._work, attempt.id, look, progress, before)
         if look.stage is Stage.ENDED:
             self._ended.append(attempt)
         return found
@@ -262,6 +274,7 @@ class StackApplying:
         if self._work.plan:
             await asyncio.to_thread(Path(self._work.plan).unlink, missing_ok=True)
         for attempt in self._ended:
+            await asyncio.to_thread(ready.folders.begun(attempt.id).unlink, missing_ok=True)
             try:
                 await Detached(await self._here(), attempt.id, self._bench.settings).forget()
             except (OndeckError, TimeoutError) as error:

@@ -11,15 +11,19 @@ from ondeck.reach.command import signal_of
 from ondeck.reach.detached import Look, Stage
 from ondeck.text import decode, safe_line
 from providers.terraform import state as states
-from providers.terraform import surgery
+from providers.terraform import surgery, unlocking
 from providers.terraform.planning import lock_words
 from providers.terraform.progress import Progress
 from providers.terraform.state import Seen
 from providers.terraform.work import Ready, Work
 
 
-async def final(ready: Ready, work: Work, look: Look, progress: Progress, before: Seen | None) -> Finding:
+async def final(
+    ready: Ready, work: Work, attempt: str, look: Look, progress: Progress, before: Seen | None
+) -> Finding:
     """The outcome of a run that is over, with its evidence."""
+    if work.operation == "stack.unlock" and look.stage is Stage.ENDED and look.status == 0:
+        return await unlocking.seen_after(ready, work)
     if not work.plan:
         return await surgery.final(ready, work, look, progress)
     now, said = await _evidence(ready, work, before)
@@ -28,7 +32,7 @@ async def final(ready: Ready, work: Work, look: Look, progress: Progress, before
         text = f"{look.finding().evidence}; {said}; what it had begun and not written down is not known"
         return Finding(outcome=Outcome.UNKNOWN, evidence=text)
     status = look.status
-    if waiting := await asyncio.to_thread(_errored, ready):
+    if waiting := await asyncio.to_thread(ready.folders.left_by, attempt, ready.module):
         text = f"exit {status}; the state could not be saved and waits in {waiting}; {said}"
         return Finding(outcome=Outcome.UNKNOWN, evidence=text, status=status)
     if name := signal_of(status):
@@ -63,11 +67,6 @@ def _failed(status: int, progress: Progress, said: str, *, same: bool) -> Findin
 
 def _same(work: Work, now: Seen | None) -> bool:
     return now is not None and now.label() == work.seen
-
-
-def _errored(ready: Ready) -> str:
-    waiting = ready.folders.errored()
-    return str(waiting[-1]) if waiting else ""
 
 
 async def _evidence(ready: Ready, work: Work, before: Seen | None) -> tuple[Seen | None, str]:

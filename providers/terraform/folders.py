@@ -6,7 +6,8 @@
     plans/ID.tfplan      plan files as they were shown; a plan file holds sensitive values in clear
     states/              copies of states, from before and after each change
     state/               the state itself, of a stack that declares no backend
-    vars.json            variables of the inventory
+    vars/                variables of the inventory, by their digest
+    begun/ATTEMPT        what of an unsaved state lay there before an attempt began
     seen.json            states as they were seen, without values
 """
 
@@ -52,8 +53,12 @@ class Folders:
 
     @property
     def vars(self) -> Path:
-        """Variables of the inventory, as the program reads them."""
-        return self.work / "vars.json"
+        """Variables of the inventory, as the program reads them: a file of each, so no plan changes another's."""
+        return self._made("vars")
+
+    def begun(self, attempt: str) -> Path:
+        """What lay there before an attempt began; see `unsaved`."""
+        return self._made("begun") / attempt
 
     @property
     def seen(self) -> Path:
@@ -75,6 +80,23 @@ class Folders:
         found = self.trees.glob(f"*/**/{ERRORED}") if any(self.trees.iterdir()) else iter(())
         kept = [path for path in found if ".terraform" not in path.parts]
         return sorted(kept, key=lambda path: path.stat().st_mtime)
+
+    def unsaved(self, module: Path) -> str:
+        """Which state that could not be saved lies in the folder of a run; empty when none does."""
+        try:
+            found = (module / ERRORED).stat()
+        except FileNotFoundError:
+            return ""
+        return f"{found.st_ino} {found.st_mtime_ns} {found.st_size}"
+
+    def left_by(self, attempt: str, module: Path) -> Path | None:
+        """The state that an attempt could not save; one that lay there before it began is not its own."""
+        now = self.unsaved(module)
+        try:
+            before = self.begun(attempt).read_text()
+        except FileNotFoundError:
+            before = ""
+        return module / ERRORED if now and now != before else None
 
     def holds(self, tree: Path) -> bool:
         """A checkout holds a state that waits for somebody."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
@@ -76,4 +77,6 @@ async def _state_alone(request: Request, bench: Bench) -> Draft:
 
 @asynccontextmanager
 async def _opened(plan: Plan, bench: Bench) -> AsyncIterator[Applying]:
-    yield StackApplying(plan, msgspec.convert(plan.draft.data, Work), bench)
+    applying = StackApplying(plan, msgspec.convert(plan.draft.data, Work), bench)
+    with contextlib.closing(applying):
+        yield applying

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ _WHERE = {
 SECONDS = 3600.0
 _LARGEST = 512 << 20
 _SHORT = 120.0
+_OLD = 7200.0
+"""Seconds: a plan is good for an hour."""
 _BACKEND = re.compile(r'^\s*(?:backend\s+"[^"]+"|cloud)\s*\{', re.MULTILINE)
 _OVERRIDE = "ondeck_override.tf"
 _READY = "ondeck-ready"
@@ -84,13 +87,16 @@ class Program:
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
-            "TF_PLUGIN_CACHE_DIR": str(self.bench.work_folder("terraform-plugins")),
+            "TF_PLUGIN_CACHE_DIR": str(self._plugins()),
             **account_env(self.bench.inventory, self.stack, self.options),
             **self.options.env,
         }
         if workspace and self.options.workspace != "default":
             env["TF_WORKSPACE"] = self.options.workspace
         return env
+
+    def _plugins(self) -> Path:
+        return self.bench.work_folder("terraform-plugins")
 
     async def secret_env(self) -> Mapping[str, Secret]:
         """Variables whose values are secrets."""
@@ -170,7 +176,7 @@ class Program:
         """
         wanted = self._digest(version)
         if _read(module / ".terraform" / _READY) != wanted:
-            async with alone(self.folders.trees):
+            async with alone(self.folders.trees, self.bench.settings, f"init of {self.stack.name}"):
                 await self.init(module, version)
         return self._backend(module)
 
@@ -186,7 +192,10 @@ class Program:
             words.append("-upgrade")
         elif pinned:
             words.append("-lockfile=readonly")
-        done = await self.run(module, *words, workspace=False)
+        # All stacks share one plugin cache, which the vendor's page on CLI configuration calls not
+        # guaranteed to be safe for several runs of `init` at once.
+        async with alone(self._plugins(), self.bench.settings, f"init of {self.stack.name}"):
+            done = await self.run(module, *words, workspace=False)
         if not done.ok:
             raise RemoteFailed(f"{self.binary} init: {words_of(done)}", where=self.stack.name)
         self._backend(module)
@@ -284,15 +293,29 @@ class Program:
     def variables(self) -> list[str]:
         """Flags for variables: files of the checkout, then those of the inventory, which win."""
         words = [f"-var-file={file}" for file in self.options.var_files]
-        if self.options.vars:
-            states.write_private(self.folders.vars, msgspec.json.encode(self.options.vars))
-            # A plan reads it at once, so the next one may write it again. It has to end with .json.
-            words.append(f"-var-file={self.folders.vars}")
+        if (file := self.vars_file()) is not None:
+            states.write_private(file, msgspec.json.encode(self.options.vars))
+            _tidy(file)
+            words.append(f"-var-file={file}")
         return words
+
+    def vars_file(self) -> Path | None:
+        """Where the inventory's variables lie for the program, named by what they are; None when there are none."""
+        if not self.options.vars:
+            return None
+        digest = hashlib.sha256(msgspec.json.encode(self.options.vars, order="sorted")).hexdigest()
+        return self.folders.vars / f"{digest[:32]}.json"  # the program reads JSON only out of such a name
 
     def waiting(self) -> list[str]:
         """Flags of whatever takes the lock of the state."""
         return [f"-lock-timeout={self.options.lock_timeout}"]
+
+
+def _tidy(file: Path) -> None:
+    """Older files go when no plan can be started any more that names them: they may hold values in clear."""
+    for old in file.parent.glob("*.json"):
+        if old != file and time.time() - old.stat().st_mtime > _OLD:
+            old.unlink(missing_ok=True)
 
 
 def in_folder(folder: Path, argv: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ondeck.bench import Bench
-from ondeck.errors import NoMatch, OndeckError
+from ondeck.errors import NoMatch, OndeckError, RemoteFailed
 from ondeck.inventory.model import Stack
 from ondeck.observe.stacks import Drift, StackLock, StackLook, StateSeen, StateWaiting
 from ondeck.reach.checkout import behind
@@ -25,6 +25,8 @@ from providers.terraform.state import Seen
 from providers.terraform.unlocking import Held
 from providers.terraform.work import Ready, folders_of, set_up
 
+LOOK = 60.0
+"""Seconds that a look at one stack may take; what is set up for the first time fetches providers meanwhile."""
 _SHOWN = 6
 
 
@@ -37,15 +39,42 @@ class TerraformStacks:
         known: dict[str, Any] = {"stack": stack.name, "env": stack.env, "asked": now}
         try:
             known |= await asyncio.to_thread(_remembered, folders_of(bench, stack.name))
-            ready = await set_up(bench, stack.name, await bench.here())
-            known |= await self._of_commit(ready, bench, stack)
-            known |= await _of_lock(ready)
-            seen = (await ready.state()).seen
-            known |= _of_state(seen) | await asyncio.to_thread(_remembered, ready.folders)
+            await self._ask(stack, bench, known)
         except (OndeckError, TimeoutError, OSError) as error:
             said = error.message if isinstance(error, OndeckError) else str(error) or "no answer in time"
             known["error"] = safe_line(said)
         return StackLook(**known)
+
+    async def _ask(self, stack: Stack, bench: Bench, known: dict[str, Any]) -> None:
+        """Ask the program, for a bounded time: what is known by then stays known.
+
+        Raises:
+            RemoteFailed: It took too long, or something failed.
+        """
+        step = ""
+
+        def at(what: str) -> None:
+            nonlocal step
+            step = what
+
+        seconds = bench.settings.seconds(LOOK)
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                at("this machine")
+                ready = await set_up(bench, stack.name, await bench.here(), at=at)
+                at("git")
+                known |= await self._of_commit(ready, bench, stack)
+                at("the lock")
+                known |= await _of_lock(ready)
+                at(f"{ready.program.binary} state pull ({ready.backend.words()})")
+                seen = (await ready.state()).seen
+                known |= _of_state(seen) | await asyncio.to_thread(_remembered, ready.folders)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            # Only looks are bounded so: what an operation sets up takes as long as it takes.
+            raise RemoteFailed(f"no answer within {seconds:.0f} s, it hung in: {step}") from None
 
     async def _of_commit(self, ready: Ready, bench: Bench, stack: Stack) -> dict[str, Any]:
         pinned = ready.pinned

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from ondeck.bench import Bench
-from ondeck.errors import BadInput, NoMatch
+from ondeck.errors import BadInput, NoMatch, Refused
 from ondeck.job.finding import Finding
 from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Action, Change, Command, Draft, Precondition, Request
@@ -19,6 +19,7 @@ from ondeck.operate.ports import Emit
 from ondeck.reach.detached import Look, Stage
 from ondeck.text import decode, safe_line
 from providers.terraform import state as states
+from providers.terraform.holder import attempt_in
 from providers.terraform.params import AddressParams, ImportParams, InitParams, MoveParams, PushParams
 from providers.terraform.planning import lock_of, lock_words, one_target
 from providers.terraform.program import errors_in, words_of
@@ -27,6 +28,7 @@ from providers.terraform.state import NO_STATE, Seen
 from providers.terraform.stream import LOCKED, lock_info, unframed
 from providers.terraform.work import Ready, Work, file_sum, preconditions, set_up
 
+NO_RUN = "none"
 Make = Callable[[Request, Bench], Awaitable[Draft]]
 
 
@@ -37,6 +39,8 @@ async def _ready(request: Request, bench: Bench) -> tuple[Ready, Seen]:
 
 def work_of(request: Request, ready: Ready, seen: Seen, words: list[str], *, file: str = "") -> Work:
     """What apply has to know of an operation that has no plan file."""
+    given = ready.program.vars_file()
+    named = given is not None and f"-var-file={given}" in words
     return Work(
         operation=request.operation,
         stack=request.subject,
@@ -48,6 +52,8 @@ def work_of(request: Request, ready: Ready, seen: Seen, words: list[str], *, fil
         version=ready.version,
         words=tuple(words),
         file=file,
+        vars=str(given) if named else "",
+        vars_sum=file_sum(given) if given is not None and named else "",
     )
 
 
@@ -146,10 +152,17 @@ async def plan_push(request: Request, params: PushParams, bench: Bench) -> Draft
     """`stack.push`: a state that could not be saved goes where it belongs.
 
     Raises:
+        Refused: A run of ours works on this stack now.
         NoMatch: None waits, or there is no such file.
         BadInput: Several wait, or it is of another lineage.
     """
     ready, seen = await _ready(request, bench)
+    busy = await running_fact(ready)
+    if busy.expected != NO_RUN:
+        raise Refused(
+            f"the state of {request.subject} is worked on now: {busy.expected}",
+            hint="let it come to its end, then plan the push again",
+        )
     file = _which(ready, params.file)
     raw = await asyncio.to_thread(_bytes, file)
     pushed = states.seen_of(states.decoded(raw), time.time_ns())
@@ -174,7 +187,8 @@ async def plan_push(request: Request, params: PushParams, bench: Bench) -> Draft
         change,
         risk=Risk.DESTROY,
         summary=summary,
-        # Whoever waits for it may still keep the stack's own lock, because nobody knows how it ended.
+        # The apply that could not save it keeps the stack's own lock, because nobody knows how it ended. That
+        # none runs now is a precondition instead.
         lock_key=f"state of {lock_of(request.subject, request.env)}",
     )
     fact = Precondition(target=request.subject, fact="sha256 of the state", expected=file_sum(file))
@@ -183,8 +197,15 @@ async def plan_push(request: Request, params: PushParams, bench: Bench) -> Draft
         force = "forced: " if params.force else "will be refused without --force: "
         warnings.append(f"{force}the stored state is not older ({seen.label()})")
     return msgspec.structs.replace(
-        draft, preconditions=(*draft.preconditions, fact), warnings=tuple(warnings)
+        draft, preconditions=(*draft.preconditions, fact, busy), warnings=tuple(warnings)
     )
+
+
+async def running_fact(ready: Ready) -> Precondition:
+    """Whether a job of ours runs the program on this stack now, as a precondition."""
+    found = await asyncio.to_thread(attempt_in, ready.folders.work)
+    said = f"attempt {found.attempt} runs, pid {found.pid}" if found else NO_RUN
+    return Precondition(target=ready.program.stack.name, fact="runs of ours", expected=said)
 
 
 def _which(ready: Ready, named: str) -> Path:
@@ -273,9 +294,6 @@ async def final(ready: Ready, work: Work, look: Look, progress: Progress) -> Fin
         return Finding(
             outcome=Outcome.FAILED, evidence=f"{found.evidence}: {errors_in(text)}", status=look.status
         )
-    if work.operation == "stack.unlock":
-        await asyncio.to_thread(ready.folders.refused.unlink, missing_ok=True)
-        return Finding(outcome=Outcome.SUCCEEDED, evidence="exit 0, the lock is gone", status=0)
     now = (await ready.state()).seen
     if now.label() == work.seen or now.label() == NO_STATE:
         text = f"exit 0, but the state is as before, {now.label()}"

@@ -14,17 +14,19 @@ from pathlib import Path
 import msgspec
 
 from ondeck.bench import Bench
-from ondeck.errors import BadInput, Refused, RemoteFailed
+from ondeck.errors import BadInput, OndeckError, Refused, RemoteFailed
+from ondeck.job.finding import Finding
+from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Action, Change, Draft, Precondition, Preflight, Request
 from ondeck.job.spec import Risk
-from ondeck.text import decode
+from ondeck.text import decode, safe_line
 from ondeck.times import ago
 from providers.terraform import holder
 from providers.terraform.holder import Process
 from providers.terraform.planning import lock_of, lock_words
 from providers.terraform.program import words_of
 from providers.terraform.stream import LOCKED, LockInfo, lock_info, unframed
-from providers.terraform.surgery import draft_of, work_of
+from providers.terraform.surgery import draft_of, running_fact, work_of
 from providers.terraform.work import Ready, Work, file_sum, set_up
 
 FREE = "nobody holds it"
@@ -45,8 +47,15 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     job: str = ""
 
 
-def judge(lock: LockInfo, found: Process | None, *, here: bool) -> Held:
-    """Whether the holder lives: its process on this machine, or that there is none, or that nobody can know."""
+def judge(lock: LockInfo, found: Process | None, *, here: bool, doubt: str = "") -> Held:
+    """Whether the holder lives: its process on this machine, or that there is none, or that nobody can know.
+
+    Args:
+        lock: What is told of the lock.
+        found: Its holder.
+        here: It was taken on this machine.
+        doubt: Why its holder may live though no process was found.
+    """
     if found is not None:
         job = "-".join(found.attempt.split("-")[:3])  # an attempt's id begins with that of its job
         since = ago(int(found.started * 1e9), time.time_ns())
@@ -54,6 +63,8 @@ def judge(lock: LockInfo, found: Process | None, *, here: bool) -> Held:
         return Held(
             lock=lock, alive=True, why=f"{why}, ondeck attempt {found.attempt}" if job else why, job=job
         )
+    if doubt:
+        return Held(lock=lock, alive=None, why=doubt)
     if here:
         return Held(lock=lock, alive=False, why="no such process runs on this machine, where it was taken")
     where = lock.who.rpartition("@")[2]
@@ -84,20 +95,36 @@ async def look(ready: Ready, *, probe: bool) -> Held | None:
 
 
 def _local(state: Path) -> Held | None:
-    pid = holder.local_holder(state)
+    """The lock of a state that is a file: whether it is held the kernel says, whoever holds it."""
     info = holder.local_info(state)
-    if not pid:
-        return judge(info, None, here=True) if info is not None else None
-    found = holder.process(pid)
-    return judge(info or LockInfo(id="?"), found, here=True)
+    try:
+        pid = holder.local_holder(state)
+        shared = holder.is_shared(state)
+    except OSError as error:
+        raise RemoteFailed(
+            f"cannot find out who holds the lock of {state}: {error.strerror or error}"
+        ) from error
+    if pid is None:
+        if info is None:
+            return None
+        elsewhere = shared and not holder.is_here(info)
+        doubt = "its file lies on a network file system, and a lock of another machine may not be seen"
+        return judge(info, None, here=True, doubt=doubt if elsewhere else "")
+    lock = info or LockInfo(id="?")
+    # A number that a network file system tells is that of a process of whatever machine.
+    known = pid and not (shared and not holder.is_here(lock))
+    if known and (found := holder.process(pid)) is not None:
+        return judge(lock, found, here=True)
+    named = f"by pid {pid}, which is" if known else "by a process that is"
+    return Held(lock=lock, alive=True, why=f"the kernel says it is locked {named} not seen from here")
 
 
 def of_process(ready: Ready, lock: LockInfo) -> Held:
     """What is known here of the holder of a lock."""
     names = (Path(ready.program.binary).name, "terraform", "tofu")
-    here = holder.is_here(lock)
-    if here:
-        return judge(lock, holder.holder_here(lock, names), here=True)
+    if holder.is_here(lock):
+        found = holder.holder_here(lock, names)
+        return judge(lock, found, here=True, doubt="" if found else holder.doubt(lock))
     if not lock.who:
         return judge(lock, holder.working_in(ready.folders.work, names), here=False)
     return judge(lock, None, here=False)
@@ -176,6 +203,24 @@ def _fact(stack: str, held: Held | None) -> Precondition:
     return Precondition(target=stack, fact="lock", expected=said)
 
 
+async def seen_after(ready: Ready, work: Work) -> Finding:
+    """What became of the lock, after the command that breaks it ended with 0."""
+    try:
+        held = await look(ready, probe=True)
+    except (OndeckError, TimeoutError) as error:
+        said = error.message if isinstance(error, OndeckError) else "no answer in time"
+        text = f"exit 0, but nobody saw whether the lock is gone: {safe_line(said)}"
+        return Finding(outcome=Outcome.UNKNOWN, evidence=text, status=0)
+    if held is None:
+        await asyncio.to_thread(ready.folders.refused.unlink, missing_ok=True)
+        return Finding(outcome=Outcome.SUCCEEDED, evidence=f"exit 0, looked afterwards: {FREE}", status=0)
+    if held.lock.id == work.lock:
+        text = f"exit 0, but the lock is still there: {lock_words(held.lock)}"
+        return Finding(outcome=Outcome.FAILED, evidence=text, status=0)
+    text = f"exit 0, lock {work.lock} is gone; another is there by now: {lock_words(held.lock)}"
+    return Finding(outcome=Outcome.SUCCEEDED, evidence=text, status=0)
+
+
 async def facts(ready: Ready, work: Work) -> tuple[Precondition, ...] | None:
     """The preconditions of an unlock as they are now; None for every other operation."""
     if work.operation != "stack.unlock":
@@ -185,8 +230,10 @@ async def facts(ready: Ready, work: Work) -> tuple[Precondition, ...] | None:
 
 async def more_facts(ready: Ready, work: Work) -> tuple[Precondition, ...]:
     """What a push reads again beside the rest."""
-    del ready
     if work.operation != "stack.push":
         return ()
     sum_now = await asyncio.to_thread(file_sum, Path(work.file))
-    return (Precondition(target=work.stack, fact="sha256 of the state", expected=sum_now),)
+    return (
+        Precondition(target=work.stack, fact="sha256 of the state", expected=sum_now),
+        await running_fact(ready),
+    )

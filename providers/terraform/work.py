@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         words: Arguments of the program, for operations without a plan file.
         lock: Id of the lock to break.
         file: State to push.
+        vars: The file of variables that the command reads when it is applied; empty when it reads none.
+        vars_sum: sha256 of that file.
     """
 
     operation: str
@@ -49,6 +52,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     words: tuple[str, ...] = ()
     lock: str = ""
     file: str = ""
+    vars: str = ""
+    vars_sum: str = ""
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +117,19 @@ def folders_of(bench: Bench, stack: str) -> Folders:
     return Folders(bench.work_folder("terraform", stack))
 
 
-async def set_up(bench: Bench, name: str, link: Link, *, ref: str = "", workspace: bool = True) -> Ready:
+def _quiet(step: str) -> None:
+    del step
+
+
+async def set_up(
+    bench: Bench,
+    name: str,
+    link: Link,
+    *,
+    ref: str = "",
+    workspace: bool = True,
+    at: Callable[[str], None] = _quiet,
+) -> Ready:
     """Pin the commit, check it out, set it up; changes nothing of the stack and nothing in anybody's tree.
 
     Args:
@@ -121,6 +138,7 @@ async def set_up(bench: Bench, name: str, link: Link, *, ref: str = "", workspac
         link: To this machine.
         ref: In place of the stack's own.
         workspace: The workspace has to be there.
+        at: Told what is done next.
 
     Raises:
         BadInput: The stack's options are wrong, or it has no such ref or workspace.
@@ -131,12 +149,17 @@ async def set_up(bench: Bench, name: str, link: Link, *, ref: str = "", workspac
     options = options_of(stack)
     folders = folders_of(bench, name)
     program = Program(bench, stack, options, link, folders)
+    at(f"{program.binary} version")
     version = await program.version()
     source = source_of(bench.inventory, options)
+    at("git")
     pinned = await pin(link, source, ref or options.ref)
-    module = await check_out(link, source, pinned, folders.trees, holds=folders.holds)
+    at(f"the checkout of {pinned.label()}")
+    module = await check_out(link, source, pinned, folders.trees, bench.settings, holds=folders.holds)
+    at(f"{program.binary} init")
     backend = await program.ready(module, version)
     if workspace:
+        at(f"{program.binary} workspace list")
         await program.check_workspace(module)
     return Ready(
         program=program,
@@ -155,6 +178,8 @@ def preconditions(work: Work) -> tuple[Precondition, ...]:
     facts.append((f"commit of {work.ref or 'HEAD'}", work.commit))
     if work.plan:
         facts.append(("sha256 of the plan file", work.sum))
+    if work.vars:
+        facts.append(("sha256 of the variables", work.vars_sum))
     return tuple(Precondition(target=work.stack, fact=fact, expected=value) for fact, value in facts)
 
 

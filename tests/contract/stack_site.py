@@ -82,7 +82,7 @@ class StackSite:
             environments={"prod": Environment(name="prod")},
             stacks={self.stack: Stack(name=self.stack, kind="terraform", env="prod", options=given)},
         )
-        own = Settings(state=root / "s", cache=root / "c", config=root / "e", timescale=0.05, actor="anna")
+        own = Settings(state=root / "s", cache=root / "c", config=root / "e", timescale=0.1, actor="anna")
         self.cuts = Cuts()
         self.bench: Any = StackBench(inventory, own, CutReach(LocalReach(own), self.cuts), root / "work")
         self.operator = StackOperator()

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ondeck.job.finding import Attempt
@@ -36,6 +37,20 @@ class TestRun(OperatorSuite):
     async def test_a_gate_without_data_does_not_pass(self, make: Make) -> None:
         """No plan of a build names a gate, so none is asked."""
         assert (await planned(await make())).draft.rollout.gate == ""
+
+    async def test_another_plan_never_changes_the_variables_of_a_plan_that_was_shown(
+        self, make: Make
+    ) -> None:
+        site: Any = await make()
+        words = (await planned(site)).draft.commands[0].argv
+        (file,) = [Path(word.removeprefix("-var-file=")) for word in words if "pkrvars" in word]
+        before = file.read_bytes()
+        build = site.bench.inventory.builds[site.build]
+        options = {**build.options, "vars": {**build.options["vars"], "version": "9.9"}}
+        changed = msgspec.structs.replace(build, options=options)
+        site.bench.inventory = msgspec.structs.replace(site.bench.inventory, builds={site.build: changed})
+        await planned(site)
+        assert file.read_bytes() == before
 
 
 class TestArtifacts(PortSuite):
