@@ -113,7 +113,7 @@ class Stepping:
         """What the plan depends on, as it is now."""
         planned = [p.fact for p in self._plan.draft.preconditions]
         reader = await self._reader()
-        found = await self._engine.read(reader, self._options)
+        found = await self._engine.read(reader, self._options, self._backup)
         own = reader
         if self._work.reader != self._backup.host and any(f.startswith("source ") for f in planned):
             own = await self._seat(self._backup.host)
@@ -254,7 +254,7 @@ class Stepping:
         try:
             with _begun(self._work.reader):
                 reader = await self._reader()
-                found = await self._engine.read(reader, self._options)
+                found = await self._engine.read(reader, self._options, self._backup)
                 return await conclude(
                     self._engine, self._work, attempt.id, ran, found, self._bench, self._setting
                 )
