@@ -23,6 +23,7 @@ BASTION = "bastion"
 """This machine, where a host is named."""
 _READ = re.compile(r"all in (\d+)d")
 _MOST_PARTS = 255
+_SECRET = re.compile(r"(KEY|SECRET|TOKEN|PASSWORD)\Z", re.IGNORECASE)
 _Checked = TypeVar("_Checked", bound="Options")
 
 
@@ -227,6 +228,8 @@ def _check(inventory: Inventory, found: Options) -> None:
             raise _Wrong(key, f"no host {name!r} in the inventory")
     if found.folder and (not found.folder.startswith("/") or found.folder.rstrip("/") == ""):
         raise _Wrong("folder", "it must be an absolute folder, not /")
+    if found.prove.restore is not None:
+        _no_secrets("prove.restore.env", found.prove.restore.env)
     _spans(found)
 
 
@@ -238,13 +241,31 @@ def _source(what: What) -> None:
     for path in what.paths:
         if not path.startswith("/") or ".." in path.split("/"):
             raise _Wrong("what.paths", f"{path!r} is not an absolute path")
-    if any(map(is_reference, what.env.values())):
-        raise _Wrong("what.env", "it holds no secrets: name a file of its user, e.g. PGPASSFILE")
+    _no_secrets("what.env", what.env)
+
+
+def _no_secrets(key: str, env: dict[str, str]) -> None:
+    """Variables that stand in argv.
+
+    Raises:
+        _Wrong: One is a reference, or is called as secrets are.
+    """
+    for name, value in env.items():
+        if is_reference(value) or _is_secret(name):
+            raise _Wrong(key, f"{name}: it holds no secrets: name a file of its user, e.g. PGPASSFILE")
+
+
+def _is_secret(name: str) -> bool:
+    """It is called as what holds a secret is: AWS_SECRET_ACCESS_KEY, and not AWS_ACCESS_KEY_ID."""
+    return bool(_SECRET.search(name))
 
 
 def _repository(repo: Repo) -> None:
     if not is_reference(repo.password):
         raise _Wrong("repo.password", "it must be a reference to a secret, e.g. vault:kv/backup#password")
+    for name, value in repo.env.items():
+        if _is_secret(name) and not is_reference(value):
+            raise _Wrong("repo.env", f"{name} holds a secret: make it a reference, e.g. vault:kv/store#key")
     if re.search(r"//[^/@]*:[^/@]+@", repo.url) and not is_reference(repo.url):
         raise _Wrong("repo.url", "it holds a password: make it a reference, e.g. file:/etc/ondeck/repo-url")
 

@@ -68,7 +68,13 @@ def _damage(look: BackupLook, now: int) -> Iterator[tuple[Severity, str]]:
 def _age(look: BackupLook, now: int) -> Iterator[tuple[Severity, str]]:
     newest = look.newest(now)
     if newest is None:
-        yield Severity.BAD, "no snapshot of it in the repository"
+        said = "no snapshot of it in the repository"
+        if look.elsewhere:
+            hosts = ", ".join(look.elsewhere[:3])
+            said += (
+                f"; its folders are there, saved by {hosts}: if that is {look.host}, write it as host_name"
+            )
+        yield Severity.BAD, said
         return
     age = (now - newest.time) / NS
     promise = look.promise

@@ -135,6 +135,7 @@ class BackupLook(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         snapshots: Of this backup, newest first.
         others: Snapshots in the same repository that are of something else.
+        elsewhere: Hosts of those among them that have the same folders: perhaps this one under another name.
         locks: Of the tool, in the repository.
         locks_error: Why locks could not be read; they are not known then.
         skew: Seconds that the host's clock is ahead of ours; None when not asked.
@@ -151,6 +152,7 @@ class BackupLook(msgspec.Struct, frozen=True, kw_only=True):
     promise: Promise = Promise()
     snapshots: tuple[Snapshot, ...] = ()
     others: int = 0
+    elsewhere: tuple[str, ...] = ()
     locks: tuple[RepositoryLock, ...] = ()
     locks_error: str = ""
     damage: Damage | None = None

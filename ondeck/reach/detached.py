@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 
 import msgspec
 
 from ondeck import text
-from ondeck.errors import BadInput, LinkLost, OndeckError, Refused, RemoteFailed
+from ondeck.errors import BadInput, LinkLost, OndeckError, Refused, RemoteFailed, Unreachable
 from ondeck.job.finding import Finding
 from ondeck.job.outcome import Outcome
 from ondeck.reach import secretly
@@ -251,6 +252,27 @@ class Look(msgspec.Struct, frozen=True):
                 return Finding(outcome=Outcome.UNKNOWN, evidence=said)
 
 
+@contextmanager
+def begun(host: str) -> Iterator[None]:
+    """Looks after the start, at a host: whoever cannot look does not know the outcome, whatever hindered it.
+
+    Not for the start itself, which says on its own whether anything began, and not around a timeout of the
+    caller's: only what a look raises is meant.
+
+    Raises:
+        LinkLost: The host was not reached, gave no answer in time, or said no to being asked.
+    """
+    try:
+        yield
+    except Unreachable as error:
+        raise LinkLost(f"connection ended after it was started: {error.message}", where=host) from error
+    except TimeoutError as error:
+        raise LinkLost("it was started, and who was asked gave no answer in time", where=host) from error
+    except RemoteFailed as error:
+        said = f"it was started, and what it came to could not be seen: {error.message}"
+        raise LinkLost(said, where=host) from error
+
+
 class Detached:
     """One attempt on one host."""
 
@@ -302,7 +324,11 @@ class Detached:
             raise BadInput(f"{cwd!r} is not an absolute path to work in")
         given = secretly.packed(secret_env) if secret_env else b""
         head = (str(kept), _RUNNER, cwd, "given" if given else "")
-        done = await self._sh(_LAUNCH, *head, *with_env(argv, env), stdin=given, timeout=60)
+        try:
+            done = await self._sh(_LAUNCH, *head, *with_env(argv, env), stdin=given, timeout=60)
+        except TimeoutError as error:
+            said = f"attempt {self._id} was sent and nobody said whether it started"
+            raise LinkLost(said, where=self._link.host) from error
         if done.status == _CLAIMED:
             raise Refused(f"attempt {self._id} was started before", where=self._link.host)
         if done.status in (_NO_ROOM, _NO_FOLDER, secretly.CUT_SHORT):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ondeck import text
 from ondeck.errors import BadInput, Missing, RemoteFailed
 from ondeck.inventory.backups import Options
+from ondeck.inventory.model import Backup
 from ondeck.inventory.secretrefs import is_reference
 from ondeck.observe.backups import Found, Listed, RepositoryLock, Snapshot
 from ondeck.operate.backup.engine import ATTEMPT, Repository, Retention, Seat, Setting
@@ -39,12 +40,16 @@ class BorgOptions(Options, frozen=True, kw_only=True):
     """Options of `engine: borg`.
 
     Attributes:
-        prefix: What names of its archives begin with; empty when everything in the repository is of it.
+        prefix: What names of its archives begin with; `NAME-`, NAME being the backup's, when empty.
         compression: As borg takes it, e.g. `zstd,3`.
     """
 
     prefix: str = ""
     compression: str = ""
+
+    def begins(self, backup: str) -> str:
+        """What names of the archives of a backup begin with."""
+        return self.prefix or f"{backup}-"
 
     @property
     def parts(self) -> int:
@@ -68,12 +73,12 @@ class Borg:
             user=options.repo.user,
         )
 
-    async def read(self, seat: Seat, options: BorgOptions) -> Repository:
+    async def read(self, seat: Seat, options: BorgOptions, backup: Backup) -> Repository:
         """Archives, locks, clock; see `Engine.read`."""
         tool = await self._version(seat)
         form = "{hostname}{comment}"
         listed = await self._out(seat, "list", "--json", "--format", form, *_QUIET)
-        identity, mine, others = output.archives(listed, options.prefix)
+        identity, mine, others = output.archives(listed, options.begins(backup.name))
         found, holding, error = await self._locks(seat, options)
         return Repository(
             id=identity, tool=tool, snapshots=tuple(mine), others=others, locks=found, locks_error=error,
@@ -115,11 +120,20 @@ class Borg:
     async def measure(self, seat: Seat, snapshot: Snapshot) -> tuple[int, int]:
         """Bytes and files of a restore of it."""
         done = await seat.run(
-            ["borg", "info", "--json", "--log-json", "--bypass-lock", "--lock-wait=5", f"::{snapshot.id}"]
+            [
+                "borg",
+                "info",
+                "--json",
+                "--log-json",
+                "--bypass-lock",
+                "--lock-wait=5",
+                "--",
+                f"::{snapshot.id}",
+            ]
         )
         return output.stats(self._good(seat, done).stdout)
 
-    async def retention(self, seat: Seat, options: BorgOptions) -> Retention:
+    async def retention(self, seat: Seat, options: BorgOptions, backup: Backup) -> Retention:
         """Borg's own dry run over the backup's names; it locks the repository for as long as that takes."""
         rules = [f"--keep-{name}={count}" for name, count in options.keep.rules().items()]
         within = options.keep.within
@@ -129,6 +143,7 @@ class Borg:
             rules.append(f"--keep-within={within.replace('h', 'H')}")
         if not rules:
             raise BadInput("the backup's `keep` names no rule, so nothing is ever forgotten")
+        pattern = f"{options.begins(backup.name)}*"
         words = [
             "borg",
             "prune",
@@ -136,36 +151,37 @@ class Borg:
             "--dry-run",
             "--log-json",
             *rules,
-            f"--glob-archives={options.prefix}*",
+            f"--glob-archives={pattern}",
         ]
         done = self._good(seat, await seat.run(words))
         found = output.retention(done.stderr)
-        # Without a prefix the pattern matches held archives too: they are not borg's to judge.
+        # A prefix such as `hold` matches held archives too: they are not borg's to judge.
         remove = tuple(name for name in found.remove if not name.startswith(output.HELD))
-        return Retention(keep=found.keep, remove=remove)
+        grouped = f"archives called {text.safe_line(pattern)} together"
+        return Retention(keep=found.keep, remove=remove, grouped=grouped)
 
     async def entries(self, seat: Seat, snapshot: Snapshot, path: str) -> Listed:
         """What a folder holds."""
         inside = re.escape(f"{path.strip('/')}/") if path.strip("/") else ""
-        words = ("list", "--json-lines", *_QUIET, f"::{snapshot.id}", f"re:^{inside}[^/]+$")
+        words = ("list", "--json-lines", *_QUIET, "--", f"::{snapshot.id}", f"re:^{inside}[^/]+$")
         found = output.items(await self._out(seat, *words))
         return Listed(entries=tuple(found[:_LISTED]), more=max(0, len(found) - _LISTED))
 
     async def find(self, seat: Seat, snapshots: Sequence[Snapshot], pattern: str) -> Listed:
         """Archive by archive, the newest ones: borg has no index of names."""
-        if not pattern or pattern.startswith("-"):
+        if not pattern:
             raise BadInput(f"{pattern!r} is not a name to look for")
         wanted = f"sh:{pattern.strip('/')}" if "/" in pattern else f"sh:**/{pattern}"
         places: list[Found] = []
         for snapshot in snapshots[:_SEARCHED]:
-            listed = await self._out(seat, "list", "--json-lines", *_QUIET, f"::{snapshot.id}", wanted)
+            listed = await self._out(seat, "list", "--json-lines", *_QUIET, "--", f"::{snapshot.id}", wanted)
             places += [Found(snapshot, entry) for entry in output.items(listed)]
         more = max(0, len(snapshots) - _SEARCHED) + max(0, len(places) - _LISTED)
         return Listed(found=tuple(places[:_LISTED]), more=more)
 
     async def differences(self, seat: Seat, one: Snapshot, other: Snapshot) -> Listed:
         """What differs."""
-        words = ("diff", "--json-lines", *_QUIET, f"::{one.id}", other.id)
+        words = ("diff", "--json-lines", *_QUIET, "--", f"::{one.id}", other.id)
         found = output.differences(await self._out(seat, *words))
         return Listed(differences=tuple(found[:_LISTED]), more=max(0, len(found) - _LISTED))
 
@@ -175,7 +191,7 @@ class Borg:
 
     def backup(self, options: BorgOptions, backup: str, host: str) -> list[str]:
         """An archive called after prefix and time; what others call theirs does not matter."""
-        what, prefix = options.what, options.prefix or f"{backup}-"
+        what, prefix = options.what, options.begins(backup)
         words = ["borg", "create", *_WAITS, "--progress", "--comment", f"ondeck:{ATTEMPT}"]
         if options.compression:
             words += ["--compression", options.compression]
@@ -192,20 +208,20 @@ class Borg:
     def restore(self, snapshot: Snapshot, include: Sequence[str]) -> list[str]:
         """Into the current folder; chunks are compared with their hashes on the way."""
         inside = [path.lstrip("/") for path in include]
-        return ["borg", "extract", *_WAITS, "--progress", f"::{snapshot.id}", *inside]
+        return ["borg", "extract", *_WAITS, "--progress", "--", f"::{snapshot.id}", *inside]
 
     def forget(self, snapshots: Sequence[Snapshot]) -> list[str]:
         """Exactly these; room is made by `prune`, which is `borg compact`."""
         first, *rest = (snapshot.id for snapshot in snapshots)
-        return ["borg", "delete", *_WAITS, f"::{first}", *rest]
+        return ["borg", "delete", *_WAITS, "--", f"::{first}", *rest]
 
     def hold(self, snapshot: Snapshot, tag: str) -> list[str]:
         """Another name: no prune of the backup's names matches it, whoever runs that."""
-        return ["borg", "rename", *_WAITS, f"::{snapshot.id}", f"{output.HELD}{snapshot.id}"]
+        return ["borg", "rename", *_WAITS, "--", f"::{snapshot.id}", f"{output.HELD}{snapshot.id}"]
 
     def release(self, snapshot: Snapshot, tag: str) -> list[str]:
         """Its own name again."""
-        return ["borg", "rename", *_WAITS, f"::{snapshot.id}", output.plain(snapshot.id)]
+        return ["borg", "rename", *_WAITS, "--", f"::{snapshot.id}", output.plain(snapshot.id)]
 
     def prune(self) -> list[str]:
         """Segments that nobody needs."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from ondeck.bench import Bench
-from ondeck.errors import BadInput, LinkLost, OndeckError, PlanStale, Unreachable
+from ondeck.errors import BadInput, LinkLost, OndeckError, PlanStale
 from ondeck.inventory.model import Inventory
 from ondeck.inventory.reads import is_read
 from ondeck.job.finding import Attempt, Finding, Gate
@@ -29,7 +28,7 @@ from ondeck.operate.batches import apart, batches, share_for
 from ondeck.operate.guard import service_size
 from ondeck.operate.ports import Emit
 from ondeck.reach.command import signal_of, with_env
-from ondeck.reach.detached import CUT, Detached, Look, Stage
+from ondeck.reach.detached import CUT, Detached, Look, Stage, begun
 from ondeck.reach.ports import Completed, Fd
 from ondeck.text import safe_line
 from providers.host import unshelled
@@ -105,15 +104,6 @@ def plan_exec(request: Request, params: ExecParams, bench: Bench) -> Draft:
         undo="" if read else "irreversible",
         warnings=tuple(map(safe_line, unshelled.warnings(params.argv))),
     )
-
-
-@contextmanager
-def begun(target: str) -> Iterator[None]:
-    """Work after the start: a host that is not reached any more is lost then, its outcome unknown."""
-    try:
-        yield
-    except Unreachable as error:
-        raise LinkLost(f"connection ended after it was started: {error.message}", where=target) from error
 
 
 def ended(done: Completed) -> Finding:

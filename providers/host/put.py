@@ -18,9 +18,10 @@ from ondeck.job.outcome import Outcome
 from ondeck.job.plan import JOB, Action, Change, Command, Draft, Plan, Precondition, Preflight, Request
 from ondeck.job.spec import Risk
 from ondeck.operate.ports import Emit
+from ondeck.reach.detached import begun
 from ondeck.reach.ports import Become, FileFacts, Link
 from providers.host.content import LARGEST, difference, pin, read_source, sha, unpin
-from providers.host.execute import begun, rollout
+from providers.host.execute import rollout
 from providers.host.links import Links, become_of
 from providers.host.params import PutParams
 

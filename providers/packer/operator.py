@@ -31,7 +31,7 @@ from ondeck.job.spec import Params, Risk
 from ondeck.operate.naming import thing_of
 from ondeck.operate.ports import Applying, Emit
 from ondeck.reach.checkout import freshness, in_use, pin, tree_of
-from ondeck.reach.detached import Detached, Look, Stage
+from ondeck.reach.detached import Detached, Look, Stage, begun
 from ondeck.text import safe_line
 from ondeck.times import iso
 from providers.packer.ending import ended, remember
@@ -238,13 +238,13 @@ class Running:
                 cwd=str(ready.folder),
                 kept=_KEPT,
             )
-            await job.follow(_teller(reader, emit, len(self._work.builders)))
-            look = await job.look()
+            with begun(attempt.target):
+                await job.follow(_teller(reader, emit, len(self._work.builders)))
+                look = await job.look()
         except asyncio.CancelledError:
             return await self._stopped(attempt, job, reader)
-        except Unreachable as error:
-            raise LinkLost(f"it was started and nobody saw its end: {error.message}") from error
-        return await self._final(attempt, look, reader)
+        with begun(attempt.target):
+            return await self._final(attempt, look, reader)
 
     async def _stopped(self, attempt: Attempt, job: Detached, reader: Reader) -> Finding:
         """Interrupt its whole group: its leader alone only wraps the real one and ignores it (seen with 1.6.6).
@@ -253,10 +253,11 @@ class Running:
             LinkLost: Not known whether it stopped.
         """
         look = await job.stop(signal="INT", grace=_GRACE)
-        if look.stage is Stage.ENDED:
-            reader = Reader()
-            await job.follow(_taker(reader))
-        return await self._final(attempt, look, reader)
+        with begun(attempt.target):
+            if look.stage is Stage.ENDED:
+                reader = Reader()
+                await job.follow(_taker(reader))
+            return await self._final(attempt, look, reader)
 
     async def _final(self, attempt: Attempt, look: Look, reader: Reader) -> Finding:
         reader.end()

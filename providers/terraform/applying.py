@@ -15,7 +15,7 @@ from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Plan, Precondition
 from ondeck.operate.ports import Emit
 from ondeck.reach.checkout import in_use, pin, tree_of
-from ondeck.reach.detached import Detached, Look, Stage
+from ondeck.reach.detached import Detached, Look, Stage, begun
 from ondeck.reach.ports import Link
 from ondeck.text import safe_line
 from providers.terraform import reads, surgery, unlocking
@@ -147,15 +147,15 @@ class StackApplying:
                 cwd=str(ready.module),
                 kept=KEPT,
             )
-            await self._follow(job, progress)
-            look = await job.look()
+            with begun(attempt.target):
+                await self._follow(job, progress)
+                look = await job.look()
         except asyncio.CancelledError:
             return await self._stopped(attempt, job, progress, before)
-        except Unreachable as error:
-            raise LinkLost(f"it was started and nobody saw its end: {error.message}") from error
         finally:
             self._running.pop(attempt.id, None)
-        found = await self._final(attempt, look, progress, before)
+        with begun(attempt.target):
+            found = await self._final(attempt, look, progress, before)
         if progress.reader.stale:
             raise PlanStale(
                 "Saved plan is stale: the state was changed since; nothing was changed now", hint="plan again"

@@ -67,6 +67,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"repo": {"url": "rest:http://a:b@h/", "password": "env:P"}},
         "holds a password",
     ),
+    "secret of the store": (
+        {"repo": {"url": "/r", "password": "env:P", "env": {"AWS_SECRET_ACCESS_KEY": "hunter2"}}},
+        "AWS_SECRET_ACCESS_KEY holds a secret",
+    ),
+    "secret of the source": (
+        {"what": {"stdin": ["x"], "name": "n", "env": {"PGPASSWORD": "hunter2"}}},
+        "no secrets",
+    ),
+    "secret of the drill": (
+        {"prove": {"restore": {"beside": "stg-1", "env": {"P": "env:P"}}}},
+        "no secrets",
+    ),
     "unknown host": ({"repo": {"url": "/r", "password": "env:P", "read_from": "nope"}}, "no host 'nope'"),
     "unknown key": ({"what": {"paths": ["/a"], "pathz": 1}}, "unknown field"),
     "span": ({"promise": {"every": "1x"}}, "duration"),
@@ -90,6 +102,14 @@ def test_every_mistake_names_its_key_and_its_place(name: str, inventory: Invento
     assert caught.value.message.startswith("backups.orders-db")
     assert caught.value.where.startswith("ondeck.yml:")
     assert "hunter2" not in str(caught.value)
+
+
+def test_what_only_names_a_key_may_stand_in_the_file(inventory: Inventory) -> None:
+    backup = inventory.backups["orders-db"]
+    env = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "vault:kv/s3#key"}
+    repo = {**backup.options["repo"], "env": env}
+    plain = msgspec.structs.replace(backup, options={**backup.options, "repo": repo})
+    assert options_of(inventory, plain, ResticOptions).repo.env == env
 
 
 def test_what_belongs_to_one_engine_is_none_of_another(inventory: Inventory) -> None:

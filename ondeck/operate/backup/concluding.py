@@ -57,19 +57,21 @@ class Concluded(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         left: What a step that failed left behind; empty when nothing.
+        seen: Something that it does is there, or half of it; None when that is not known.
         facts: What is remembered.
         lines: For the job's record.
     """
 
     finding: Finding
     left: str = ""
+    seen: bool | None = False
     facts: dict[str, str] = {}
     lines: tuple[str, ...] = ()
 
     @classmethod
     def seen_nothing(cls, why: str) -> Concluded:
         """It failed, and what it left is not known."""
-        return cls(finding=Finding(outcome=Outcome.FAILED, evidence=why), left=why)
+        return cls(finding=Finding(outcome=Outcome.FAILED, evidence=why), left=why, seen=None)
 
 
 class _Case(msgspec.Struct, frozen=True):
@@ -115,14 +117,16 @@ async def _run(case: _Case) -> Concluded:
     locks = _left_locks(case)
     if not made:
         left = f"no snapshot of it is listed{locks}"
-        return Concluded(finding=_bad(f"it ended with 0, but {left}"), left=left)
+        return Concluded(finding=_bad(f"it ended with 0, but {left}"), left=left, seen=bool(locks))
     one = made[0]
     size = await case.engine.measure(await _seat(case), one) if not case.ran.status else None
     words = f"snapshot {one.short} of {times.iso(one.time)} is listed"
     if size is not None:
         words += f", {in_bytes(size[0])} in {counted(size[1], 'entry', 'entries')}"
     if case.ran.status:
-        return Concluded(finding=_bad(words), left=f"but {words}: it is not proven to be whole{locks}")
+        return Concluded(
+            finding=_bad(words), left=f"but {words}: it is not proven to be whole{locks}", seen=True
+        )
     return Concluded(finding=_good(words))
 
 
@@ -146,7 +150,8 @@ async def _verify(case: _Case) -> Concluded:
         bad = proofs.damaged(case.when, f"{scope}: {case.ran.damage}")
         return Concluded(finding=_bad(case.ran.damage), facts=bad.facts(work.backup))
     if case.ran.status is not None:
-        return Concluded(finding=_bad("not verified"), left=_left_locks(case).lstrip("; "))
+        locks = _left_locks(case).lstrip("; ")
+        return Concluded(finding=_bad("not verified"), left=locks, seen=bool(locks))
     seen = [s.key for s in case.found.snapshots if s.key in work.stay]
     proofs = proofs.seen(seen, case.when)
     said = f"structure of {counted(len(seen), 'snapshot')} is whole"
@@ -178,9 +183,9 @@ async def _restore(case: _Case) -> Concluded:
         staging = f"{folder}{INCOMPLETE}"
         there = (await _measured(case, host, staging))[0] is not None
         left = f"{staging} on {host} is not whole" if there else f"nothing is left on {host}"
-        return Concluded(finding=_bad(f"{folder} is not there: {left}"), left=left)
+        return Concluded(finding=_bad(f"{folder} is not there: {left}"), left=left, seen=there)
     if case.ran.status:
-        return Concluded(finding=_bad("failed"), left=f"{folder} is there all the same")
+        return Concluded(finding=_bad("failed"), left=f"{folder} is there all the same", seen=True)
     said = f"{counted(files, 'entry', 'entries')}, {in_bytes(size)} in {folder} on {host}"
     wanted = case.work
     if wanted.files and (files < wanted.files or size < wanted.size):
@@ -231,12 +236,13 @@ async def _forget(case: _Case) -> Concluded:
     lost = [key[:8] for key in case.work.stay if key not in there]
     if lost:
         said = f"gone though it had to stay: {', '.join(lost)}"
-        return Concluded(finding=_bad(said), left=said)
+        return Concluded(finding=_bad(said), left=said, seen=True)
     if left:
+        half = len(left) < len(case.work.snapshots) or bool(_left_locks(case))
         said = f"{', '.join(left)} {'is' if len(left) == 1 else 'are'} still there"
-        return Concluded(finding=_bad(said), left=said + _left_locks(case))
+        return Concluded(finding=_bad(said), left=said + _left_locks(case), seen=half)
     said = f"{counted(len(case.work.snapshots), 'snapshot')} forgotten, {len(case.found.snapshots)} listed"
-    return Concluded(finding=_good(said), left=said)
+    return Concluded(finding=_good(said), left=said, seen=True)
 
 
 def _marked(held: bool) -> Callable[[_Case], Coroutine[Any, Any, Concluded]]:
@@ -246,9 +252,10 @@ def _marked(held: bool) -> Callable[[_Case], Coroutine[Any, Any, Concluded]]:
         word = "held" if held else "released"
         if wrong:
             said = f"{', '.join(wrong)} not {word}"
-            return Concluded(finding=_bad(said), left=said + _left_locks(case))
+            half = len(wrong) < len(case.work.snapshots) or bool(_left_locks(case))
+            return Concluded(finding=_bad(said), left=said + _left_locks(case), seen=half)
         shorts = ", ".join(f"{s.short} is now {now[s.key].short}" for s in case.work.snapshots)
-        return Concluded(finding=_good(f"{word}: {shorts}"), left=word)
+        return Concluded(finding=_good(f"{word}: {shorts}"), left=word, seen=True)
 
     return marked
 
@@ -257,17 +264,23 @@ async def _prune(case: _Case) -> Concluded:
     there = {s.key for s in case.found.snapshots}
     lost = [key[:8] for key in case.work.stay if key not in there]
     if lost:
-        return Concluded(finding=_bad(f"gone afterwards: {', '.join(lost)}"), left=f"gone: {', '.join(lost)}")
+        return Concluded(
+            finding=_bad(f"gone afterwards: {', '.join(lost)}"), left=f"gone: {', '.join(lost)}", seen=True
+        )
     said = f"{counted(len(there), 'snapshot')} listed afterwards"
-    return Concluded(finding=_good(said), left=said + _left_locks(case))
+    if case.ran.status:
+        # How much of the data is removed already shows in no list.
+        said += ", data may be removed in part: prune again"
+    return Concluded(finding=_good(said), left=said + _left_locks(case), seen=True)
 
 
 async def _unlock(case: _Case) -> Concluded:
     left = [lock for lock in case.found.locks if lock.id in case.work.locks]
     if left:
         said = f"still there: {left[0].text(case.ran.began)}"
-        return Concluded(finding=_bad(said), left=said)
-    return Concluded(finding=_good(f"{counted(len(case.work.locks), 'lock')} of dead holders removed"))
+        return Concluded(finding=_bad(said), left=said, seen=len(left) < len(case.work.locks))
+    said = f"{counted(len(case.work.locks), 'lock')} of dead holders removed"
+    return Concluded(finding=_good(said), left=said, seen=True)
 
 
 _OF: dict[str, Callable[[_Case], Coroutine[Any, Any, Concluded]]] = {

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ondeck.inventory.backups import Options
+from ondeck.inventory.model import Backup
 from ondeck.observe.backups import Listed, RepositoryLock, Snapshot
 from ondeck.reach import secretly
 from ondeck.reach.ports import Become, Completed, Link
@@ -73,7 +74,8 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: Of the repository: another one under the same address is another repository.
         snapshots: Of the asked dataset, newest first.
-        others: How many are of something else.
+        others: How many are of something else: other folders, another host, another name.
+        elsewhere: Names of hosts that saved the same dataset under a name that is not the backup's host's.
         skew: Seconds that the host's clock is ahead of ours.
     """
 
@@ -81,16 +83,22 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     tool: str
     snapshots: tuple[Snapshot, ...]
     others: int = 0
+    elsewhere: tuple[str, ...] = ()
     locks: tuple[RepositoryLock, ...] = ()
     locks_error: str = ""
     skew: float | None = None
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tool itself would keep and remove, with its reasons; ids of snapshots."""
+    """What the tool itself would keep and remove, with its reasons; ids of snapshots.
+
+    Attributes:
+        grouped: What the tool was told to apply its rules to, in words.
+    """
 
     keep: dict[str, tuple[str, ...]] = {}
     remove: tuple[str, ...] = ()
+    grouped: str = ""
 
 
 class Engine(Protocol):
@@ -110,8 +118,10 @@ class Engine(Protocol):
         """The variables that it runs with."""
         ...
 
-    async def read(self, seat: Seat, options: Any) -> Repository:  # noqa: ANN401
+    async def read(self, seat: Seat, options: Any, backup: Backup) -> Repository:  # noqa: ANN401
         """Look at the repository; takes no lock of it.
+
+        One repository may serve many hosts: only what is of the backup's own host, or name, is its own.
 
         Raises:
             Missing: The tool is not there, or too old.
@@ -124,7 +134,7 @@ class Engine(Protocol):
         """Bytes and files that a restore of it gives."""
         ...
 
-    async def retention(self, seat: Seat, options: Any) -> Retention:  # noqa: ANN401
+    async def retention(self, seat: Seat, options: Any, backup: Backup) -> Retention:  # noqa: ANN401
         """What its own rules say, without removing anything."""
         ...
 

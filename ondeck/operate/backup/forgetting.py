@@ -27,13 +27,16 @@ async def forget(at: Table, params: specs.ForgetParams) -> Drawn:
     """
     name, keep = at.backup.name, at.options.keep
     kept: dict[str, str] = {}
+    preflight: tuple[Preflight, ...] = ()
     if params.snapshots:
         wanted = [one_of(at.look.snapshots, word) for word in params.snapshots]
         why = "named by hand"
     else:
-        retention = await at.engine.retention(at.reader, at.options)
+        retention = await at.engine.retention(at.reader, at.options, at.backup)
         wanted = [s for s in at.look.snapshots if s.id in retention.remove]
         kept = {identity: ", ".join(reasons) for identity, reasons in retention.keep.items()}
+        if retention.grouped:
+            preflight = (Preflight(name="rules apply to", ok=1, note=retention.grouped),)
         rules = ", ".join(f"{period} {count}" for period, count in keep.rules().items())
         why = f"none of the rules keeps it: {', '.join(filter(None, (rules, keep.within)))}"
     share = keep.share
@@ -77,13 +80,12 @@ async def forget(at: Table, params: specs.ForgetParams) -> Drawn:
         stay=stay,
     )
     of = len(at.look.snapshots)
-    grouped = Preflight(name="grouped by host and paths", ok=1, note=", ".join(at.options.what.dataset))
     return Drawn(
         work=work,
         summary=f"forget {len(todo)} of {counted(of, 'snapshot')} of {name}",
         changes=tuple(changes),
         facts=(*(f"mark {s.key}" for s in todo), "kept"),
-        preflight=(grouped,),
+        preflight=preflight,
         risk=Risk.DESTROY,
         confirm=f"{name} {len(todo)}",
     )

@@ -13,17 +13,19 @@ from ondeck.observe.backups import NS, RepositoryLock
 if TYPE_CHECKING:
     from ondeck.operate.backup.engine import Seat
 
-# A process that began after the lock was renewed last is another one under the same number.
+# Who sees the first process sees all of them; where /proc hides those of others (hidepid), one that is not
+# seen may live. A process that began after the lock was renewed last is another one under the same number.
 _ASK = """read -r h </proc/sys/kernel/hostname; echo "host $h"
 date +now\\ %s
 k=$(getconf CLK_TCK 2>/dev/null) || k=100
 b=$(sed -n 's/^btime //p' /proc/stat)
+v=; cat /proc/1/stat >/dev/null 2>&1 && v=1
 for p; do
 if x=$(cat "/proc/$p/stat" 2>/dev/null); then
 x=${x##*) }
 case $x in [ZX]*) echo "pid $p 0"; continue;; esac
 set -- $x; shift 19; echo "pid $p $((b+$1/k))"
-else echo "pid $p 0"; fi
+elif [ "$v" ]; then echo "pid $p 0"; fi
 done
 """
 _GRACE = 5

@@ -89,7 +89,7 @@ async def table(engine: Engine, request: Request, bench: Bench) -> Table:
     setting = engine.setting(options)
     reads = reader_of(backup, options)
     reader = await seat_at(bench, setting, reads)
-    found = await engine.read(reader, options)
+    found = await engine.read(reader, options, backup)
     own = reader if reads == backup.host else await seat_at(bench, setting, backup.host)
     empty = BackupLook(
         name=name, env=request.env, engine=backup.engine, host=backup.host, promise=promise_of(options)

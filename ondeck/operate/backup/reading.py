@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ondeck.bench import Bench
-from ondeck.errors import OndeckError
+from ondeck.errors import BadInput, OndeckError
 from ondeck.inventory.backups import Options, seconds_of
 from ondeck.inventory.model import Backup
 from ondeck.observe.backups import NS, BackupLook, Listed, Promise, Snapshot
@@ -51,7 +51,7 @@ class BackupReading:
 
     async def _look(self, backup: Backup, options: Any, bench: Bench, empty: BackupLook) -> BackupLook:  # noqa: ANN401
         seat = await seat_at(bench, self._engine.setting(options), reader_of(backup, options))
-        found = await self._engine.read(seat, options)
+        found = await self._engine.read(seat, options, backup)
         snapshots = await sizes.filled(self._engine, seat, bench.settings, found.snapshots)
         return looked(empty, found, snapshots, bench)
 
@@ -59,8 +59,11 @@ class BackupReading:
         """What a folder of a snapshot holds.
 
         Raises:
+            BadInput: The path is not absolute.
             OndeckError: It cannot be asked, or there is no such snapshot.
         """
+        if path and not path.startswith("/"):
+            raise BadInput(f"{path!r} is not an absolute path", hint=f"write /{path.lstrip('-')}")
         seat, repository = await self._asked(backup, bench)
         return await self._engine.entries(seat, one_of(repository.snapshots, snapshot), path or "/")
 
@@ -86,7 +89,7 @@ class BackupReading:
     async def _asked(self, backup: Backup, bench: Bench) -> tuple[Seat, Repository]:
         options = checked(bench, self._engine, hosted(bench, backup))
         seat = await seat_at(bench, self._engine.setting(options), reader_of(backup, options))
-        return seat, await self._engine.read(seat, options)
+        return seat, await self._engine.read(seat, options, backup)
 
 
 def promise_of(options: Options) -> Promise:
@@ -107,6 +110,7 @@ def looked(empty: BackupLook, found: Repository, snapshots: Sequence[Snapshot], 
         empty,
         snapshots=tuple(snapshots),
         others=found.others,
+        elsewhere=found.elsewhere,
         locks=found.locks,
         locks_error=found.locks_error,
         skew=found.skew,

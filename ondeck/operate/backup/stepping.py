@@ -7,7 +7,7 @@ status of 0 is not enough: `concluding` looks at the repository, or the folder, 
 from __future__ import annotations
 
 import asyncio
-import re
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ondeck.bench import Bench
-from ondeck.errors import LinkLost, OndeckError, Unreachable
+from ondeck.errors import BadInput, LinkLost, OndeckError, Refused, RemoteFailed, Unreachable
 from ondeck.job.finding import Attempt, Finding, Gate
 from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Plan, Precondition
@@ -24,56 +24,15 @@ from ondeck.operate.backup import facts
 from ondeck.operate.backup.concluding import Concluded, Ran, conclude
 from ondeck.operate.backup.engine import Engine, Seat, Setting
 from ondeck.operate.backup.places import backup_of, checked, link_to, seat_at, secrets_of
+from ondeck.operate.backup.printed import Output
 from ondeck.operate.backup.steps import Step, Work, become_of, env_of, words
 from ondeck.operate.ports import Emit
-from ondeck.reach.detached import CUT, Detached, Look, Stage
+from ondeck.reach.detached import CUT, Detached, Look, Stage, begun
 from ondeck.reach.ports import Become
+from ondeck.secret import Secret
+from ondeck.text import safe_line
 
-_TAIL = 64 << 10
 _GRACE = 30.0
-_PASSWORD = re.compile(rb"//[^/@\s:]+:[^/@\s]+@")
-
-
-class _Output:
-    """Takes what a step prints: progress to the face, the rest to the job, its end for the reason."""
-
-    def __init__(self, engine: Engine, emit: Emit | None) -> None:
-        self._engine = engine
-        self._emit = emit
-        self._lines = {False: b"", True: b""}
-        self.out = b""
-        self.err = b""
-
-    def take(self, data: bytes, err: bool) -> None:
-        if err:
-            self.err = (self.err + data)[-_TAIL:]
-        else:
-            self.out = (self.out + data)[-_TAIL:]
-        *lines, rest = (self._lines[err] + data).split(b"\n")
-        self._lines[err] = rest[-_TAIL:]
-        for line in lines:
-            self._told(line, err)
-
-    def _told(self, line: bytes, err: bool) -> None:
-        moved = self._engine.moved(line)
-        if self._emit is None:
-            return
-        if moved is None:
-            self._emit.output(_masked(line) + b"\n", err=err)
-        elif any(moved):
-            self._emit.moved(moved[0], moved[1], "B")
-
-    def ended(self) -> None:
-        """What it printed last, without a line's end."""
-        for err, line in self._lines.items():
-            if line:
-                self._told(line, err)
-        self._lines = {False: b"", True: b""}
-
-
-def _masked(data: bytes) -> bytes:
-    """Without the password of an address: tools print where they could not go."""
-    return _PASSWORD.sub(rb"//***@", data)
 
 
 class Stepping:
@@ -90,6 +49,7 @@ class Stepping:
         self._setting: Setting = engine.setting(self._options)
         self._facts: dict[str, str] = {}
         self._ended: list[Detached] = []
+        self._launched = -1
 
     @property
     def _timeout(self) -> float:
@@ -113,7 +73,7 @@ class Stepping:
         """What the plan depends on, as it is now."""
         planned = [p.fact for p in self._plan.draft.preconditions]
         reader = await self._reader()
-        found = await self._engine.read(reader, self._options)
+        found = await self._engine.read(reader, self._options, self._backup)
         own = reader
         if self._work.reader != self._backup.host and any(f.startswith("source ") for f in planned):
             own = await self._seat(self._backup.host)
@@ -129,7 +89,17 @@ class Stepping:
     # --- doing
 
     async def apply(self, attempt: Attempt, emit: Emit) -> Finding:
-        """Every step in its order; what tidies up runs whatever came before."""
+        """Every step in its order; once one has started, what tidies up runs whatever came before."""
+        try:
+            finding = await self._all(attempt, emit)
+        except LinkLost:
+            self._ended.clear()
+            raise
+        if finding.outcome is Outcome.UNKNOWN:
+            self._ended.clear()  # who finds out later reads their folders
+        return finding
+
+    async def _all(self, attempt: Attempt, emit: Emit) -> Finding:
         ran = Ran(began=time.time_ns())
         clock = time.monotonic()
         finding: Finding | None = None
@@ -138,28 +108,51 @@ class Stepping:
                 continue
             if len(self._work.steps) > 1:
                 emit.step(f"{step.name} on {step.host}")
-            failed = await self._step(attempt, index, step, emit, ran)
+            failed = await self._caught(attempt, index, step, emit, ran)
             ran.seconds[step.name] = time.monotonic() - clock
-            finding = finding or failed
+            finding = failed if finding is None else with_more(finding, failed)
         if finding is not None:
             return finding
         return await self._conclude(attempt, ran, emit)
 
+    async def _caught(self, attempt: Attempt, index: int, step: Step, emit: Emit, ran: Ran) -> Finding | None:
+        """One step; once one of the job has started, an error is a finding, so that the rest is tidied up.
+
+        Raises:
+            Exception: The very first did not even start.
+        """
+        try:
+            return await self._step(attempt, index, step, emit, ran)
+        except asyncio.CancelledError:
+            if self._launched < 0:
+                return Finding(outcome=Outcome.CANCELLED, evidence="stopped before it began")
+            said, outcome = "stopped", Outcome.FAILED
+        except Exception as error:
+            if self._launched < 0:
+                raise
+            said = error.message if isinstance(error, OndeckError) else f"{type(error).__name__}: {error}"
+            said_no = isinstance(error, OndeckError) and not isinstance(error, (LinkLost, Unreachable))
+            outcome = Outcome.FAILED if said_no else Outcome.UNKNOWN
+        here = f"{step.name} on {step.host}"
+        if self._launched == index:
+            return Finding(outcome=Outcome.UNKNOWN, evidence=safe_line(f"{here}: {said}"))
+        return Finding(outcome=outcome, evidence=safe_line(f"{here} did not begin: {said}"))
+
     async def _step(self, attempt: Attempt, index: int, step: Step, emit: Emit, ran: Ran) -> Finding | None:
         """None when it ended with 0, else how the job ends."""
         job = await self._job(attempt, index, step)
-        output = _Output(self._engine, emit)
+        output = Output(self._engine, emit)
         secret_env = await secrets_of(self._bench, self._setting) if step.tool else {}
         argv = words(step, attempt.id, _name(attempt, index, self._work), tuple(self._hidden()))
         try:
             async with asyncio.timeout(self._timeout):
-                await job.launch(argv, env=env_of(step, self._setting.env), secret_env=secret_env)
+                await self._launch(index, job, argv, secret_env)
                 await self._follow(job, output, emit, step)
         except TimeoutError:
-            return await self._stopped(attempt, job, output, Outcome.TIMED_OUT)
+            return await self._stopped(attempt, index, job, output, ran, Outcome.TIMED_OUT)
         except asyncio.CancelledError:
-            return await self._stopped(attempt, job, output, Outcome.CANCELLED)
-        with _begun(step.host):
+            return await self._stopped(attempt, index, job, output, ran, Outcome.CANCELLED)
+        with begun(step.host):
             look = await job.look()
         if look.cut:
             emit.step(CUT)
@@ -167,10 +160,23 @@ class Stepping:
         ran.took(step.name, output.out, output.err)
         return await self._judged(attempt, index, look, job, output)
 
-    async def _follow(self, job: Detached, output: _Output, emit: Emit, step: Step) -> None:
+    async def _launch(
+        self, index: int, job: Detached, argv: list[str], secret_env: dict[str, Secret]
+    ) -> None:
+        try:
+            env = env_of(self._work.steps[index], self._setting.env)
+            await job.launch(argv, env=env, secret_env=secret_env)
+        except (BadInput, Refused, RemoteFailed, Unreachable):
+            raise  # nothing was started
+        except BaseException:
+            self._launched = index
+            raise
+        self._launched = index
+
+    async def _follow(self, job: Detached, output: Output, emit: Emit, step: Step) -> None:
         watching = asyncio.create_task(self._watch(step, emit)) if step.into and self._work.size else None
         try:
-            with _begun(step.host):
+            with begun(step.host):
                 await job.follow(output.take)
         finally:
             if watching is not None:
@@ -190,7 +196,7 @@ class Stepping:
                     emit.moved(min(int(size) << 10, self._work.size), self._work.size, "B")
 
     async def _judged(
-        self, attempt: Attempt, index: int, look: Look, job: Detached, output: _Output
+        self, attempt: Attempt, index: int, look: Look, job: Detached, output: Output
     ) -> Finding | None:
         if look.stage is Stage.ENDED:
             self._ended.append(job)
@@ -201,7 +207,7 @@ class Stepping:
             return await self._failed(attempt, index, look, output)
         return finding
 
-    async def _failed(self, attempt: Attempt, index: int, look: Look, output: _Output) -> Finding:
+    async def _failed(self, attempt: Attempt, index: int, look: Look, output: Output) -> Finding:
         """A status that is not 0, with the tool's reason and what is left of it in the repository."""
         step = self._work.steps[index]
         damage = self._engine.damage(look.status, output.out, output.err)
@@ -216,11 +222,13 @@ class Stepping:
         )
         return Finding(outcome=Outcome.FAILED, evidence=evidence, status=look.status)
 
-    async def _stopped(self, attempt: Attempt, job: Detached, output: _Output, outcome: Outcome) -> Finding:
-        """Stop it as the tool wants it, and say what was seen.
+    async def _stopped(
+        self, attempt: Attempt, index: int, job: Detached, output: Output, ran: Ran, outcome: Outcome
+    ) -> Finding | None:
+        """Stop it as the tool wants it, and say what was seen; None when it had tidied up.
 
         Raises:
-            LinkLost: Not known whether it stopped.
+            LinkLost: Not known whether it stopped, or what it left.
         """
         try:
             look = await job.look(take=True)
@@ -231,11 +239,36 @@ class Stepping:
         if look.stage is not Stage.ENDED:
             return look.finding()
         self._ended.append(job)
-        concluded = await self._concluded(attempt, Ran(began=time.time_ns(), status=look.status))
-        evidence = "; ".join(p for p in (f"stopped: {look.finding().evidence}", concluded.left) if p)
+        if look.status == 0 and self._work.steps[index].always:
+            return None
+        if look.status == 0 and not look.left and index == self._last:
+            output.ended()
+            ran.took(self._work.steps[index].name, output.out, output.err)
+            return await self._conclude(attempt, ran, None)
+        return await self._halted(attempt, index, look, outcome)
+
+    async def _halted(self, attempt: Attempt, index: int, look: Look, outcome: Outcome) -> Finding:
+        """What a stopped job left: cancelled is only what left nothing.
+
+        Raises:
+            LinkLost: What it left could not be seen.
+        """
+        concluded = await self._concluded(attempt, Ran(began=time.time_ns(), status=look.status or -1))
+        if concluded.seen is None:
+            raise LinkLost(f"stopped: {look.finding().evidence}; {concluded.left}", where=self._work.reader)
+        name = f"{self._work.steps[index].name}: " if len(self._work.steps) > 1 else ""
+        parts = (f"stopped: {name}{look.finding().evidence}", concluded.left)
+        evidence = "; ".join(part for part in parts if part)
         if look.left:
             outcome, evidence = Outcome.FAILED, f"{evidence}; pids {look.left} go on"
+        elif outcome is Outcome.CANCELLED and (concluded.seen or self._work.steps[index].always):
+            outcome = Outcome.FAILED
         return Finding(outcome=outcome, evidence=evidence, status=look.status)
+
+    @property
+    def _last(self) -> int:
+        """Number of the last step that does the work itself."""
+        return [index for index, step in enumerate(self._work.steps) if not step.always][-1]
 
     async def _conclude(self, attempt: Attempt, ran: Ran, emit: Emit | None) -> Finding:
         """Look on our own whether it did what it says.
@@ -252,18 +285,16 @@ class Stepping:
 
     async def _concluded(self, attempt: Attempt, ran: Ran) -> Concluded:
         try:
-            with _begun(self._work.reader):
-                reader = await self._reader()
-                found = await self._engine.read(reader, self._options)
-                return await conclude(
-                    self._engine, self._work, attempt.id, ran, found, self._bench, self._setting
-                )
-        except LinkLost:
-            raise
-        except OndeckError as error:
+            reader = await self._reader()
+            found = await self._engine.read(reader, self._options, self._backup)
+            return await conclude(
+                self._engine, self._work, attempt.id, ran, found, self._bench, self._setting
+            )
+        except (OndeckError, TimeoutError) as error:
+            said = error.message if isinstance(error, OndeckError) else "no answer in time"
             if ran.status:
-                return Concluded.seen_nothing(f"the repository could not be read afterwards: {error.message}")
-            raise LinkLost(f"it ended with 0, and what it did could not be seen: {error.message}") from error
+                return Concluded.seen_nothing(f"the repository could not be read afterwards: {said}")
+            raise LinkLost(f"it ended with 0, and what it did could not be seen: {said}") from error
 
     # --- afterwards
 
@@ -273,19 +304,37 @@ class Stepping:
 
     async def reconcile(self, attempt: Attempt) -> Finding:
         """Read the folders of the steps, the last first; what ended with 0 is looked at on its own."""
-        steps = list(enumerate(self._work.steps))
-        for index, step in reversed(steps):
+        for index, step in reversed(list(enumerate(self._work.steps))):
             if step.always:
                 continue
             job = await self._job(attempt, index, step)
             look = await job.look(take=True)
             if look.stage in (Stage.ABSENT, Stage.UNSTARTED) and index:
                 continue
-            return await self._settled(attempt, index, look, job)
+            found = await self._settled(attempt, index, look, job)
+            if found.outcome is Outcome.NOT_STARTED:
+                return found
+            return with_more(found, await self._untidied(attempt))
         raise AssertionError("a work has a first step")
 
+    async def _untidied(self, attempt: Attempt) -> Finding | None:
+        """Steps that tidy up and were not seen to end with 0, with what they would have run."""
+        left = []
+        for index, step in enumerate(self._work.steps):
+            if not step.always:
+                continue
+            job = await self._job(attempt, index, step)
+            look = await job.look(take=True)
+            if look.stage is Stage.ENDED:
+                self._ended.append(job)
+            if look.status != 0:
+                what = safe_line(shlex.join(step.argv))
+                left.append(f"{step.name} on {step.host} ({look.finding().evidence}): {what}")
+        said = f"not tidied up: {'; '.join(left)}"
+        return Finding(outcome=Outcome.FAILED, evidence=said) if left else None
+
     async def _settled(self, attempt: Attempt, index: int, look: Look, job: Detached) -> Finding:
-        output = _Output(self._engine, None)
+        output = Output(self._engine, None)
         if look.stage is Stage.ENDED:
             await job.follow(output.take)
         finding = await self._judged(attempt, index, look, job, output)
@@ -296,8 +345,7 @@ class Stepping:
                     finding, evidence="; ".join(filter(None, (finding.evidence, left)))
                 )
             return finding
-        last = [i for i, step in enumerate(self._work.steps) if not step.always][-1]
-        if index != last:
+        if index != self._last:
             said = f"{self._work.steps[index].name} ended with 0, what comes after it never began"
             return Finding(outcome=Outcome.FAILED, evidence=said)
         ran = Ran(began=time.time_ns(), late=True)
@@ -322,21 +370,17 @@ class Stepping:
         return [*self._setting.secrets, *self._setting.env]
 
 
+def with_more(finding: Finding, more: Finding | None) -> Finding:
+    """A finding with what another step came to; what was cancelled or succeeded and left something failed."""
+    if more is None:
+        return finding
+    ended_well = finding.outcome in (Outcome.CANCELLED, Outcome.SUCCEEDED)
+    return msgspec.structs.replace(
+        finding,
+        outcome=Outcome.FAILED if ended_well else finding.outcome,
+        evidence=f"{finding.evidence}; {more.evidence}",
+    )
+
+
 def _name(attempt: Attempt, index: int, work: Work) -> str:
     return attempt.id if len(work.steps) == 1 else f"{attempt.id}.{index}"
-
-
-class _begun:
-    """After a start: who is not reached any more is lost, and the outcome is unknown."""
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, Unreachable):
-            raise LinkLost(
-                f"connection ended after it was started: {error.message}", where=self._host
-            ) from error
