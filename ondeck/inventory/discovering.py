@@ -59,6 +59,7 @@ class FoundCluster(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: str
     options: dict[str, Any] = {}
+    part: str = ""
 
 
 class Discovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +67,10 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         source: In words: `aws acme-prod`.
-        asked: When its hosts were seen, ns; 0 when it never answered.
+        asked: When its hosts were seen, of several parts the one seen longest ago, ns; 0 when it never answered.
         error: Why it could not be asked last time, or with `partly` which part of it: what is here is older then.
         notes: What it left out, in sentences.
+        parts: Of a source whose parts are asked side by side: when each was seen, ns; 0 when it did not answer.
     """
 
     source: str
@@ -78,6 +80,7 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     partly: bool = False
     notes: tuple[str, ...] = ()
+    parts: dict[str, int] = {}
 
 
 def entries(inventory: Inventory) -> tuple[Entry, ...]:
@@ -242,12 +245,33 @@ def keep(folder: Path, entry: Entry, answer: Discovered) -> Discovered:
     if before is not None and not answer.partly:
         known = msgspec.structs.replace(before, error=answer.error)
     elif before is not None:
-        names = {host.name for host in answer.hosts}
-        lost = tuple(host for host in before.hosts if host.name not in names)
-        known = msgspec.structs.replace(answer, hosts=(*answer.hosts, *lost))
+        known = _carried(before, answer)
     with contextlib.suppress(OSError):  # it only saves asking: a full disk is no reason to fail
         _write(_path(folder, entry), msgspec.json.encode(known))
     return known
+
+
+def _carried(before: Discovered, answer: Discovered) -> Discovered:
+    """An answer in part, with what was known of the rest before, as old as that is.
+
+    What is missing in a part that did answer is gone. A source that names no parts may have left out anything.
+    """
+    lost = {part for part, when in answer.parts.items() if not when}
+    unseen = {*lost, ""}
+    hosts, clusters = ({each.name for each in found} for found in (answer.hosts, answer.clusters))
+    ages = {part: before.parts.get(part, 0 if before.parts else before.asked) for part in lost}
+    if not lost:
+        ages[""] = before.asked
+    return msgspec.structs.replace(
+        answer,
+        hosts=(*answer.hosts, *(h for h in before.hosts if h.part in unseen and h.name not in hosts)),
+        clusters=(
+            *answer.clusters,
+            *(c for c in before.clusters if c.part in unseen and c.name not in clusters),
+        ),
+        asked=min(filter(None, (answer.asked, *ages.values())), default=0),
+        parts={**answer.parts, **{part: ages[part] for part in lost}},
+    )
 
 
 def _path(folder: Path, entry: Entry) -> Path:

@@ -6,7 +6,11 @@ import msgspec
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """A host as one source names it; empty where it says nothing."""
+    """A host as one source names it; empty where it says nothing.
+
+    Attributes:
+        part: Which part of the source knows it, where parts are asked side by side: a region of AWS.
+    """
 
     name: str
     source: str
@@ -18,6 +22,7 @@ class Found(msgspec.Struct, kw_only=True):
     groups: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     labels: dict[str, str] = {}
+    part: str = ""
 
 
 class Source(msgspec.Struct):

@@ -68,6 +68,9 @@ class OperationSpec(msgspec.Struct, frozen=True, kw_only=True):
         help: One paragraph for `?` and `--help`.
         interactive: It takes the user's own terminal: plan, rules and audit as ever, but no job.
         things: It acts on things inside its place, e.g. `acme-prod/eu-west-1/i-0abc`, not on the place as a whole.
+        planning_writes: What making a plan already leaves behind there, e.g. `a change set`: no session that may
+            not change, no freeze and no missing right lets it be made then, and it is audited. Empty means that
+            planning only reads, as it has to wherever the system allows it.
     """
 
     name: str
@@ -81,6 +84,7 @@ class OperationSpec(msgspec.Struct, frozen=True, kw_only=True):
     help: str = ""
     interactive: bool = False
     things: bool = False
+    planning_writes: str = ""
 
     @property
     def verb(self) -> str:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ondeck.errors import Refused
+from ondeck.job.plan import Request
+from ondeck.job.spec import OperationSpec
 from ondeck.operate import guard, policy
 from ondeck.operate.asker import asker
 from ondeck.operate.policy import Rules
@@ -36,6 +38,30 @@ def allow(deck: Deck, verb: str, env: str, *, subject: str = "", reason: str = "
     except Refused as error:
         _audit(deck, "refused", verb, env, subject, reason, error.message)
         raise
+
+
+def planning(deck: Deck, spec: OperationSpec, request: Request) -> None:
+    """Before a plan is made that leaves something behind: hold it to the rules, and record that it is about to be.
+
+    Raises:
+        Refused: A rule says no. Audited.
+        StateBroken: The audit cannot be written: it must not happen.
+    """
+    said = (spec.name, request.env, request.subject, request.reason)
+    try:
+        guard.may_plan(
+            policy.rules_of(deck.inventory, policy.floor_of(deck.settings), request.env),
+            spec.name,
+            spec.verb,
+            subject=request.subject,
+            person=guard.person_of(deck.inventory, deck.settings.actor),
+            now=datetime.now(UTC),
+            read_only=deck.settings.read_only,
+        )
+    except Refused as error:
+        _audit(deck, "refused", *said, error.message)
+        raise
+    _audit(deck, "planned", *said, f"making the plan makes {spec.planning_writes}")
 
 
 def done(deck: Deck, verb: str, env: str, *, subject: str, reason: str = "", text: str = "") -> None:

@@ -186,6 +186,37 @@ def _frozen(rules: Rules, verb: str, now: datetime) -> list[str]:
     ]
 
 
+def may_plan(
+    rules: Rules,
+    operation: str,
+    verb: str,
+    *,
+    subject: str,
+    person: Person | None,
+    now: datetime,
+    read_only: bool = False,
+) -> None:
+    """Hold making a plan to the rules, where that already changes something there.
+
+    Args:
+        rules: Of the environment that it is about.
+        operation: E.g. `cfnstack.deploy`.
+        verb: Its word in the `except` of a freeze.
+        subject: What it is about.
+        person: Who the inventory says the actor is; None when it knows nobody of that login.
+        now: With a zone.
+        read_only: This process was started read-only.
+
+    Raises:
+        Refused: A rule says no.
+    """
+    wanted = (f"{verb}@{rules.env}", f"{operation}@{rules.env}", f"{verb}:{subject}")
+    found = [*_read_only(rules, read_only=read_only), *_may_not(person, wanted), *_frozen(rules, verb, now)]
+    if found:
+        hint = "start without --read-only" if read_only else ""
+        raise Refused(f"planning {operation} already changes something: {'; '.join(found)}", hint=hint)
+
+
 def _too_many(rules: Rules, plan: Plan, verb: str, size: int) -> list[str]:
     if size <= 0:
         return []

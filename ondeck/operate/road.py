@@ -18,7 +18,7 @@ from ondeck.job.consent import Consent, Given
 from ondeck.job.events import Mode
 from ondeck.job.plan import PLAN_SECONDS, Draft, Plan, Request
 from ondeck.job.spec import OperationSpec, Risk, TargetKind
-from ondeck.operate import foresight, guard, launch, policy, seal, shelf
+from ondeck.operate import allowed, foresight, guard, launch, policy, seal, shelf
 from ondeck.operate.asker import asker
 from ondeck.operate.bench import FaceBench
 from ondeck.operate.guard import Ruling
@@ -115,7 +115,9 @@ async def _draft(
 
 
 async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Drafted:
-    """Look (reads only) and store exactly what would happen; valid for an hour.
+    """Look and store exactly what would happen; valid for an hour.
+
+    It only reads, except where the operation says that planning writes: then it is held to the rules first.
 
     Args:
         deck: Where we stand.
@@ -124,10 +126,13 @@ async def draft(deck: Deck, request: Request, bench: Bench | None = None) -> Dra
 
     Raises:
         BadInput: The request makes no sense.
+        Refused: Planning writes, and a rule says no. Audited.
         Unreachable: No target could be asked.
         StateBroken: The plan cannot be stored.
     """
     spec, manifest = provider_of(deck, request)
+    if spec.planning_writes:
+        await asyncio.to_thread(allowed.planning, deck, spec, request)
     drafted = await _draft(deck, spec, manifest, request, bench)
     drafted = await asyncio.to_thread(foresight.with_record, deck.record, request, drafted)
     if worse(drafted.risk, spec.risk) is not spec.risk:

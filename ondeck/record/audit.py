@@ -32,7 +32,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         prev: sha256 of the line before.
         at: Nanoseconds since 1970, UTC.
         phase: `intent`, `outcome`, `refused`, `settle`, `lock-break`, `with-lock`,
-            `trust`, `shell`, `mended` or `gap`.
+            `planned` (planning it leaves something behind), `trust`, `shell`, `mended` or `gap`.
         decision: How it was allowed: `free`, `confirmed`, `typed`, `break-glass`.
         plan: sha256 of the plan's bytes.
         records: How many records the job's log held on disk by then; absent where there is no log.

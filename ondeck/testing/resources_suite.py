@@ -105,6 +105,7 @@ class ResourceReaderSuite(PortSuite):
             assert listing.error
             assert not listing.partly
             assert listing.rows == ()
+            assert listing.asked == 0, "what was not answered has no age"
             if name := case.things[listing.kind]:
                 with pytest.raises(OndeckError):
                     asyncio.run(_described(provided, case, listing.kind, name))

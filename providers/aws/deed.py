@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import msgspec
 
 from ondeck.bench import Bench
-from ondeck.errors import BadInput, LinkLost, OndeckError, Unreachable
+from ondeck.errors import BadInput, LinkLost, OndeckError, PlanStale, Unreachable
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
 from ondeck.job.plan import Batch, Plan, Precondition, Request, RolloutPlan
@@ -65,12 +65,19 @@ def claim_tag(attempt: Attempt) -> dict[str, str]:
     return {"Key": CLAIM, "Value": attempt.id[:256]}
 
 
+def claims(seen: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """For the data of a plan: the claims that things carry already, by target; such a one is taken over."""
+    return {"claims": {target: claim for target, claim in seen.items() if claim}}
+
+
 def lock_of(noun: str, targets: Sequence[str]) -> str:
-    """The key of a change: its one target, or a digest of all of them."""
-    if len(targets) == 1:
-        return f"aws.{noun}@{targets[0]}"
-    digest = hashlib.sha256(",".join(sorted(targets)).encode()).hexdigest()[:12]
-    return f"aws.{noun}@{targets[0].partition('/')[0]}/{len(targets)}-things-{digest}"
+    """The key of a change on several things of one kind: a job holds one lock, and two sets may overlap."""
+    return f"aws.{noun}@{targets[0].partition('/')[0]}"
+
+
+def lock_alone(noun: str, target: str) -> str:
+    """The key of a change of a kind that is made on one thing at a time, always."""
+    return f"aws.{noun}@{target}"
 
 
 def rollout(targets: tuple[str, ...], *, batch: str = "", max_failures: int = 0) -> RolloutPlan:
@@ -150,8 +157,28 @@ class Deed:
             return Finding(outcome=Outcome.CANCELLED, evidence=f"nothing was begun: {found.evidence}")
         return found
 
-    async def tidy(self, at: Thing, emit: Callable[[str], None]) -> None:
-        """After all outcomes are on disk: take away what only served as evidence."""
+    def foreign(self, at: Thing, marks: Mapping[str, str], attempt: Attempt) -> str:
+        """Whose claim came on a thing since the plan was made; empty when there is none but our own.
+
+        One that the plan saw is of a job before: of what made the thing, or did not come to its end.
+        """
+        found = marks.get(CLAIM, "")
+        shown = self.plan.draft.data.get("claims", {}).get(at.target, "")
+        return "" if found in ("", shown, claim_tag(attempt)["Value"]) else found
+
+    def must_be_free(self, at: Thing, marks: Mapping[str, str], attempt: Attempt) -> None:
+        """Another attempt's claim is its only evidence: it is taken over only as the plan said.
+
+        Raises:
+            PlanStale: It came after the plan was made, and not from this job.
+        """
+        other = self.foreign(at, marks, attempt)
+        if other and not other.startswith(f"{attempt.job}-"):
+            said = f"another job is at it: it carries the tag of the attempt {other}; nothing was sent"
+            raise PlanStale(said, hint="when that job is over, plan again", where=at.target)
+
+    async def tidy(self, at: Thing, ended: Sequence[Attempt], emit: Callable[[str], None]) -> None:
+        """After all outcomes are on disk: take away what only served as evidence of these attempts."""
 
     async def until(
         self, at: Thing, look: Callable[[], Awaitable[Finding | None]], *, within: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from providers.aws.deed import (
     Deed,
     Thing,
     claim_tag,
+    claims,
     confirm_words,
     dry_run,
     listed,
@@ -40,6 +41,7 @@ NOBODY = "nobody"
 class _Seen(msgspec.Struct, frozen=True):
     name: str
     used: str
+    claim: str
     snapshots: list[str]
 
 
@@ -57,7 +59,9 @@ async def plan(request: Request, params: DeregisterParams, calls: Calls, bench: 
         used = await _used_by(calls, at)
         if refused := await dry_run(calls, at.region, "deregister_image", ImageId=at.name):
             raise RemoteFailed(f"EC2 would refuse it: {refused}", where=target)
-        return _Seen(text(image.get("Name")) or at.name, used, images.snapshots_of(image))
+        return _Seen(
+            text(image.get("Name")) or at.name, used, tags(image).get(CLAIM, ""), images.snapshots_of(image)
+        )
 
     seen, bad = await each(request.targets, one)
     if not seen:
@@ -89,6 +93,7 @@ async def plan(request: Request, params: DeregisterParams, calls: Calls, bench: 
         warnings=_warnings(list(todo.values())),
         left_out=left_out,
         confirm=confirm_words(names, thing(request.targets[0]).account),
+        data=claims({target: one.claim for target, one in todo.items()}),
     )  # fmt: skip
 
 
@@ -127,8 +132,12 @@ class Deregistering(Deed):
 
     async def do(self, at: Thing, attempt: Attempt, emit: Emit) -> Finding:
         """Claim, send, look until it is gone."""
-        if await self._there(at) is None:
+        image = await self._there(at)
+        if image is None:
             return Finding(outcome=Outcome.SUCCEEDED, evidence="it is gone already")
+        if tags(image).get(CLAIM) == claim_tag(attempt)["Value"]:
+            return await self.became(at, attempt)
+        self.must_be_free(at, tags(image), attempt)
         await self.calls.change(
             at.region, "ec2", "create_tags", Resources=[at.name], Tags=[claim_tag(attempt)]
         )
@@ -153,6 +162,9 @@ class Deregistering(Deed):
         image = await self._there(at)
         if image is None:
             return Finding(outcome=Outcome.SUCCEEDED, evidence="it is gone")
+        if other := self.foreign(at, tags(image), attempt):
+            said = f"it carries the tag of another attempt, {other}: whether this one was sent is not known"
+            return Finding(outcome=Outcome.UNKNOWN, evidence=said)
         if tags(image).get(CLAIM) != claim_tag(attempt)["Value"]:
             said = "it does not carry the tag of this attempt, so nothing was sent"
             return Finding(outcome=Outcome.NOT_STARTED, evidence=said)
@@ -161,5 +173,5 @@ class Deregistering(Deed):
             return Finding(outcome=Outcome.SUCCEEDED, evidence="it is gone")
         return Finding(outcome=Outcome.FAILED, evidence="claimed, and still there: the call did not arrive")
 
-    async def tidy(self, at: Thing, emit: Callable[[str], None]) -> None:
+    async def tidy(self, at: Thing, ended: Sequence[Attempt], emit: Callable[[str], None]) -> None:
         """Nothing stays of it."""

@@ -68,13 +68,14 @@ class AwsDiscovery:
         if bad and not good:
             raise next(iter(bad.values()))
         seen = [(region, one) for region in regions for one in good.get(region, ())]
-        source = f"aws {account.name}"
+        source, now = f"aws {account.name}", time.time_ns()
         return Discovered(
             source=source,
             hosts=tuple(_hosts(source, wanted, seen)),
-            asked=time.time_ns(),
+            asked=now,
             error=one_line(bad, regions),
             partly=bool(bad),
+            parts={region: now if region in good else 0 for region in regions},
         )
 
 
@@ -144,6 +145,7 @@ def _hosts(source: str, wanted: Wanted, seen: Sequence[tuple[str, Mapping[str, A
                 groups=tuple(dict.fromkeys(marks[key] for key in wanted.group_tags if marks.get(key))),
                 also=tuple(a for a in (text(one.get(k)) for k in _NAMES) if a),
                 labels={"instance": own, "region": region, "type": text(one.get("InstanceType"))},
+                part=region,
             )
         )
     return hosts

@@ -20,7 +20,7 @@ from providers.aws.deed import (
     Thing,
     claim_tag,
     dry_run,
-    lock_of,
+    lock_alone,
     preconditions,
     rollout,
     thing,
@@ -73,7 +73,7 @@ async def plan(request: Request, params: LaunchParams, calls: Calls, bench: Benc
         preconditions=preconditions(at.target, facts),
         preflight=(Preflight(name="EC2 would do it (dry run)", ok=1),),
         rollout=rollout(request.targets),
-        lock_key=lock_of("launch", request.targets),
+        lock_key=lock_alone("launch", request.targets[0]),
         undo=f"ondeck instance terminate {at.account}/{at.region}/ID (the job names them)",
         data=data,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from providers.aws.deed import (
     Deed,
     Thing,
     claim_tag,
+    claims,
     confirm_words,
     dry_run,
     listed,
@@ -63,13 +64,16 @@ class _Seen(msgspec.Struct, frozen=True):
     name: str
     state: str
     guarded: bool
+    claim: str
 
 
 async def _look(calls: Calls, at: Thing, way: Way) -> _Seen:
     instance = await instances.one(calls, at.region, at.name)
     destroys = way.method == "terminate_instances"
     guarded = destroys and await instances.protected(calls, at.region, at.name)
-    return _Seen(called(instance, at.name), instances.state_of(instance), guarded)
+    return _Seen(
+        called(instance, at.name), instances.state_of(instance), guarded, tags(instance).get(CLAIM, "")
+    )
 
 
 async def plan(request: Request, params: MoveParams, calls: Calls, bench: Bench) -> Draft:
@@ -111,9 +115,11 @@ async def plan(request: Request, params: MoveParams, calls: Calls, bench: Bench)
         preflight=(
             Preflight(name="instance looked at", ok=len(seen), unknown=len(request.targets) - len(seen)),
             Preflight(name="EC2 would do it (dry run)", ok=len(todo)),
+            *_claims(chosen),
         ),
         rollout=rollout(targets, batch=params.batch, max_failures=params.max_failures),
         lock_key=lock_of("instance", targets),
+        data=claims({target: one.claim for target, one in chosen.items()}),
         undo=f"ondeck instance {way.back} {subject_of(request, targets)}" if way.back else "irreversible",
         left_out=left_out,
         confirm=confirm_words(names, thing(targets[0]).account) if destroys else "",
@@ -142,6 +148,12 @@ async def _allowed(calls: Calls, way: Way, targets: Sequence[str]) -> None:
         )
         if refused:
             raise RemoteFailed(f"EC2 would refuse it: {refused}", where=f"{calls.account.name} {region}")
+
+
+def _claims(chosen: Mapping[str, _Seen]) -> tuple[Preflight, ...]:
+    """What made an instance, or a job that did not come to its end, or one that works on it now."""
+    held = [f"{one.name}: {one.claim}" for one in chosen.values() if one.claim]
+    return (Preflight(name="taken over from a job before", ok=len(held), note=listed(held)),) if held else ()
 
 
 def _why_not(one: _Seen, verb: str) -> str:
@@ -188,6 +200,7 @@ class Moving(Deed):
             return await self.became(at, attempt)
         if way.after and instances.state_of(instance) in way.after:
             return Finding(outcome=Outcome.SUCCEEDED, evidence=f"was {instances.state_of(instance)} already")
+        self.must_be_free(at, tags(instance), attempt)
         await self.calls.change(
             at.region, "ec2", "create_tags", Resources=[at.name], Tags=[claim_tag(attempt)]
         )
@@ -224,8 +237,10 @@ class Moving(Deed):
         """From the tag, which comes before the call, and the state."""
         way = self._way()
         state, instance = await self._now(at)
-        claimed = state == GONE or tags(instance).get(CLAIM) == claim_tag(attempt)["Value"]
-        if not claimed:
+        if other := self.foreign(at, tags(instance), attempt):
+            said = f"it carries the tag of another attempt, {other}: whether this one was sent is not known"
+            return Finding(outcome=Outcome.UNKNOWN, evidence=f"{said}; it is {state}")
+        if state != GONE and tags(instance).get(CLAIM) != claim_tag(attempt)["Value"]:
             said = f"it does not carry the tag of this attempt, so nothing was sent; it is {state}"
             return Finding(outcome=Outcome.NOT_STARTED, evidence=said)
         if not way.after:
@@ -242,13 +257,18 @@ class Moving(Deed):
         said = f"claimed, and {SETTLES:.0f} s later it is {state} still: the call did not arrive"
         return Finding(outcome=Outcome.FAILED, evidence=said)
 
-    async def tidy(self, at: Thing, emit: Callable[[str], None]) -> None:
-        """The tag goes: to others it would look like drift."""
+    async def tidy(self, at: Thing, ended: Sequence[Attempt], emit: Callable[[str], None]) -> None:
+        """The tag goes: to others it would look like drift. With its value, so that EC2 takes no other's."""
         state, instance = await self._now(at)
-        if CLAIM in tags(instance) and state not in WAYS["instance.terminate"].after:
-            await self.calls.change(
-                at.region, "ec2", "delete_tags", Resources=[at.name], Tags=[{"Key": CLAIM}]
-            )
+        held = tags(instance).get(CLAIM, "")
+        if not held or state in WAYS["instance.terminate"].after:
+            return
+        if held not in [claim_tag(attempt)["Value"] for attempt in ended]:
+            emit(f"{at.target} keeps the tag {CLAIM}={held}: it is not of an attempt of this worker")
+            return
+        await self.calls.change(
+            at.region, "ec2", "delete_tags", Resources=[at.name], Tags=[{"Key": CLAIM, "Value": held}]
+        )
 
 
 def _reason(instance: Mapping[str, Any]) -> str:

@@ -128,6 +128,7 @@ class AwsApplying:
         self._deed = deed
         self._calls = calls
         self._who = ""
+        self._ended: dict[str, list[Attempt]] = {}
 
     async def ready(self) -> dict[str, Finding]:
         """Whether AWS answers. A login that ended is no fault of any target: the first check says so."""
@@ -155,7 +156,9 @@ class AwsApplying:
         """Do it on one thing, once; when cancelled, call it back where AWS can and tell what it is now."""
         at = thing(attempt.target)
         try:
-            return await self._deed.do(at, attempt, emit)
+            found = await self._deed.do(at, attempt, emit)
+            self._ended.setdefault(attempt.target, []).append(attempt)
+            return found
         except asyncio.CancelledError:
             with under_way(attempt.target):
                 return await self._deed.stop(at, attempt, emit)
@@ -167,13 +170,16 @@ class AwsApplying:
     async def reconcile(self, attempt: Attempt) -> Finding:
         """Find out from AWS what became of an attempt."""
         at: Thing = thing(attempt.target)
-        return await or_unknown(self._deed.became(at, attempt))
+        found = await or_unknown(self._deed.became(at, attempt))
+        if found.outcome is not Outcome.UNKNOWN:
+            self._ended.setdefault(attempt.target, []).append(attempt)
+        return found
 
     async def finish(self, succeeded: tuple[str, ...], emit: Callable[[str], None]) -> dict[str, str]:
         """Take away what only served as evidence."""
         for target in succeeded:
             try:
-                await self._deed.tidy(thing(target), emit)
+                await self._deed.tidy(thing(target), self._ended.get(target, ()), emit)
             except OndeckError as error:
                 emit(f"{target}: {error.message}")
         return {}

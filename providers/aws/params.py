@@ -99,6 +99,7 @@ def _spec(
     *,
     undo: str = "",
     help: str,
+    planning_writes: str = "",
 ) -> OperationSpec:
     noun, _, verb = name.partition(".")
     return OperationSpec(
@@ -111,6 +112,7 @@ def _spec(
         undo=undo,
         shortcut=Shortcut(verb=(noun, verb)),
         help=help,
+        planning_writes=planning_writes,
     )
 
 
@@ -158,6 +160,7 @@ OPERATIONS = (
     _spec(
         "cfnstack.deploy", "Deploy a CloudFormation stack", StackParams, Risk.DESTROY,
         undo="cfnstack.deploy of the commit before",
+        planning_writes="a change set, and of a new stack an empty one in REVIEW_IN_PROGRESS",
         help="TARGET is ACCOUNT/REGION/STACK. The plan is a change set of CloudFormation, and exactly that is "
         "executed. What removes or replaces a resource is refused without --destroys, and typed with it.",
     ),

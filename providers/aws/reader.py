@@ -35,10 +35,11 @@ class AwsReader:
         """Every thing of a kind in the regions of an account."""
         rows: list[Resource] = []
         error, partly = "", False
-        asked = time.time_ns()
+        asked = 0
         try:
             calls = await Calls.of(_aws(place), bench)
             rows, error, partly = await _listed(kind, calls, bench)
+            asked = time.time_ns() if partly or not error else 0
         except OndeckError as broken:
             error = text(broken.message)
         return Listing(kind=kind, place=place.name, rows=tuple(rows), asked=asked, error=error, partly=partly)

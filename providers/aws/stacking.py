@@ -19,7 +19,7 @@ from ondeck.operate.ports import Emit
 from ondeck.text import safe_line
 from providers.aws import cfn, changeset, template
 from providers.aws.calling import Calls
-from providers.aws.deed import SETTLES, Deed, Thing, lock_of, preconditions, rollout, thing
+from providers.aws.deed import SETTLES, Deed, Thing, lock_alone, preconditions, rollout, thing
 from providers.aws.params import StackParams
 from providers.aws.rows import text
 
@@ -114,7 +114,7 @@ def _no_change(
         changes=(Change(action=Action.NO_OP, target=at.target, address=at.name),),
         preconditions=preconditions(at.target, {STACK: stand(there)}),
         rollout=rollout(request.targets),
-        lock_key=lock_of("cfnstack", request.targets),
+        lock_key=lock_alone("cfnstack", request.targets[0]),
         data={"set": ""},
     )
 
@@ -147,7 +147,7 @@ def _draft(
         preconditions=preconditions(at.target, {STACK: stand(there), SET: "AVAILABLE"}),
         preflight=(Preflight(name="change set worked out", ok=1, note=text(found.get("ChangeSetName"))),),
         rollout=rollout(request.targets),
-        lock_key=lock_of("cfnstack", request.targets),
+        lock_key=lock_alone("cfnstack", request.targets[0]),
         undo=_undo(request, at, fresh=stand(there) == _NONE),
         data={
             "set": arn,

@@ -14,7 +14,7 @@ from ondeck.job.spec import Risk
 from ondeck.operate.ports import Emit
 from providers.aws import cfn
 from providers.aws.calling import Calls
-from providers.aws.deed import SETTLES, Thing, lock_of, preconditions, rollout
+from providers.aws.deed import SETTLES, Thing, lock_alone, preconditions, rollout
 from providers.aws.params import DeleteStackParams
 from providers.aws.rows import text
 from providers.aws.stacking import STACK, OnStack, only, request_token, stand
@@ -58,7 +58,7 @@ async def plan(request: Request, params: DeleteStackParams, calls: Calls, bench:
             at.target, {STACK: stand(whole), _PARTS: str(len(parts)), _GUARD: "off"}
         ),
         rollout=rollout(request.targets),
-        lock_key=lock_of("cfnstack", request.targets),
+        lock_key=lock_alone("cfnstack", request.targets[0]),
         undo="irreversible",
         warnings=("resources whose template says Retain stay, and are nobody's then",),
         data={"stack": str(whole["StackId"]), "total": len(parts)},

@@ -7,7 +7,9 @@ carries the request, and the answer is read with the difference.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +33,9 @@ _AT_LEAST = 15.0
 
 
 _LINE = 4 << 20
+
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+"""Seconds and tries after which a connection to a machine that has gone without a word ends."""
 
 
 class Conflict(RemoteFailed):
@@ -115,6 +120,11 @@ class Client:
         except Exception as error:
             raise translated(error, self.where) from error
 
+    @property
+    def patience(self) -> float:
+        """Seconds that it gets for an answer."""
+        return self._seconds
+
     @asynccontextmanager
     async def stream(
         self,
@@ -127,19 +137,24 @@ class Client:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """An answer that goes on; leaving ends the work behind it at once.
 
+        It may be silent for as long as it takes, but then the engine is asked whether it is still there.
+
         Raises:
             Unreachable, Missing, RemoteFailed: As `ask`.
+            LinkLost: The engine does not answer any more.
         """
         import aiohttp
 
         forever = aiohttp.ClientTimeout(total=None, sock_connect=self._seconds)
         try:
             client = self._carrier()
-            response = await client._do_query(
+            asked = client._do_query(
                 path, method=method, params=dict(params or {}), data=data, headers=headers, timeout=forever
             )
+            response = await self._while_it_lives(asked)
         except Exception as error:
             raise translated(error, self.where, begun=method != "GET") from error
+        _keep_alive(response)
         try:
             yield response
         finally:
@@ -168,6 +183,31 @@ class Client:
             )
         return self._streams
 
+    async def _while_it_lives(self, work: Awaitable[T]) -> T:
+        """Wait for something of a stream; an engine that is silent has to answer a ping each time.
+
+        Raises:
+            LinkLost: It did not.
+        """
+        waiting = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({waiting}, timeout=self._seconds))[0]:
+                await self._ping()
+            return waiting.result()
+        finally:
+            if not waiting.done():
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
+
+    async def _ping(self) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self.ask(lambda api: api.ping())
+        except (OndeckError, TimeoutError) as error:
+            raise LinkLost(
+                f"the engine went silent and does not answer: {words(error)}", where=self.where
+            ) from error
+
     async def lines(self, response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
         """The JSON documents of a stream, one a line; it ends only where the engine ended it.
 
@@ -175,7 +215,7 @@ class Client:
             LinkLost: The connection ended first.
             RemoteFailed: It sent an error, or what is no JSON.
         """
-        async for raw in _pieces(response, self.where, response.content.readline):
+        async for raw in self._pieces(response.content.readline):
             try:
                 said = msgspec.json.decode(raw, type=dict[str, Any])
             except msgspec.DecodeError as error:
@@ -192,8 +232,18 @@ class Client:
         Raises:
             LinkLost: The connection ended first.
         """
-        async for piece in _pieces(response, self.where, response.content.readany):
+        async for piece in self._pieces(response.content.readany):
             yield piece
+
+    async def _pieces(self, read: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
+        import aiohttp
+
+        try:
+            while piece := await self._while_it_lives(read()):
+                yield piece
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # ValueError: a line longer than our bound.
+            raise LinkLost(f"the stream ended early: {words(error)}", where=self.where) from error
 
     async def aclose(self) -> None:
         """Let it go."""
@@ -205,17 +255,14 @@ class Client:
             await in_thread(api.close)
 
 
-async def _pieces(
-    response: aiohttp.ClientResponse, where: str, read: Callable[[], Any]
-) -> AsyncIterator[bytes]:
-    import aiohttp
-
-    try:
-        while piece := await read():
-            yield piece
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        # ValueError: a line longer than our bound.
-        raise LinkLost(f"the stream ended early: {words(error)}", where=where) from error
+def _keep_alive(response: aiohttp.ClientResponse) -> None:
+    """A new connection may reach an engine whose old one was forgotten on the way: let the kernel find out."""
+    carrier = response.connection and response.connection.transport
+    held = carrier and carrier.get_extra_info("socket")
+    if held and held.family != socket.AF_UNIX:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE:
+            held.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _context(at: Address) -> Any:  # noqa: ANN401 - ssl is imported only where it is used

@@ -93,10 +93,11 @@ async def _of_cluster(cluster: Cluster, bench: Bench, stack: AsyncExitStack) -> 
     if tls is None:
         return Address(options.url)
     root = bench.inventory.revision.root
-    return Address(options.url, *(_file(root, name) for name in (tls.ca, tls.cert, tls.key)))
+    return Address(options.url, *(file_of(root, name) for name in (tls.ca, tls.cert, tls.key)))
 
 
-def _file(root: str, name: str) -> str:
+def file_of(root: str, name: str) -> str:
+    """A file that the inventory names, as a path: a relative one lies beside the inventory; empty for none."""
     return str(Path(root, Path(name).expanduser())) if name else ""
 
 

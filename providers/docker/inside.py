@@ -12,7 +12,7 @@ import msgspec
 from ondeck.errors import BadInput, Missing
 from ondeck.inventory.model import Cluster, Host, Inventory, Place
 from ondeck.reach.ports import Shell
-from providers.docker.engine import options_of
+from providers.docker.engine import file_of, options_of
 from providers.docker.things.params import ExecParams
 
 
@@ -53,8 +53,8 @@ class DockerInside:
             )
         tls: list[str] = []
         if options.tls is not None:
-            tls = ["--tlsverify", f"--tlscacert={options.tls.ca}"]
-            tls += (
-                [f"--tlscert={options.tls.cert}", f"--tlskey={options.tls.key}"] if options.tls.cert else []
-            )
+            root, own = inventory.revision.root, options.tls
+            tls = ["--tlsverify", f"--tlscacert={file_of(root, own.ca)}"]
+            if own.cert:
+                tls += [f"--tlscert={file_of(root, own.cert)}", f"--tlskey={file_of(root, own.key)}"]
         return [program, "--host", options.url, *tls, *inside]

@@ -29,6 +29,9 @@ _PATIENCE = 20.0
 _AT_LEAST = 5.0
 _AT_ONCE = 8
 _PAGES = 20
+_MOST = 16 << 20
+"""Bytes of an answer. Registries take manifests of up to 4 MiB; a list of tags may come in one piece."""
+
 _NEWEST = 40
 """Tags whose age is asked for; the rest follows by its name."""
 
@@ -225,8 +228,17 @@ class Registry:
             raise Unreachable(f"the registry cannot be asked: {words(error)}", where=self._name) from error
         raise AssertionError("the second answer is final")
 
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        """The body, as it is once it is unpacked, and no more of it than makes sense."""
+        data = bytearray()
+        async for piece in answer.content.iter_any():
+            data += piece
+            if len(data) > _MOST:
+                raise RemoteFailed(f"its answer is longer than {_MOST >> 20} MiB: not read", where=self._name)
+        return bytes(data)
+
     async def _body(self, answer: aiohttp.ClientResponse, path: str) -> dict[str, Any]:
-        data = await answer.read()
+        data = await self._read(answer)
         if answer.status in (401, 403):
             who = f"as {self._login.user or 'a token'}" if self._login else "without a login"
             raise AuthFailed(

@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from ondeck import text
 from ondeck.errors import AuthFailed, HostKeyChanged, HostKeyUnknown, LinkLost, Missing, Reason, Unreachable
@@ -68,7 +66,7 @@ class Master:
     ) -> None:
         self.endpoint = endpoint
         self._settings = settings
-        self._folder = Path(tempfile.mkdtemp(prefix="ondeck-ssh-"))
+        self._folder = sockets.folder_in(settings.state)
         self._base = options(endpoint, config, known_hosts)
         self._process: asyncio.subprocess.Process | None = None
 
@@ -404,7 +402,7 @@ class FallbackLink:
     async def forward_socket(self, path: str) -> AsyncIterator[str]:
         """A unix socket of the host as a private local path; see `ondeck.reach.ports.Link`."""
         await sockets.usable(self.run, path, self.host)
-        async with sockets.private_path() as local:
+        async with sockets.private_path(self._settings.state) as local:
             if said := await self._master.forward("forward", local, path):
                 raise explain(self._master.endpoint, said)
             try:

@@ -237,7 +237,7 @@ class SshLink:
     async def forward_socket(self, path: str) -> AsyncIterator[str]:
         """A unix socket of the host as a private local path; see `ondeck.reach.ports.Link`."""
         await sockets.usable(self.run, path, self._name)
-        async with sockets.private_path() as local:
+        async with sockets.private_path(self._settings.state) as local:
             try:
                 listener = await self._line.connection.forward_local_path(local, path)
             except (asyncssh.Error, OSError) as error:

@@ -106,6 +106,8 @@ def test_a_region_that_is_lost_is_named_and_the_others_are_there(aws: AwsSite, t
     found = asyncio.run(AwsDiscovery().discover(of_aws(), bench(tmp_path, account(aws.proxy.url))))
     assert found.partly
     assert REGIONS[1] in found.error
+    assert found.parts == {region: 0 if region == REGIONS[1] else found.asked for region in REGIONS}
+    assert {host.part for host in found.hosts} == {REGIONS[0]}
     assert {host.name for host in found.hosts} == {"web-1", "web-2", "web-3"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from lab.docker import engine as engines
 from lab.docker import registry as registries
 from lab.docker.engine import Engine
 from lab.docker.registry import Registry
-from ondeck.errors import BadInput, NoMatch, Refused
+from ondeck.errors import BadInput, LinkLost, NoMatch, Refused
 from ondeck.inventory.model import Cluster, Environment, Host, Inventory, Revision, Service
 from ondeck.job.finding import Attempt
 from ondeck.job.plan import Draft, Plan, Request
@@ -27,6 +28,8 @@ from ondeck.registry import Registry as Providers
 from ondeck.settings import Settings
 from ondeck.testing.inside_suite import InsideCase, InsideSuite, on_a_terminal
 from ondeck.testing.resources_suite import ResourceCase, ResourceReaderSuite
+from providers.docker import client
+from providers.docker.client import Address, Client
 from providers.docker.lists.reader import DockerResources
 from providers.docker.operator import DockerOperator
 from tests.contract.docker_site import DockerBench
@@ -359,3 +362,61 @@ async def test_an_image_is_built_from_a_commit_pushed_and_never_replaced(
         await DockerOperator().plan(
             asked("image.build", repository=str(repository), ref="no", tag=tag), bench
         )
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["while it is followed", "before it answers"])
+async def test_an_engine_that_hangs_ends_what_waits_for_it(
+    manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, begun: bool
+) -> None:
+    """Also what no cancel reaches: the one request that changes a service of a swarm."""
+    monkeypatch.setattr(client, "_AT_LEAST", 1.0)
+    settings = Settings(state=tmp_path, cache=tmp_path, config=tmp_path, timescale=0.01)
+    engine = Client("eng-1", Address(f"unix://{manager.engine.socket}"), settings)
+    await engine.open()
+    hangs = contextlib.ExitStack()
+
+    def hang() -> None:
+        manager.engine.tell("hang")
+        hangs.callback(manager.engine.tell, "wake")
+
+    async def followed() -> None:
+        async with engine.stream("events", method="GET" if begun else "POST") as answer:
+            hang()
+            async for _ in engine.chunks(answer):
+                pass
+
+    try:
+        if not begun:
+            hang()
+        with pytest.raises(LinkLost, match="went silent"):
+            await followed()
+    finally:
+        hangs.close()
+        await engine.aclose()
+
+
+async def test_a_stream_that_has_nothing_to_say_goes_on_while_its_engine_answers(
+    manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build may be silent for as long as it takes."""
+    monkeypatch.setattr(client, "_AT_LEAST", 1.0)
+    settings = Settings(state=tmp_path, cache=tmp_path, config=tmp_path, timescale=0.001)
+    engine = Client("eng-1", Address(f"unix://{manager.engine.socket}"), settings)
+    await engine.open()
+    pings: list[float] = []
+    real = engine._ping
+
+    async def counted() -> None:
+        await real()
+        pings.append(time.monotonic())
+        if len(pings) == 3:
+            await asyncio.to_thread(manager.run, "late")
+
+    monkeypatch.setattr(engine, "_ping", counted)
+    try:
+        async with engine.stream("events", params={"filters": '{"container":["late"]}'}) as answer:
+            said = await anext(engine.lines(answer))
+        assert said["Type"] == "container"
+        assert len(pings) >= 3
+    finally:
+        await engine.aclose()

@@ -11,10 +11,12 @@ import pytest
 
 from lab.aws import proxy
 from lab.aws.site import AwsSite
-from ondeck.errors import LinkLost
+from ondeck.errors import LinkLost, PlanStale
 from ondeck.job.finding import Attempt, Finding
 from ondeck.job.outcome import Outcome
+from ondeck.job.plan import Request
 from ondeck.testing.operator_suite import Make, OperatorSuite, Quiet, _settled, _until, planned
+from providers.aws.rows import CLAIM
 from tests.contract.aws_sites import (
     AwsCase,
     CopyImageSite,
@@ -207,3 +209,67 @@ async def test_a_look_that_is_refused_while_it_waits_makes_no_failure_of_what_wa
         aws.proxy.rules.remove(refusal)
         site.hurry(plan.targets[0])
         assert (await applying.reconcile(attempt)).outcome is Outcome.SUCCEEDED
+
+
+def _claim(aws: AwsSite, target: str) -> str:
+    name = target.rpartition("/")[2]
+    (found,) = aws.client("ec2").describe_instances(InstanceIds=[name])["Reservations"][0]["Instances"]
+    return next((tag["Value"] for tag in found.get("Tags", ()) if tag["Key"] == CLAIM), "")
+
+
+async def test_two_changes_that_share_a_thing_share_their_lock(aws: AwsSite, tmp_path: Path) -> None:
+    """Whatever else is in each of them."""
+    both = StopSite(aws, tmp_path)
+    first = await planned(both)
+    one = Request(
+        operation="instance.terminate",
+        subject=both.request.targets[0],
+        targets=both.request.targets[:1],
+        env="lab",
+        actor="anna",
+    )
+    second = await both.operator.plan(one, both.bench)
+    assert len(first.targets) == 2
+    assert first.draft.lock_key == second.lock_key
+
+
+async def test_a_claim_of_another_job_is_neither_overwritten_nor_taken_away(
+    aws: AwsSite, tmp_path: Path
+) -> None:
+    """It is that job's only evidence; and of the attempt that lost its own to it nothing is known."""
+    site = StopSite(aws, tmp_path)
+    plan = await planned(site)
+    target = plan.targets[0]
+    theirs = {"Key": CLAIM, "Value": "other-web-1"}
+    async with site.operator.open(plan, site.bench) as applying:
+        aws.client("ec2").create_tags(Resources=[target.rpartition("/")[2]], Tags=[theirs])
+        attempt = Attempt(id="suite-t", job="suite", target=target)
+        with pytest.raises(PlanStale, match="other-web-1"):
+            await applying.apply(attempt, Quiet())
+        assert site.effects(target) == 0
+        found = await applying.reconcile(attempt)
+        assert found.outcome is Outcome.UNKNOWN
+        assert "other-web-1" in found.evidence
+        told: list[str] = []
+        await applying.finish((target,), told.append)
+        assert _claim(aws, target) == "other-web-1"
+        assert "keeps the tag" in told[0]
+
+
+async def test_a_claim_that_the_plan_shows_is_taken_over_and_goes_at_the_end(
+    aws: AwsSite, tmp_path: Path
+) -> None:
+    """What launched it, or a job that did not come to its end, holds nothing up for ever."""
+    site = StopSite(aws, tmp_path)
+    target = site.request.targets[0]
+    theirs = {"Key": CLAIM, "Value": "before-web-1"}
+    aws.client("ec2").create_tags(Resources=[target.rpartition("/")[2]], Tags=[theirs])
+    plan = await planned(site)
+    assert any("before-web-1" in row.note for row in plan.draft.preflight)
+    async with site.operator.open(plan, site.bench) as applying:
+        attempt = Attempt(id="suite-o", job="suite", target=target)
+        assert (await applying.reconcile(attempt)).outcome is Outcome.NOT_STARTED
+        assert (await applying.apply(attempt, Quiet())).outcome is Outcome.SUCCEEDED
+        assert _claim(aws, target) == "suite-o"
+        await applying.finish((target,), lambda _: None)
+        assert _claim(aws, target) == ""

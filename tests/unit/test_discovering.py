@@ -118,6 +118,39 @@ def test_a_source_that_fails_keeps_what_it_said_before_with_its_age(tmp_path: Pa
     assert [host.name for host in again.hosts] == ["web-3"]
 
 
+def test_a_part_that_did_not_answer_is_as_it_was_and_as_old_as_it_is(tmp_path: Path) -> None:
+    hosts = (found("eu-1", part="eu"), found("eu-2", part="eu"), found("us-1", part="us"))
+    clusters = (FoundCluster(name="us", kind="k", part="us"), FoundCluster(name="eu", kind="k", part="eu"))
+    first = Discovered(source="aws acme", hosts=hosts, clusters=clusters, asked=5, parts={"eu": 5, "us": 5})
+    keep(tmp_path, AWS, first)
+    second = Discovered(
+        source="aws acme", hosts=(found("eu-1", part="eu"),), asked=9, error="us: no route", partly=True,
+        parts={"eu": 9, "us": 0},
+    )  # fmt: skip
+    known = keep(tmp_path, AWS, second)
+    assert [host.name for host in known.hosts] == ["eu-1", "us-1"], "eu-2 is gone where it was asked for"
+    assert [cluster.name for cluster in known.clusters] == ["us"]
+    assert (known.asked, known.parts) == (5, {"eu": 9, "us": 5})
+    # Now the other one is lost: what is shown of it was seen at 9, not at 5.
+    third = msgspec.structs.replace(
+        second, hosts=(found("us-1", part="us"),), asked=12, error="eu", parts={"eu": 0, "us": 12}
+    )
+    known = keep(tmp_path, AWS, third)
+    assert [host.name for host in known.hosts] == ["us-1", "eu-1"]
+    assert (known.asked, known.parts) == (9, {"eu": 9, "us": 12})
+
+
+def test_a_source_without_parts_that_answers_in_part_keeps_the_age_of_what_it_left_out(
+    tmp_path: Path,
+) -> None:
+    cluster = FoundCluster(name="eu", kind="kubernetes")
+    keep(tmp_path, AWS, Discovered(source="k", hosts=(found("web-1"),), clusters=(cluster,), asked=5))
+    known = keep(tmp_path, AWS, Discovered(source="k", asked=9, error="half of it", partly=True))
+    assert (known.asked, known.clusters) == (5, (cluster,))
+    whole = merged(inventory(), [(AWS, known)])
+    assert whole.sources[0].asked == 5, "so that no face says that it is of now"
+
+
 def test_another_question_is_another_answer(tmp_path: Path) -> None:
     keep(tmp_path, AWS, Discovered(source="aws acme", asked=5))
     assert kept(tmp_path, msgspec.structs.replace(AWS, options={"account": "other"})) is None

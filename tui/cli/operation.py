@@ -69,7 +69,8 @@ def command_of(spec: OperationSpec) -> click.Command:
             return open_here(face, spec, subject, selectors, flags.check(spec, given), asked)
         return perform(face, spec, subject, selectors, given, asked)
 
-    title = f"{spec.title}.\n\n{spec.help}" if spec.help else f"{spec.title}."
+    writes = f"Making the plan makes {spec.planning_writes}." if spec.planning_writes else ""
+    title = "\n\n".join(filter(None, (f"{spec.title}.", spec.help, writes)))
     assert spec.shortcut is not None
     return click.Command(
         spec.shortcut.verb[-1],
@@ -156,6 +157,9 @@ def request_of(
 async def _draft(face: Face, request: Request) -> Drafted:
     from ondeck.operate import road
 
+    spec, _ = road.provider_of(face.deck, request)
+    if spec.planning_writes:
+        face.say(f"making the plan makes {spec.planning_writes}")
     return await road.draft(face.deck, request)
 
 

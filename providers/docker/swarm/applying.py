@@ -112,11 +112,17 @@ class SwarmApplying:
             headers["X-Registry-Auth"] = login.header(self._options.repository.registry)
         params = {"version": str(state.index)} | ({} if login else {"registryAuthFrom": "spec"})
         path = f"services/{state.id}/update"
-        async with self._open().stream(
-            path, method="POST", params=params, data=body, headers=headers
-        ) as answer:
-            async for _ in self._open().chunks(answer):
-                pass
+        engine = self._open()
+        try:
+            # No cancel reaches it, so that it must end by itself.
+            async with (
+                asyncio.timeout(engine.patience),
+                engine.stream(path, method="POST", params=params, data=body, headers=headers) as answer,
+            ):
+                async for _ in engine.chunks(answer):
+                    pass
+        except TimeoutError as error:
+            raise LinkLost("the swarm did not answer in time", where=engine.where) from error
 
     def _changed(self, spec: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
         work, new = self._work, deepcopy(spec)
