@@ -69,7 +69,7 @@ class Sshd(msgspec.Struct, frozen=True):
         """Kill what serves the open connections, as a crash would."""
         for pid in self.sessions():
             for child in (*children(pid), pid):
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                     if b"sshd" in Path(f"/proc/{child}/cmdline").read_bytes():
                         os.kill(child, sign)
 

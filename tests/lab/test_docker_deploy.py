@@ -139,6 +139,10 @@ async def test_the_pane_deploys_lists_and_restarts_a_container(
             await play.press("y")
             await play.until("DEPLOY", turns=3000)
             await play.until("succeeded", turns=6000)
+            for _ in range(6000):
+                if not session.jobs()[0].running:
+                    break
+                await play.pilot.pause(0.01)
     finally:
         session.close()
     assert [bastion.serves(host) for host in bastion.engines] == ["2.15.0", "2.15.0"]

@@ -22,6 +22,7 @@ import msgspec  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
 from ondeck.errors import Unreachable  # noqa: E402
+from tests.tui.backed_up import ORDERS, WithBackups  # noqa: E402
 from tests.tui.listed import boxes  # noqa: E402
 from tests.tui.payloads import PAYLOADS  # noqa: E402
 from tests.tui.stage import SPECS, FakeSession, card, running_job  # noqa: E402
@@ -90,6 +91,9 @@ class HostileSession(FakeSession):
     def __init__(self) -> None:
         super().__init__()
         self.inventory, self.list_specs, self.known_answers = boxes(self.inventory)
+        backups = WithBackups()
+        self.inventory = msgspec.structs.replace(self.inventory, backups=backups.inventory.backups)
+        self.known_answers |= backups.known_answers
         self.clean = {
             name: getattr(self, name)
             for name in ("hosts", "looks", "job_list", "lock_list", "answers", "known_answers")
@@ -174,6 +178,7 @@ class Walk(OndeckApp):
         screen = self.deck_screen
         addresses = [*atlas.ROOTS, *atlas.PAGES, "units web-1", "describe checkout@prod", "checkout@prod", "web-1",
                      "boxes", "thing boxes clusters eng-1/shop",
+                     "backup orders-db", f"snapshot orders-db {ORDERS[0].short} /",
                      "web-4", "j-1", "j-2", "j-3"]  # fmt: skip
         self.fleet.clean["job_list"] = [running_job(self._card()), *self.fleet.clean["job_list"]]
         for number in range(ROUNDS):

@@ -91,6 +91,31 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "report of a service": ("report", "{line}"),
     "audit verify": ("audit", "verify"),
 }
+_OF_PLACES = {
+    "ami": ("copy", "create", "deregister"),
+    "backup": (
+        *("diff", "drill", "find", "forget", "hold", "list", "ls", "prune"),
+        *("release", "restore", "run", "unlock", "verify"),
+    ),
+    "build": ("promote", "run"),
+    "cfnstack": ("delete", "deploy"),
+    "instance": ("launch", "reboot", "start", "stop", "tag", "terminate"),
+    "s3": ("copy", "delete"),
+    "stack": (
+        *("apply", "destroy", "import", "init", "list", "mv", "output", "plan"),
+        *("push", "rm", "show", "state", "unlock"),
+    ),
+}
+"""Verbs about places and things by their noun: all of them are given hostile words for what they are about."""
+COMMANDS |= {
+    f"{noun} {verb}": (noun, verb, "{line}", "{line}") for noun, verbs in _OF_PLACES.items() for verb in verbs
+}
+COMMANDS |= {
+    "discover": ("discover",),
+    "scale": ("scale", "{line}@prod", "3"),
+    "things of a kind": ("get", "containers", "{line}"),
+    "one thing": ("get", "instances", "{line}/{line}"),
+}
 HARMLESS = {
     "demo": "its hosts, logs and names are ours, and what it shows is the app, which is walked by itself",
 }
@@ -168,6 +193,7 @@ def on_a_terminal(env: dict[str, str], *argv: str, status: int | None = None) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_no_verb_passes_hostile_text_on_to_the_terminal(env: dict[str, str], place: Path) -> None:
     line = LINE
     on_a_terminal(env, "mark", "shop@prod", line)

@@ -16,6 +16,7 @@ from tui.app.dialogs.base import Dialog
 from tui.app.dialogs.scrolled import Scrolled
 from tui.app.frame import OndeckApp
 from tui.app.guard import GuardedApp, SafeFilter
+from tui.app.panes.backup_acts import BackupView
 from tui.app.panes.base import BoardView, View
 from tui.app.terminal_run import CrashReports
 from tui.app.theming import ThemedApp
@@ -61,7 +62,7 @@ def shown() -> set[type]:
             for kind in vars(importlib.import_module(module.name)).values():
                 if isinstance(kind, type) and issubclass(kind, View | Dialog):
                     found.add(kind)
-    return found - {View, BoardView, Dialog, Scrolled}
+    return found - {View, BoardView, BackupView, Dialog, Scrolled}
 
 
 def test_the_frame_stands_behind_every_guard() -> None:

@@ -53,7 +53,7 @@ def test_a_secret_is_set_and_the_app_opens_the_keyring_before_it_draws(env: dict
         assert person.wait(30) == 0
         assert RIGHT.encode() not in person.raw
         assert VALUE.encode() not in person.raw
-    with Terminal(ondeck, env=env, columns=120) as person:
+    with Terminal(ondeck, env=env, columns=240) as person:
         person.wait_for("password of", 30)
         typed(person, "wrong")
         person.wait_for("does not open", 30)
@@ -70,7 +70,7 @@ def test_a_secret_is_set_and_the_app_opens_the_keyring_before_it_draws(env: dict
 
 
 def test_who_goes_on_without_it_is_told_what_needs_it(env: dict[str, str]) -> None:
-    with Terminal([sys.executable, "-m", "tests.tui.ondeck_main"], env=env, columns=120) as person:
+    with Terminal([sys.executable, "-m", "tests.tui.ondeck_main"], env=env, columns=240) as person:
         person.wait_for("password of", 30)
         typed(person, "")
         person.wait_for("1 Now", 60)
